@@ -122,6 +122,7 @@ CONTACTS: Final[list[BindingType]] = [
 CONTACT: Final[list[BindingType]] = [
     bind("contact.reveal", "u", "reveal", "unmask", show=True),
     bind("contact.look_up", "n", "renew", "look up now", show=True),
+    bind("contact.subscriber", "w", "subscriber", "whose", show=True, more="a person's or a company's, and since when"),
     bind("contact.forget", "x", "forget", "forget", show=True),
 ]
 RECORDING: Final[list[BindingType]] = [

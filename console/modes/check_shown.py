@@ -16,7 +16,14 @@ def check_pairs(checked: Checked) -> list[tuple[str, words.Shown]]:
         ("That is", words.text(checked.explanation)),
         ("Consent", words.ident(checked.consent_id)),
         ("Objection", words.ident(checked.objection_id)),
+        *_subscriber(checked),
     ]
+
+
+def _subscriber(checked: Checked) -> list[tuple[str, words.Shown]]:
+    since = f", theirs since {words.day(checked.subscriber_since)[0]}" if checked.subscriber_since else ""
+    known = checked.subscriber or since
+    return [("Line of", words.text(f"{checked.subscriber or 'unknown'}{since}"))] if known else []
 
 
 def register_lines(checked: Checked) -> list[words.Shown]:

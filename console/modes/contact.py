@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -11,12 +11,16 @@ from textual.binding import BindingType
 from console import keys, words
 from console.modes.check_shown import check_pairs, register_lines
 from console.modes.detail import DetailScreen
+from console.modes.request_forms import day, filled
 from console.modes.revealing import reveal
 from console.theme import BAD, DIM, WARN
+from console.widgets.ask import Field
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.report import Section
+from gate.core.terms import SubscriberKind
 from gate.errors import UsageError
 from gate.operations.contacts.pages import ContactsForget, ContactShown, ContactsShow
+from gate.operations.lists.subscribers import SubscriberNoted, SubscriberSet
 from gate.types import Progress
 
 if TYPE_CHECKING:
@@ -29,7 +33,8 @@ class ContactDetail(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = keys.CONTACT
     HELP_TEXT = (
         "A contact as it was screened last, and what a check says of its number now: nothing is dialled, nothing is "
-        "logged. n looks it up again; u shows the number in full, which is logged; x forgets the number."
+        "logged. n looks it up again; u shows the number in full, which is logged; w notes whose line it is, and since "
+        "when; x forgets the number."
     )
 
     def __init__(self, ident: str) -> None:
@@ -48,6 +53,8 @@ class ContactDetail(DetailScreen):
             return self.feed.session.may("reveal") or None
         if action == "forget":
             return self.feed.session.may("contacts_forget") or None
+        if action == "subscriber":
+            return self.feed.session.may("subscriber_set") or None
         return True
 
     async def sections(self) -> Sequence[Section] | None:
@@ -92,6 +99,28 @@ class ContactDetail(DetailScreen):
     def hidden(self) -> None:
         """Its number."""
         self._in_full = ""
+
+    @work
+    async def action_subscriber(self) -> None:
+        """Note whose line it is: a person's or a company's, and since when, where it was another's before."""
+        shown = await self.ask(ContactsShow(id=self._contact_id), hidden=False)
+        if shown is None:
+            return
+        number = shown.contact.number
+
+        async def send(told: Mapping[str, str]) -> SubscriberNoted:
+            kind, since, source = SubscriberKind(told["kind"]), day(told["since"]), told["source"].strip()
+            return await self.feed.ask(SubscriberSet(number=number, kind=kind, since=since, source=source))
+
+        fields = (
+            Field.from_request(SubscriberSet, "kind", shown.now.subscriber or SubscriberKind.UNKNOWN.value),
+            *(Field.from_request(SubscriberSet, name) for name in ("since", "source")),
+        )
+        said = "No consent from before that day counts any more; objections stand. What is left empty stays as it was."
+        noted = await filled(self, "Whose line is it?", fields, send, said=said, act="Note")
+        if noted is not None:
+            self.app.done(noted.notice or "Noted: it holds from the next call")
+            self.returned()
 
     @work
     async def action_forget(self) -> None:

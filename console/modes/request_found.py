@@ -151,6 +151,7 @@ def _entries(found: Found) -> list[Section]:
     lists: dict[str, list[list[words.Shown]]] = {
         "objections": [[words.day(each.made_at), words.text(each.source)] for each in found.objections or ()],
         "consents": [[words.day(each.given_at), words.text(each.how)] for each in found.consents or ()],
+        "subscribers": [[words.text(each.kind), words.day(each.since)] for each in found.subscribers or ()],
         "contacts": [[words.text(each.reference), words.text(each.verdict)] for each in found.contacts or ()],
         "holds": [[words.text(each.name)] for each in found.holds or ()],
         "requests": [

@@ -18,7 +18,7 @@ from gate.core.facts.gate import CampaignStopped, ManyAbandoned
 from gate.core.numbers import Number, NumberRefused
 from gate.core.rules import Rules
 from gate.core.screening import decision_fact, refusal
-from gate.core.terms import UNPROVEN, UNTRIED, Attempt, Decision, Reason
+from gate.core.terms import NOBODY_KNOWN, UNPROVEN, UNTRIED, Attempt, Decision, Reason
 from gate.errors import StoreError
 from gate.log import Logger
 from gate.registers.library import RegisterLibrary
@@ -80,6 +80,7 @@ class Screener:
             number=number,
             registers=self._registers.view(e164) if known else (),
             consents=tx.consents(e164) if known else (),
+            subscriber=tx.subscriber(e164) if known else NOBODY_KNOWN,
             objections=[objection for each in reached for objection in tx.objections(each)],
             stops=[stop for each in reached for stop in tx.stops(each)],
             last_unattended=tx.last_unattended(e164) if known else None,

@@ -40,6 +40,9 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     for name in ("consent", "objection"):
         if found := answer.get(f"{name}_id"):
             yield f"{name}: {found}"
+    since = f" since {answer['subscriber_since']}" if answer["subscriber_since"] else ""
+    if answer["subscriber"] or since:
+        yield f"subscriber: {answer['subscriber'] or 'unknown'}{since}"
     for each in answer["warnings"]:
         yield f"WARNING: {each}"
 

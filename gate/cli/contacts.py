@@ -88,12 +88,13 @@ def _narrate(imported: ContactsImported) -> None:
         say(f"Line {imported.not_utf8} is not UTF-8: such fields were read as Windows-1252.")
     if imported.objections:
         say(f"{imported.objections:,} numbers want no calls by the file's own words: kept as objections.")
-    if not imported.bad_rows:
-        return
+    if imported.subscribers:
+        say(f"{imported.subscribers:,} numbers: the file says who has them, which was not noted before.")
     for each in imported.faults[:_SHOWN]:
         where = f"line {each.line}" + (f", {each.column}" if each.column else "")
         say(f"{where}{' (' + each.reference + ')' if each.reference else ''}: {each.fault}")
-    say(f"{imported.bad_rows:,} rows are kept apart: dialgate contacts list --bad")
+    if imported.bad_rows:
+        say(f"{imported.bad_rows:,} rows are kept apart: dialgate contacts list --bad")
 
 
 @make("status", group=command, example="dialgate contacts status --since 2026-03-01")

@@ -1,5 +1,5 @@
 """The firm's own lists. ``dialgate objection``: its do-not-call list. ``dialgate consent``: who agreed to calls of
-this firm, and the proof. Both can be imported and exported.
+this firm, and the proof. Both can be imported and exported. ``dialgate subscriber``: who has a line.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from gate.core.terms import Topic
 from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove, ObjectionUndo
+from gate.operations.lists.subscribers import SubscriberList, SubscriberSet
 from gate.operations.requests.letters import WriteConsentLetter
 
 Body = Callable[..., Any]
@@ -285,3 +286,39 @@ def import_consents(view: View, file: Path, skip_bad: bool) -> None:
 def export_consents(view: View, output: Path) -> None:
     """Write the consents as CSV with their evidence, the withdrawn ones too. Who took the list out is logged."""
     run_export(view, "consents", output)
+
+
+@click.group("subscriber")
+def subscriber() -> None:
+    """Who has a line: a person or a company (PECR reg 2(1)), and since when, where it was another's before.
+
+    A consent from before that day counts no more: its giver has the line no more. Objections stand.
+    """
+
+
+@make(
+    "set",
+    group=subscriber,
+    numbers=True,
+    example='dialgate subscriber set "020 7946 0123" --kind corporate\n'
+    'dialgate subscriber set "020 7946 0123" --since 2026-03-01',
+)
+@asks(SubscriberSet, "number", types={"since": Day()})
+def set_subscriber(view: View, asked: SubscriberSet) -> None:
+    """Note who has NUMBER; what is left out stays as it was noted before."""
+    view.data(ask(view, asked), text=kept)
+
+
+@make("list", group=subscriber, numbers=True, example='dialgate subscriber list --number "020 7946 0123"')
+@asks(SubscriberList)
+def list_subscribers(view: View, asked: SubscriberList) -> None:
+    """What was noted, newest first: of each number the first one counts."""
+    columns = [
+        ("number", "Number"),
+        ("kind", "Kind"),
+        ("since", "Theirs since"),
+        ("noted_at", "Noted"),
+        ("source", "How it is known"),
+        ("actor", "By"),
+    ]
+    view.rows(ask(view, asked), "items", columns, none="Nothing is noted of who has a line.")

@@ -85,6 +85,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "The firm's own do-not-call list: add, remove, undo, list, import, export.",
     ),
     "consent": ("gate.cli.lists:consent", "Consents to calls: add, withdraw, letter, list, import, export."),
+    "subscriber": ("gate.cli.lists:subscriber", "Who has a line, and since when: set, list."),
     "calls": (
         "gate.cli.calls",
         "Attempts and calls: list, show, reasons, trend, agents, hang-up, pause, resume, acknowledge.",

@@ -369,6 +369,11 @@ def search(view: View, asked: Search, **when: Any) -> None:
         return
     if outside := len(found.outside or ()):
         say(f"Outside what was searched for are {many(outside, 'call')} of the same numbers: see above.")
+    if found.line_since:
+        say(
+            f"The number has a new subscriber since {found.line_since}, as it is noted: what is from before is somebody"
+            " else's, and left out. Where the person had it before that: --line-until."
+        )
     for each in found.others or ():
         time = f"{each.since} to {each.until}" if each.since != each.until else each.since
         whom = f"of {each.name}" if each.name else "of somebody else"
@@ -390,7 +395,7 @@ def _found_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"outside what was searched for: {len(outside)}"
         for call in outside:
             yield f"  {call['call_id']}  {call_line(call)}"
-    for name in ("objections", "consents", "contacts", "holds", "requests", "statements"):
+    for name in ("objections", "consents", "subscribers", "contacts", "holds", "requests", "statements"):
         entries = found.get(name) or []
         yield f"{name}: {len(entries)}"
         for entry in entries:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _HELD = ("closed", "interrupted")
 """States of a recording that can be opened."""
-ENTRIES = ("objections", "consents", "contacts", "holds", "requests")
+ENTRIES = ("objections", "consents", "subscribers", "contacts", "holds", "requests")
 """What is held besides calls."""
 _ENTRIES = ("consents", "objections", "holds")
 """What can be left out besides recordings, by its id."""
@@ -276,6 +276,9 @@ _PLAIN = {
 _SCOPE = ("evidence", "purpose", "topics", "caller", "holds_until")
 
 
+_LINES = {"individual": "a person's", "corporate": "a company's", "unknown": "we do not know"}
+
+
 def _stopped(objection: dict[str, Any]) -> str:
     calls = "all calls" if objection["scope"] == "all" else "marketing calls"
     return f"{calls} on behalf of {objection['on_behalf_of']}" if objection["on_behalf_of"] else calls
@@ -323,6 +326,17 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
             "withdrawn_at",
             "withdrawn_why",
         ),
+    )
+    yield PackTable(
+        "Whose line it is, as we noted it",
+        ("Number", "Noted", "A person's or a company's", "Yours since", "How we know"),
+        tuple(
+            (number, noted, _LINES.get(each["kind"], each["kind"]), since, source)
+            for each, (number, noted, since, source) in zip(
+                held["subscribers"], _rows(held["subscribers"], "number", "noted_at", "since", "source"), strict=True
+            )
+        ),
+        note="No consent from before the line was yours counts for us.",
     )
     yield PackTable(
         "Entries of our contact list",

@@ -127,6 +127,8 @@ def http_openapi() -> dict[str, Any]:
             "objection_list",
             "consent_add",
             "consent_list",
+            "subscriber_set",
+            "subscriber_list",
             "recording_ingest",
             "complaint_enter",
         )
@@ -145,7 +147,7 @@ def http_openapi() -> dict[str, Any]:
             {"type": "object", "properties": {"verdict": {"const": "block"}, "reason": {"type": "string"}}},
         ]
     }
-    for name in ("ObjectionAdd", "ConsentAdd", "Decide"):
+    for name in ("ObjectionAdd", "ConsentAdd", "SubscriberSet", "Decide"):
         components[name]["properties"].pop("once" if name != "Decide" else "refused_claim")
     for name in ("once", "received", "channel"):
         components["ComplaintEnter"]["properties"].pop(name)
@@ -176,11 +178,15 @@ def http_openapi() -> dict[str, Any]:
         },
         "/metrics": {"get": _plain("metrics", "For Prometheus.", "text/plain", secured=True)},
     }  # fmt: skip
-    for path, one, entered in (("objections", "objection", "An objection"), ("consents", "consent", "A consent")):
-        add, found = of[f"{one}_add"], of[f"{one}_list"]
+    for path, one, enters, entered in (
+        ("objections", "objection", "add", "An objection is entered."),
+        ("consents", "consent", "add", "A consent is entered."),
+        ("subscribers", "subscriber", "set", "Who has a line is noted."),
+    ):
+        add, found = of[f"{one}_{enters}"], of[f"{one}_list"]
         number = {"name": "number", "in": "query", "required": True, "schema": {"type": "string"}}
         paths[f"/v1/{path}"] = {
-            "post": _http(one, f"{entered} is entered.", "lists", add[1], body=add[0], once=True),
+            "post": _http(one, entered, "lists", add[1], body=add[0], once=True),
             "get": _http(path, f"The {path} of one number.", "lists", found[1]) | {"parameters": [number]},
         }
     complaint = of["complaint_enter"]

@@ -1,5 +1,5 @@
-"""Objections, consents and complaints over HTTP: a CRM or a web form enters one, and looks up what stands for a
-number; of complaints nothing is looked up.
+"""Objections, consents, who has a line, and complaints over HTTP: a CRM or a web form enters one, and looks up what
+stands for a number; of complaints nothing is looked up.
 
 ``POST`` enters one entry: 201 when it is kept, 200 where the same one was kept before with the same
 ``Idempotency-Key``. ``GET`` with ``number`` in the query shows what there is of that number and no other.
@@ -24,10 +24,15 @@ COMPLAINTS: Final = "/v1/complaints"
 ENTER: Final[Mapping[str, str]] = {
     "/v1/objections": "objection_add",
     "/v1/consents": "consent_add",
+    "/v1/subscribers": "subscriber_set",
     COMPLAINTS: "complaint_enter",
 }
 """Path -> the operation that enters one."""
-LOOK_UP: Final[Mapping[str, str]] = {"/v1/objections": "objection_list", "/v1/consents": "consent_list"}
+LOOK_UP: Final[Mapping[str, str]] = {
+    "/v1/objections": "objection_list",
+    "/v1/consents": "consent_list",
+    "/v1/subscribers": "subscriber_list",
+}
 """Path -> the operation that shows those of a number."""
 KEY: Final = "Idempotency-Key"
 _QUERY: Final = frozenset({"number", "after", "limit"})

@@ -240,6 +240,13 @@ WORDS: Final[Mapping[str, Words]] = {
         needs="line_held",
         never="narrowed",
     ),
+    "search.since": _s(
+        "As we have it, {your_number} has been yours since {line_since}.",
+        LineHeld,
+        needs="line_since",
+        never="narrowed",
+    ),
+    "search.since.ask": _s("If you had it earlier, please tell us.", LineHeld, needs="line_since", never="narrowed"),
     "search.some": _s("We searched for the calls that you named.", Searched, needs="narrowed"),
     "search.outside": _s("We also hold {outside} at other times.", Searched, needs="outside"),
     "search.outside.ask": _s("If you want to know about those too, please tell us.", Searched, needs="outside"),

@@ -26,6 +26,7 @@ from gate.core.facts.requests import (
     Granted,
     IdentityAsked,
     LetterMade,
+    LineHeld,
     Opened,
     PackMade,
     Refused,
@@ -148,6 +149,8 @@ class LetterFacts:
     """The day of the search that an answer is about."""
     narrowed: bool = False
     """It was for some calls of the numbers, not for all that is held."""
+    line_since: date | None = None
+    """The first day of that time, where it has one."""
     line_held: bool = False
     """The numbers were the person's for a time alone: what is from before or after is somebody else's."""
     outside: int = 0
@@ -412,6 +415,7 @@ FIELDS: Final[Mapping[str, _Field]] = {
     "told_on": _Field(_day("told_on"), (ConsentWithdrawn,)),
     "given_on": _Field(_day("given_on"), (Consent,)),
     "searched": _Field(_day("searched"), (Searched,)),
+    "line_since": _Field(_day("line_since"), (LineHeld,)),
     "outside": _Field(lambda facts, _: counted(facts.outside, "more call"), (Searched,)),
     "found": _Field(_found, (Searched,)),
     "found_for_others": _Field(lambda facts, _: counted(facts.found_for_others, "call"), (Searched,)),
@@ -679,6 +683,7 @@ def _response(w: _Writer) -> str:
             "search" if f.numbers else "",
             "search.some" if f.narrowed else "search.theirs" if f.line_held else "search.all",
         )
+        w.para(*(("search.since", "search.since.ask") if f.line_since and f.numbers and not f.narrowed else ()))
         w.para(*(("search.outside", "search.outside.ask") if f.narrowed and f.outside else ()))
     if f.nothing:
         w.para("nothing", "nothing.kinds")

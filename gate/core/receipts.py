@@ -16,7 +16,7 @@ from typing import Final
 
 from gate.core.days import LONDON
 from gate.core.facts.calls import Receipt
-from gate.core.terms import Decision
+from gate.core.terms import Decision, SubscriberKind, date_text
 
 SIGNS: Final = "0123456789CHKMQRWXY"
 LENGTH: Final = 10
@@ -34,6 +34,12 @@ GROUNDS: Final[Mapping[str, str]] = {
 """Why the call was let through, for the person called."""
 
 
+_LINES: Final[Mapping[SubscriberKind, str]] = {
+    SubscriberKind.INDIVIDUAL: "The firm had noted that the number is a person's.",
+    SubscriberKind.CORPORATE: "The firm had noted that the number is a company's.",
+}
+
+
 def found(decision: Decision) -> list[str]:
     """What was found of the number, a sentence each, as the decision has it: what the firm states, and what speaks
     against it."""
@@ -42,8 +48,15 @@ def found(decision: Decision) -> list[str]:
         for view in decision.registers
         if view.listed
     ]
+    known = decision.subscriber
+    noted = [_LINES[known.kind]] if known.kind in _LINES else []
+    if known.since:
+        noted.append(
+            f"The firm had noted a new subscriber of the number since {date_text(known.since)}: no consent from before "
+            "counted."
+        )
     objected = ["The number had objected to marketing calls from this firm."] if decision.objection_id else []
-    return [GROUNDS.get(decision.reason.value, decision.reason.value), *listed, *objected]
+    return [GROUNDS.get(decision.reason.value, decision.reason.value), *listed, *objected, *noted]
 
 
 def new_code(draw: Callable[[int], int]) -> str:

@@ -21,12 +21,14 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from gate.core.abandoned import caller_of
+from gate.core.days import LONDON
 from gate.core.facts import calls as facts
 from gate.core.numbers import Kind, Number, NumberRefused, emergency_number, is_drama, parse
 from gate.core.retention import add_months
 from gate.core.rules import BLOCKABLE, LONGEST_CONSENT, Rules, days_left, named
 from gate.core.terms import (
     ALLOWING,
+    NOBODY_KNOWN,
     REGISTER_TITLES,
     TOPICS,
     UNTRIED,
@@ -39,6 +41,8 @@ from gate.core.terms import (
     RegisterView,
     Scope,
     Stop,
+    Subscriber,
+    SubscriberKind,
     Topic,
     Tried,
     Verdict,
@@ -84,16 +88,19 @@ def objections_to(objections: Sequence[Objection], on_behalf_of: str) -> list[Ob
     return [each for each in objections if each.on_behalf_of in ("", on_behalf_of)]
 
 
-def consents_to(consents: Sequence[Consent], on_behalf_of: str) -> list[Consent]:
-    """Those of the consents that count for calls on behalf of an instigator; of none: the firm's own calls.
+def consents_to(consents: Sequence[Consent], on_behalf_of: str, since: date | None = None) -> list[Consent]:
+    """Those of the consents that count for calls on behalf of an instigator; of none: the firm's own calls. ``since``:
+    the day since when the line is its subscriber's, where it was another's before.
 
     A consent is to one firm's calls, and never another's (LAW 1.5). One to the firm that calls, taken back, forbids
-    calls for others too: whoever wants no more calls of a caller says so to it (LAW 1.8a).
+    calls for others too: whoever wants no more calls of a caller says so to it (LAW 1.8a). It is the subscriber who
+    consents: what an earlier one of the line agreed to counts no more (LAW 1.5a); that they took it back forbids still.
     """
     return [
         each
         for each in consents
-        if each.on_behalf_of == on_behalf_of or (not each.on_behalf_of and each.withdrawn_at is not None)
+        if (each.on_behalf_of == on_behalf_of or (not each.on_behalf_of and each.withdrawn_at is not None))
+        and (since is None or each.withdrawn_at is not None or each.given_at.astimezone(LONDON).date() >= since)
     ]
 
 
@@ -214,13 +221,15 @@ def decide(
     now: datetime,
     tried: Tried = UNTRIED,
     stopped: str = "",
+    subscriber: Subscriber = NOBODY_KNOWN,
 ) -> Decision:
     """The decision on one attempt.
 
     ``number`` is what ``numbers.parse`` made of ``attempt.raw_number``; ``registers`` is what each required register
     says of it; ``consents`` and ``objections`` are all that the firm holds of it, withdrawn consents too; ``stops``
     are the requests and restrictions that stop marketing to it now; ``tried`` is how often it was tried; ``stopped``
-    names the campaign that is stopped, where this attempt is of one; every time is aware.
+    names the campaign that is stopped, where this attempt is of one; ``subscriber`` is what is noted of who has the
+    line; every time is aware.
     Never raises: what goes wrong in here is a refusal with ``internal_error``. Order and sources: LAW 1.7.
     """
     e164 = number.e164 if isinstance(number, Number) else ""
@@ -228,7 +237,9 @@ def decide(
         if not e164 and (routed := emergency(attempt, rules)):
             return routed
         answer = _stopped(
-            _answer(attempt, number, registers, consents, objections, stops, last_unattended, tried, rules, now),
+            _answer(
+                attempt, number, registers, consents, objections, stops, last_unattended, tried, rules, now, subscriber
+            ),
             stopped,
         )
         verdict = Verdict.ALLOW if answer.reason in ALLOWING else Verdict.BLOCK
@@ -242,6 +253,7 @@ def decide(
             objection_id=answer.objection_id,
             topic_rule=answer.topic_rule,
             on_behalf_of=rules.instigators.get(attempt.on_behalf_of, ""),
+            subscriber=subscriber,
         )
     except Exception:  # noqa: BLE001 - invariant 2: whatever fails here, the call is refused and gets its answer
         return Decision(Verdict.BLOCK, Reason.INTERNAL_ERROR, e164, sentence(Reason.INTERNAL_ERROR))
@@ -275,6 +287,7 @@ def _answer(
     tried: Tried,
     rules: Rules,
     now: datetime,
+    subscriber: Subscriber,
 ) -> _Answer:
     """The steps of LAW 1.7, in its order; the first one that objects is the answer."""
     if now.utcoffset() is None:
@@ -284,7 +297,7 @@ def _answer(
     if blocked:
         return blocked
     objections = objections_to(objections, attempt.on_behalf_of)
-    consents = consents_to(consents, attempt.on_behalf_of)
+    consents = consents_to(consents, attempt.on_behalf_of, subscriber.since)
     held = covering(live_consents(consents, now), attempt.topic)
     live = unexpired(held, now, rules.consent_months, rules.timezone)
     consent = last_consent(live)
@@ -303,7 +316,7 @@ def _answer(
         or _stop(stops)
         or _expiry(held, consent, rules, now)
         or _topic(attempt, consent, rules, local.date())
-        or (None if consent else _registers(registers, rules, local.date()))
+        or (None if consent else _registers(registers, required(rules.registers, subscriber), rules, local.date()))
         or _hours(rules, local)
         or _redial(attempt, last_unattended, rules, now)
         or _attempts(tried, rules, now)
@@ -437,11 +450,17 @@ def _topic(attempt: Attempt, consent: Consent | None, rules: Rules, today: date)
     return None
 
 
-def _registers(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+def required(configured: Sequence[str], subscriber: Subscriber) -> tuple[str, ...]:
+    """The registers that a call without consent must be looked up in: those of the configuration, and that on which
+    such a line may be (PECR reg 26, LAW 1.3); where nobody knows whose it is, both."""
+    return tuple(dict.fromkeys([*configured, *subscriber.kind.registers]))
+
+
+def _registers(views: Sequence[RegisterView], names: Sequence[str], rules: Rules, today: date) -> _Answer | None:
     """PECR reg 21(1)(b), 21(3), LAW 1.3, 1.4, 2.4: each required register is there, sound, fresh and covers the number,
     and then none of them lists it. The 28 days' grace is never applied to a number: listed is blocked."""
     for check in (_missing, _damaged, _later, _stale, _uncovered):
-        blocked = check(views, rules, today)
+        blocked = check(views, names, rules, today)
         if blocked:
             return blocked
     for view in views:
@@ -450,9 +469,9 @@ def _registers(views: Sequence[RegisterView], rules: Rules, today: date) -> _Ans
     return None
 
 
-def _missing(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+def _missing(views: Sequence[RegisterView], names: Sequence[str], rules: Rules, today: date) -> _Answer | None:
     present = {view.name for view in views if view.state != "missing"}
-    for name in rules.registers:
+    for name in names:
         if name not in present:
             return _Answer(
                 Reason.REGISTER_MISSING,
@@ -461,9 +480,9 @@ def _missing(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answe
     return None
 
 
-def _damaged(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+def _damaged(views: Sequence[RegisterView], names: Sequence[str], rules: Rules, today: date) -> _Answer | None:
     for view in views:
-        if view.name in rules.registers and (view.state != "ok" or view.as_of is None):
+        if view.name in names and (view.state != "ok" or view.as_of is None):
             return _Answer(
                 Reason.REGISTER_DAMAGED,
                 f"The {REGISTER_TITLES[view.name]} list cannot be relied on: "
@@ -472,11 +491,11 @@ def _damaged(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answe
     return None
 
 
-def _later(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+def _later(views: Sequence[RegisterView], names: Sequence[str], rules: Rules, today: date) -> _Answer | None:
     """A list of a later day says nothing of this one: who asks means a day before it, or its date or our clock is
     wrong."""
     for view in views:
-        if view.name in rules.registers and view.as_of and view.as_of > today:
+        if view.name in names and view.as_of and view.as_of > today:
             return _Answer(
                 Reason.REGISTER_MISSING,
                 f"The {REGISTER_TITLES[view.name]} list is from {date_text(view.as_of)}, and says nothing of "
@@ -485,9 +504,9 @@ def _later(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer 
     return None
 
 
-def _stale(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+def _stale(views: Sequence[RegisterView], names: Sequence[str], rules: Rules, today: date) -> _Answer | None:
     for view in views:
-        if view.name in rules.registers and view.as_of and days_left(view.as_of, today, rules.max_age_days) < 0:
+        if view.name in names and view.as_of and days_left(view.as_of, today, rules.max_age_days) < 0:
             return _Answer(
                 Reason.REGISTER_STALE,
                 f"The {REGISTER_TITLES[view.name]} list is from {date_text(view.as_of)} and too old: "
@@ -496,9 +515,9 @@ def _stale(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer 
     return None
 
 
-def _uncovered(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+def _uncovered(views: Sequence[RegisterView], names: Sequence[str], rules: Rules, today: date) -> _Answer | None:
     for view in views:
-        if view.name in rules.registers and not view.covered:
+        if view.name in names and not view.covered:
             return _Answer(Reason.OUTSIDE_COVERAGE)
     return None
 
@@ -604,11 +623,14 @@ def refusal(reason: Reason, attempt: Attempt, explanation: str = "", *, after: D
 def decision_fact(decision: Decision, attempt: Attempt, **origin: Any) -> facts.Decision:
     """What is kept of a decision: every text bounded and valid Unicode (LAW 1.11). ``origin``: fields of the fact that
     say where the call came from."""
+    known = decision.subscriber
     named = {
         "shown_from": attempt.shown_from,
         "topic_rule": decision.topic_rule,
         "on_behalf_of": _text(decision.on_behalf_of or attempt.on_behalf_of),
         "campaign": attempt.campaign,
+        "subscriber": known.kind.value if known.kind is not SubscriberKind.UNKNOWN else "",
+        "subscriber_since": known.since.isoformat() if known.since else "",
     }
     return facts.Decision(
         number=decision.number,

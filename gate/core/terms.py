@@ -237,6 +237,32 @@ class RegisterView:
     listed: bool = False
 
 
+class SubscriberKind(StrEnum):
+    """Who has a line, as the firm has noted it (PECR reg 2(1)): a company or another body corporate is a corporate
+    subscriber, and everybody else, a sole trader too, an individual one."""
+
+    INDIVIDUAL = "individual"
+    CORPORATE = "corporate"
+    UNKNOWN = "unknown"
+
+    @property
+    def registers(self) -> tuple[str, ...]:
+        """On which registers such a line may be (PECR reg 26): where nobody knows, on either."""
+        return {SubscriberKind.INDIVIDUAL: ("tps",), SubscriberKind.CORPORATE: ("ctps",)}.get(self, ("tps", "ctps"))
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """What the firm has noted of the subscriber of a number."""
+
+    kind: SubscriberKind = SubscriberKind.UNKNOWN
+    since: date | None = None
+    """The day since when the number is theirs; None: nobody has noted that it was another's before."""
+
+
+NOBODY_KNOWN = Subscriber()
+
+
 @dataclass(frozen=True, slots=True)
 class Consent:
     """A subscriber's word that they do not object to this firm's calls on this line (PECR reg 21(4), (5))."""
@@ -319,6 +345,8 @@ class Decision:
     """The row of ``TOPICS`` that refuses; empty where none does."""
     on_behalf_of: str = ""
     """The legal name of the instigator; empty where the firm calls for itself, or nobody knows for whom."""
+    subscriber: Subscriber = NOBODY_KNOWN
+    """Who has the line, as it was noted."""
 
     @property
     def allowed(self) -> bool:

@@ -12,7 +12,7 @@ from gate.operations.contacts import forecast, list_import, pages, rescreening
 from gate.operations.erasure import eraser, terms
 from gate.operations.ingest import ingesting
 from gate.operations.keys import recipients, wraps
-from gate.operations.lists import consents, objections
+from gate.operations.lists import consents, objections, subscribers
 from gate.operations.memory import place
 from gate.operations.operation import Operation
 from gate.operations.registers import importing, in_force
@@ -24,9 +24,9 @@ from gate.operations.status import glance, trunk_tests
 _MODULES: Final = (
     *(checkpoints, exporting, leaves, witnesses),
     *(calls, campaigns, recordings, screening, warnings),
-    *(list_import, forecast, pages, rescreening),
+    *(forecast, list_import, pages, rescreening),
     *(eraser, terms, copies, holds, schedule),
-    *(ingesting, recipients, wraps, consents, objections, place),
+    *(ingesting, recipients, wraps, consents, objections, subscribers, place),
     *(importing, in_force, article30, month),
     *(complaints, course, letters, listing, searching),
     *(breaches, glance, trunk_tests, backup, parsing, proposals, receipts, webhooks),

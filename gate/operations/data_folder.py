@@ -29,7 +29,7 @@ from gate.core.hours import Hours
 from gate.core.retention import Terms
 from gate.core.rows.calls import CallInHand, RunningNow
 from gate.core.rules import AbandonedLimits, AttemptLimits, Rules
-from gate.core.terms import TOPICS, Decision, Reason
+from gate.core.terms import REGISTER_TITLES, TOPICS, Decision, Reason
 from gate.errors import ConfigError, GateError, StoreError
 from gate.operations.accounts import two_people
 from gate.operations.audit.signed_log import SignedLog
@@ -180,7 +180,7 @@ class DataFolder:
         stack.callback(self.store.close)
         self.keys = KeyStoreDb(data / "keys.db")
         stack.callback(self.keys.close)
-        self.registers = RegisterLibrary(data / "registers", config.calling.registers, live=config.calling.live)
+        self.registers = RegisterLibrary(data / "registers", tuple(REGISTER_TITLES), live=config.calling.live)
         self.log = SignedLog(config, self.clock, self.store, self.pepper)
         self.trust = Trust(
             self.log.standing, self.log.unsigned_since, self._now, lambda: _NOT_COMPARED, self.log.newest_entry

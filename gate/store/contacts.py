@@ -228,9 +228,10 @@ def touched(tx: Source, leaf: int, limit: int) -> tuple[list[str], int, bool]:
     there are more behind it."""
     rows = tx.values(
         tuple[int, str | None, list[str] | None],
-        "SELECT f.leaf_index, coalesce(o.number, c.number, h.number), r.numbers"  # noqa: S608 - only marks
+        "SELECT f.leaf_index, coalesce(o.number, c.number, h.number, s.number), r.numbers"  # noqa: S608 - only marks
         " FROM facts AS f LEFT JOIN objections AS o ON o.id = f.subject LEFT JOIN consents AS c ON c.id = f.subject"
         " LEFT JOIN holds AS h ON h.id = f.subject LEFT JOIN requests AS r ON r.id = f.subject"
+        " LEFT JOIN subscribers AS s ON s.id = f.subject"
         f" WHERE f.leaf_index >= ? AND f.kind IN ({marks(DECIDING)}) ORDER BY f.leaf_index LIMIT ?",
         (leaf, *DECIDING, limit),
     )

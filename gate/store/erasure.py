@@ -276,6 +276,13 @@ _ENDED: Final = (
     " FROM consents WHERE number IS NOT NULL GROUP BY number) WHERE ended <= ?"
 )
 """Numbers all of whose consents have ended: withdrawn, by the day on which that was entered, or too old."""
+_NOTED: Final = (
+    "FROM subscribers AS s WHERE s.number IS NOT NULL AND substr(s.noted_at, 1, 10) <= ?"
+    " AND NOT EXISTS (SELECT 1 FROM consents AS c WHERE c.number_hash = s.number_hash AND c.number IS NOT NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM contacts AS k WHERE k.number = CAST(substr(s.number, 2) AS INTEGER)"
+    " AND k.list IN (SELECT list FROM contact_lists WHERE state = 'in_force'))"
+)
+"""Of numbers that are no contact's, and of which no consent is kept: it makes no difference who has the line."""
 _FAULTY: Final = "FROM contact_faults WHERE list IN (SELECT list FROM contact_lists WHERE imported_at < ?)"
 _IDLE: Final = (
     "FROM contacts AS k WHERE k.list = ? AND NOT EXISTS (SELECT 1 FROM calls AS c"
@@ -308,17 +315,19 @@ def old_words(tx: Source, day: date) -> list[int]:
 
 
 def entries_over(tx: Source, day: date, months: int) -> list[str]:
-    """Numbers of objections that were taken back by a day, and those all of whose consents had ended by then;
-    ``months``: how long a consent holds."""
-    removed = tx.values(str, f"SELECT number {_REMOVED}", [day.isoformat()])
-    return sorted({*removed, *tx.values(str, f"SELECT number {_ENDED}", [months, day.isoformat()])})
+    """Numbers of objections that were taken back by a day, those all of whose consents had ended by then, and those of
+    which it was noted by then who has them, for nothing that is kept; ``months``: how long a consent holds."""
+    over = tx.values(str, f"SELECT number {_REMOVED}", [day.isoformat()])
+    over += tx.values(str, f"SELECT s.number {_NOTED}", [day.isoformat()])
+    return sorted({*over, *tx.values(str, f"SELECT number {_ENDED}", [months, day.isoformat()])})
 
 
 def entries_of(tx: StoreTransaction, number: str, day: date, months: int) -> tuple[list[str], list[str]]:
-    """The ids of those of a number: objections, consents."""
-    removed = tx.values(str, f"SELECT id {_REMOVED} AND number = ?", [day.isoformat(), number])
+    """The ids of those of a number: objections and notes of who has it, consents."""
+    over = tx.values(str, f"SELECT id {_REMOVED} AND number = ?", [day.isoformat(), number])
+    over += tx.values(str, f"SELECT s.id {_NOTED} AND s.number = ?", [day.isoformat(), number])
     ended = tx.values(str, f"SELECT number {_ENDED} AND number = ?", [months, day.isoformat(), number])
-    return removed, [each.id for each in tx.consents(number)] if ended else []
+    return over, [each.id for each in tx.consents(number)] if ended else []
 
 
 def forget_faults(tx: StoreTransaction, before: datetime) -> int:

@@ -49,7 +49,7 @@ from gate.core.facts.derived import ACTS, record
 from gate.core.facts.fact import CATALOGUE, Body, Subject
 from gate.core.facts.fact import read as read_fact
 from gate.core.facts.gate import BreachReplayed, CampaignStopped
-from gate.core.facts.lists import ConsentWithdrawn, Objection
+from gate.core.facts.lists import ConsentWithdrawn, Objection, Subscriber
 from gate.core.facts.requests import Carried, Carrying, LineHeld
 from gate.core.facts.retention import Hold
 from gate.durable import sync_folder
@@ -100,7 +100,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of an objection, as what follows."""
     on_behalf_of: str = ""
     kind: str = ""
-    """Of a hold, as what follows."""
+    """Of a hold, as what follows; of a subscriber, with ``since``: individual or corporate."""
     target: str = ""
     recording_id: str = ""
     call_id: str = ""
@@ -391,6 +391,10 @@ def _acts(connection: Connection, kind: str, subject: str, at: str, pepper: byte
             digest, to = row["number_hash"].hex(), row["on_behalf_of"] or ""
             scope = row["scope"] or ""
             yield Act(act=kind, id=subject, at=row["made_at"], hash=digest, scope=scope, on_behalf_of=to)
+    elif kind == Subscriber.kind:
+        for row in _rows(connection, "SELECT number_hash, kind, since FROM subscribers WHERE id = ?", subject):
+            digest, since = row["number_hash"].hex(), row["since"]
+            yield Act(act=kind, id=subject, at=at, hash=digest, kind=row["kind"] or "", since=since)
     elif kind == ConsentWithdrawn.kind:
         for row in _rows(connection, "SELECT number_hash FROM consents WHERE id = ?", subject):
             yield Act(act=kind, id=subject, at=at, hash=(row["number_hash"] or b"").hex())

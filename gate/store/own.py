@@ -1,7 +1,7 @@
 """The firm's own lists read in one pass, for a run that asks a million numbers.
 
-The answers are those of ``StoreTransaction.objections``, ``consents``, ``stops`` and ``last_unattended``; an erased
-person is found by the keyed hash of the number, as there.
+The answers are those of ``StoreTransaction.objections``, ``consents``, ``subscriber``, ``stops`` and
+``last_unattended``; an erased person is found by the keyed hash of the number, as there.
 """
 
 from __future__ import annotations
@@ -10,16 +10,27 @@ from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
 
-from gate.core.terms import Consent, Objection, Stop
+from gate.core.terms import NOBODY_KNOWN, Consent, Objection, Stop, Subscriber
 from gate.errors import StoreError
 from gate.store.projections import number_hash
 from gate.store.reader import Reader
-from gate.store.transaction import CONSENT, OBJECTION, OPEN_REQUESTS, RESTRICTIONS, consent_of, objection_of, stop_of
+from gate.store.transaction import (
+    CONSENT,
+    OBJECTION,
+    OPEN_REQUESTS,
+    RESTRICTIONS,
+    SUBSCRIBER,
+    consent_of,
+    objection_of,
+    stop_of,
+    subscriber_of,
+)
 
 _OBJECTIONS = f"""SELECT number, number_hash, {OBJECTION} FROM objections
     WHERE removed_at IS NULL ORDER BY leaf_index"""  # noqa: S608 - the code's own
 _CONSENTS = f"""SELECT number, {CONSENT} FROM consents
     WHERE number IS NOT NULL ORDER BY leaf_index"""  # noqa: S608 - the code's own
+_SUBSCRIBERS = f"SELECT number, number_hash, {SUBSCRIBER} FROM subscribers ORDER BY leaf_index"  # noqa: S608
 _REQUESTS = f"SELECT numbers, reference {OPEN_REQUESTS}"
 _RESTRICTED = f"SELECT number, coalesce(reference, '') AS reference {RESTRICTIONS} AND number IS NOT NULL"
 _UNATTENDED = """SELECT number, max(answered_at) AS at FROM calls
@@ -35,6 +46,7 @@ class Entries(NamedTuple):
     consents: tuple[Consent, ...]
     last_unattended: datetime | None
     stops: tuple[Stop, ...] = ()
+    subscriber: Subscriber = NOBODY_KNOWN
 
 
 NOTHING = Entries((), (), None)
@@ -68,10 +80,15 @@ class OwnLists:
         for number, reference in reader.values(tuple[str, str], _RESTRICTED):
             stops[number].append(stop_of(0, reference))
         unattended = dict(reader.values(tuple[str, datetime], _UNATTENDED))
+        # by the hash alone, as what an erased person left counts too
+        noted = {digest: (number, kind, since) for number, digest, kind, since in reader.each(_SUBSCRIBERS)}
+        self._subscribers = {digest: subscriber_of(*known) for digest, (_, *known) in noted.items()}
         self._objections, self._erased, self._consents = dict(objections), dict(erased), dict(consents)
         self._unattended, self._stops = unattended, dict(stops)
         self.numbers: set[str] = self._objections.keys() | self._consents.keys() | stops.keys() | unattended.keys()
         """Every number of which something is held, but for those of erased persons."""
+        self.noted = {number for number, *_ in noted.values() if number}
+        """Every number of whose subscriber something is noted, but for those of erased persons."""
         self.has_erased = bool(erased)
         """There are numbers that only ``entries`` can tell."""
 
@@ -82,7 +99,11 @@ class OwnLists:
             objections = objections + self._erased.get(number_hash(self._pepper, number), [])
         consents = self._consents.get(number, [])
         stops = tuple(self._stops.get(number, ()))
-        return Entries(tuple(objections), tuple(consents), self._unattended.get(number), stops)
+        known = tuple(objections), tuple(consents), self._unattended.get(number), stops
+        return Entries(*known, self._subscriber(number) if self._subscribers else NOBODY_KNOWN)
+
+    def _subscriber(self, number: str) -> Subscriber:
+        return self._subscribers.get(number_hash(self._pepper, number), NOBODY_KNOWN)
 
     def is_erased(self, number: str) -> bool:
         """True where this is the number of an erased person who objected."""

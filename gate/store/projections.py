@@ -290,6 +290,7 @@ def _table(subject: Subject, key: str, *, personal: tuple[str, ...] = (), **how:
 CALLS = _table(Subject.CALL, CALL_ID, by_call=True)
 RECORDINGS = _table(Subject.RECORDING, "recording_id")
 OBJECTIONS = _table(Subject.OBJECTION, "id", hashed=True, first_stands=True)
+SUBSCRIBERS = _table(Subject.SUBSCRIBER, "id", hashed=True)
 CONSENTS = _table(Subject.CONSENT, "id", hashed=True, first_stands=True, personal=("number_hash",))
 HOLDS = _table(Subject.HOLD, "id", first_stands=True)
 REGISTER_IMPORTS = _table(Subject.REGISTER, "import_id")
@@ -300,6 +301,7 @@ CAMPAIGN_STOPS = _table(Subject.CAMPAIGN, "id", first_stands=True)
 TABLES: tuple[Table, ...] = (
     *(CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS, REQUESTS, RECEIPTS, COPIES),
     CAMPAIGN_STOPS,
+    SUBSCRIBERS,
 )
 
 _NUMBERS: Final = {each.table: each for columns in _SET.values() for each in columns if each.sort is Sort.NUMBER}

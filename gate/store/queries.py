@@ -25,7 +25,7 @@ from gate.core.facts.gate import AbandonedReplayed
 from gate.core.numbers import beginning_of
 from gate.core.rows import Page
 from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
-from gate.core.rows.lists import ConsentRow, ObjectionRow, RegisterImportRow
+from gate.core.rows.lists import ConsentRow, ObjectionRow, RegisterImportRow, SubscriberRow
 from gate.core.terms import Reason
 from gate.store.paging import Way, window
 from gate.store.rows import R, V, Values
@@ -354,6 +354,13 @@ def consents_page(
     where = {"number = ?": number} | where_text(text, "number", "how", "who", "evidence", "id")
     also = ", nullif(holds_until, '') AS holds_until"
     return rows_page(tx, ConsentRow, "consents", "noted_at", "id", where, after, limit, also=also)
+
+
+def subscribers_page(
+    tx: Source, after: str | None = None, limit: int = 50, number: str | None = None
+) -> Page[SubscriberRow]:
+    """What was noted of who has which line, newest first."""
+    return rows_page(tx, SubscriberRow, "subscribers", "noted_at", "id", {"number = ?": number}, after, limit)
 
 
 def register_imports_page(tx: Source, after: str | None = None, limit: int = 50) -> Page[RegisterImportRow]:

@@ -35,7 +35,15 @@ from gate.core.finding import REQUESTS, Condition, Term, meant
 from gate.core.letters import Leaf
 from gate.core.rows import Page
 from gate.core.rows.calls import FactRow
-from gate.core.rows.requests import HeldAttempt, HeldConsent, HeldContact, HeldObjection, HeldReceipt, RequestRow
+from gate.core.rows.requests import (
+    HeldAttempt,
+    HeldConsent,
+    HeldContact,
+    HeldObjection,
+    HeldReceipt,
+    HeldSubscriber,
+    RequestRow,
+)
 from gate.core.rows.retention import HoldRow
 from gate.store import contacts, transfers
 from gate.store.paging import Counts, Kept, Way, any_of, counted, where_of, window
@@ -262,6 +270,7 @@ def counts_of(
     ids = {
         "objections": [row.id for row in objections_of(tx, numbers)],
         "consents": [row.id for row in consents_of(tx, numbers)],
+        "subscribers": [row.id for row in subscribers_of(tx, numbers)],
         "holds": [row.id for row in holds_of(tx, numbers, [row.call_id for row in found])],
         "requests": [row.id for row in of_numbers(tx, numbers)] if numbers else [],
     }
@@ -288,6 +297,11 @@ def consents_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldConsen
     names = "id, given_at, how, wording, who, evidence, purpose, topics, caller, on_behalf_of, holds_until"
     names += ", withdrawn_at, withdrawn_why"
     return _by_hash(tx, HeldConsent, "consents", names, "given_at", numbers)
+
+
+def subscribers_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldSubscriber]:
+    """What was noted of who has these numbers."""
+    return _by_hash(tx, HeldSubscriber, "subscribers", "id, noted_at, kind, since, source", "leaf_index", numbers)
 
 
 def _by_hash(

@@ -396,6 +396,20 @@ ALTER TABLE recordings ADD COLUMN silent TEXT;
 """
 
 
+SUBSCRIBERS: Final = """
+CREATE TABLE subscribers (
+    leaf_index INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    number TEXT,               -- NULL after erasure
+    number_hash BLOB NOT NULL, -- keyed; stays, so that no consent of an earlier subscriber counts again
+    noted_at TEXT NOT NULL,
+    kind TEXT, since TEXT,     -- who has the line, and since when
+    source TEXT, actor TEXT
+) STRICT;
+CREATE INDEX subscribers_hash ON subscribers (number_hash, leaf_index);
+"""
+
+
 class Step(NamedTuple):
     """A change of the tables."""
 
@@ -466,6 +480,8 @@ STEPS: Final = (
         "CREATE INDEX facts_abandoned ON facts (json_extract(body, '$.number_hash'))"
         " WHERE kind = 'abandoned_replayed';",
     ),
+    # Of a number that was kept before nobody has noted whose it is.
+    Step("m030_subscribers", SUBSCRIBERS),
 )
 """Every change of the tables, in order."""
 

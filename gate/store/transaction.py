@@ -18,7 +18,19 @@ from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes
 from gate.core.facts import lists
 from gate.core.facts.derived import ACTS
 from gate.core.facts.gate import AbandonedReplayed
-from gate.core.terms import Consent, Objection, Purpose, Reason, Scope, Stop, Topic, Tried
+from gate.core.terms import (
+    NOBODY_KNOWN,
+    Consent,
+    Objection,
+    Purpose,
+    Reason,
+    Scope,
+    Stop,
+    Subscriber,
+    SubscriberKind,
+    Topic,
+    Tried,
+)
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.sqlite_thread import Connection
@@ -51,6 +63,9 @@ OPEN_REQUESTS = (
 """Requests that stop marketing to their numbers (LAW 1.7a): by an index that has no others."""
 RESTRICTIONS = "FROM holds WHERE target = 'number' AND released_at IS NULL AND kind = 'restriction'"
 """Restrictions in force on numbers."""
+SUBSCRIBER = "kind, since"
+"""Columns of ``subscriber_of``."""
+_SUBSCRIBER = f"SELECT {SUBSCRIBER} FROM subscribers WHERE number_hash = ? ORDER BY leaf_index DESC LIMIT 1"  # noqa: S608
 _STOPS = (
     f"SELECT 1 AS request, reference {OPEN_REQUESTS} AND instr(numbers, ?) > 0"
     f" UNION ALL SELECT 0, coalesce(reference, '') {RESTRICTIONS} AND number = ?"
@@ -208,6 +223,12 @@ class StoreTransaction:
             rows = connection.execute(_CONSENTS, (number_hash(self._pepper, number),)).fetchall()
         return [consent_of(*row) for row in rows]
 
+    def subscriber(self, number: str) -> Subscriber:
+        """What was noted last of who has an E.164 number, by its keyed hash: what an erased person left counts too."""
+        with self._guarded() as connection:
+            row = connection.execute(_SUBSCRIBER, (number_hash(self._pepper, number),)).fetchone()
+        return subscriber_of(*row) if row else NOBODY_KNOWN
+
     def stops(self, number: str) -> list[Stop]:
         """Open requests and restrictions that stop marketing to an E.164 number (LAW 1.7a)."""
         with self._guarded() as connection:
@@ -329,6 +350,12 @@ def consent_of(
 def topics_of(text: str | None) -> frozenset[Topic]:
     """What calls a consent was given for: ``claims,pensions``. A word that is no topic is left out."""
     return frozenset(Topic(each) for each in (text or "general").split(",") if each in set(Topic))
+
+
+def subscriber_of(kind: str | None, since: str | None) -> Subscriber:
+    """A row of ``SUBSCRIBER``; a word that is not known says nothing."""
+    known = SubscriberKind(kind) if kind in set(SubscriberKind) else SubscriberKind.UNKNOWN
+    return Subscriber(known, date.fromisoformat(since) if since else None)
 
 
 def stop_of(request: int, reference: str) -> Stop:

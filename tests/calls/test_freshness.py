@@ -12,7 +12,7 @@ import pytest
 
 from gate.calls.screener import Screener
 from gate.core.hours import Hours
-from gate.core.terms import UNTRIED, Tried
+from gate.core.terms import NOBODY_KNOWN, UNTRIED, Subscriber, Tried
 from gate.registers.importer import import_file
 from gate.registers.library import RegisterLibrary
 from tests.support.screening import ATTEMPT, RULES
@@ -32,6 +32,9 @@ class Nothing:
 
     def consents(self, number: str) -> list[Any]:
         return []
+
+    def subscriber(self, number: str) -> Subscriber:
+        return NOBODY_KNOWN
 
     def last_unattended(self, number: str) -> None:
         return None

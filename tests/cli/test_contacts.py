@@ -40,6 +40,8 @@ def test_import_says_what_was_kept_apart(gate: ExampleAnswers, crm: Path) -> Non
         "reference": "id",
         "delimiter": "\t",
         "header": True,
+        "subscriber": "",
+        "subscriber_since": "",
         "add": True,
         "topic": "general",
         "accept_shrink": False,

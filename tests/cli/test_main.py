@@ -39,6 +39,7 @@ DESIGNED = {
     "register": {"import", "status"},
     "objection": {"add", "remove", "list", "import", "export"},
     "consent": {"add", "withdraw", "list", "import", "export"},
+    "subscriber": {"set", "list"},
     "calls": {"list", "show"},
     "campaign": {"list", "release"},
     "recording": {"list", "export", "verify"},

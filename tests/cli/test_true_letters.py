@@ -116,6 +116,13 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         f"{HERE}::test_an_access_letter_names_the_firm_for_which_a_call_was_made",
         "cli/test_calls_for_others.py::test_what_stops_which_calls",
     ),
+    "a line is somebody's since a day, a person's or a company's": (
+        "cli/test_subscribers.py::test_a_consent_of_an_earlier_subscriber_counts_no_more_and_every_objection_stands",
+        "cli/test_subscribers.py::test_a_line_is_looked_up_in_the_register_that_it_may_be_on",
+        "cli/test_subscribers.py::test_the_crms_file_says_who_has_a_line_and_no_file_brings_a_consent_back",
+        "cli/test_subscribers.py::test_a_new_subscriber_is_not_told_of_earlier_calls_without_anybody_thinking_of_it",
+        "cli/test_subscribers.py::test_a_search_from_before_it_was_noted_makes_neither_pack_nor_erasure",
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input
 
 from console.modes.contact_shown import change, standing
 from console.modes.contacts import Mode
+from console.widgets.choice import Choice
 from gate.control.client import ControlClient
 from gate.core.rows.lists import ContactChange
 from gate.errors import UsageError
@@ -398,3 +399,25 @@ async def test_contacts_are_sorted_by_a_column(full: Served) -> None:
         await until(pilot, lambda: app.screen.table.row_at(0))
         rows = [app.screen.table.row_at(at).verdict for at in range(9)]
         assert rows == ["block"] * 7 + ["allow"] * 2
+
+
+async def test_whose_line_it_is_is_noted_in_the_contacts_pane(mine: Served) -> None:
+    app = app_of(mine)
+    day = mine.clock.time.date() - timedelta(days=1)
+    async with app.run_test(size=(100, 40), notifications=True) as pilot:
+        await pilot.press("3")
+        await until(pilot, shows(pilot, "59 rows"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "A check now"))
+        await pilot.press("w")
+        await until(pilot, shows(pilot, "Whose line is it?"))
+        choice = pilot.app.screen.query_one("#kind", Choice)
+        while choice.value != "corporate":
+            choice.action_choose(1)
+        await fill(pilot, since="soon", source="Companies House")
+        await until(pilot, shows(pilot, "'soon' is not a day"))
+        await fill(pilot, since=f"{day:%d/%m/%Y}")
+        await until(pilot, shows(pilot, "Line of", "corporate, theirs since"))
+    (noted,) = mine.facts("subscriber")
+    said = noted["body"]
+    assert (said["kind"], said["since"], said["source"]) == ("corporate", day.isoformat(), "Companies House")

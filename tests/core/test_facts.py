@@ -138,6 +138,7 @@ def test_what_has_no_term_is_what_is_kept_for_a_reason_of_its_own():
     stays = {kind for kind in CATALOGUE if CATALOGUE[kind].marks.term is Term.STAYS}
     assert stays == {
         *("objection", "objection_removed", "consent", "consent_withdrawn"),  # a wish, and what proves an agreement
+        "subscriber",  # since when a line is somebody's: no consent from before counts
         *("bundle_exported", "evidence_restored"),  # to whom something went, and what was given up
     }
 
@@ -146,7 +147,7 @@ def test_what_a_restore_must_not_forget_is_what_people_asked_for_and_what_is_gon
     breaches = ("breach_added", "breach_assessed", "breach_notified", "breach_closed")
     campaigns = ("abandoned", "campaign_stopped", "campaign_released")
     assert set(derived.ACTS) == {
-        *("objection", "objection_removed", "consent_withdrawn", "hold", "hold_released"),
+        *("objection", "objection_removed", "consent_withdrawn", "hold", "hold_released", "subscriber"),
         *("recording_erased", "request_carried"),
         # whether a request stops marketing: who it is about, and everything that ends it
         *("request_person", "request_refused", "request_authority_told", "request_person_told"),

@@ -12,6 +12,7 @@ from gate.core.hours import Hours
 from gate.core.rules import AttemptLimits, Rules, days_left
 from gate.core.screening import decision_fact, last_consent, live_consents
 from gate.core.terms import (
+    NOBODY_KNOWN,
     TOPICS,
     Consent,
     Objection,
@@ -20,6 +21,8 @@ from gate.core.terms import (
     RegisterView,
     Scope,
     Stop,
+    Subscriber,
+    SubscriberKind,
     Topic,
     TopicRule,
     Tried,
@@ -28,6 +31,8 @@ from gate.core.terms import (
     topic_rule,
 )
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, allowed, blocked, screen
+
+INDIVIDUAL, CORPORATE = Subscriber(SubscriberKind.INDIVIDUAL), Subscriber(SubscriberKind.CORPORATE)
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -84,8 +89,49 @@ def test_law_1_3_a_register_that_is_not_there() -> None:
 
 
 def test_law_1_3_a_register_that_is_not_required_still_blocks_what_it_lists() -> None:
-    allowed(rules=replace(RULES, registers=("tps",)), registers=(TPS,))
-    blocked(Reason.LISTED_CTPS, rules=replace(RULES, registers=("tps",)), registers=(TPS, replace(CTPS, listed=True)))
+    only_tps: dict[str, Any] = {"rules": replace(RULES, registers=("tps",)), "subscriber": INDIVIDUAL}
+    allowed(**only_tps, registers=(TPS,))
+    blocked(Reason.LISTED_CTPS, **only_tps, registers=(TPS, replace(CTPS, listed=True)))
+
+
+@pytest.mark.parametrize("configured", ["tps", "ctps"])
+def test_law_1_3_the_register_on_which_a_line_may_be_is_looked_at_whatever_is_configured(configured: str) -> None:
+    views = {"tps": TPS, "ctps": CTPS}
+    for subscriber, needed in ((INDIVIDUAL, {"tps"}), (CORPORATE, {"ctps"}), (NOBODY_KNOWN, {"tps", "ctps"})):
+        asked: dict[str, Any] = {"rules": replace(RULES, registers=(configured,)), "subscriber": subscriber}
+        for name in {*needed, configured}:
+            others = tuple(view for key, view in views.items() if key != name)
+            blocked(Reason.REGISTER_MISSING, **asked, registers=others)
+            stale = replace(views[name], as_of=NOON.date() - timedelta(days=28))
+            blocked(Reason.REGISTER_STALE, **asked, registers=(stale, *others))
+            blocked(Reason.OUTSIDE_COVERAGE, **asked, registers=(replace(views[name], covered=False), *others))
+        allowed(**asked, registers=tuple(views[name] for name in {*needed, configured}))
+
+
+def test_law_1_5a_a_consent_of_an_earlier_subscriber_is_none_and_every_objection_stands() -> None:
+    given = NOON - timedelta(days=40)
+    consent = Consent("c", given, learnt=3)
+    listed = (replace(TPS, listed=True), CTPS)
+    for days, reason in (
+        (41, Reason.CONSENTED),
+        (40, Reason.CONSENTED),
+        (39, Reason.LISTED_TPS),
+        (0, Reason.LISTED_TPS),
+    ):
+        subscriber = Subscriber(SubscriberKind.INDIVIDUAL, NOON.date() - timedelta(days=days))
+        decision = screen(consents=(consent,), registers=listed, subscriber=subscriber)
+        assert decision.reason is reason
+    new = Subscriber(since=NOON.date())
+    lifting = replace(consent, after_objection=True)
+    blocked(Reason.OBJECTED, consents=(lifting,), objections=(Objection("o", given, 1),), subscriber=new)
+    withdrawn = replace(consent, withdrawn_at=given, withdrawn_learnt=4)
+    blocked(Reason.CONSENT_WITHDRAWN, consents=(withdrawn,), subscriber=new)
+    blocked(
+        Reason.TOPIC_NEEDS_CONSENT,
+        topic=Topic.CLAIMS,
+        subscriber=new,
+        consents=(replace(consent, topics=frozenset({Topic.CLAIMS})),),
+    )
 
 
 def test_law_1_3_a_second_view_of_a_register_cannot_hide_the_first() -> None:
@@ -452,7 +498,8 @@ def test_a_firm_may_let_an_objection_stop_its_service_calls() -> None:
 def test_law_2_4_outside_the_coverage_absence_is_no_clearance() -> None:
     blocked(Reason.OUTSIDE_COVERAGE, registers=(replace(TPS, covered=False), CTPS))
     blocked(Reason.OUTSIDE_COVERAGE, registers=(TPS, replace(CTPS, covered=False, listed=True)))
-    allowed(rules=replace(RULES, registers=("tps",)), registers=(TPS, replace(CTPS, covered=False)))
+    asked: dict[str, Any] = {"rules": replace(RULES, registers=("tps",)), "subscriber": INDIVIDUAL}
+    allowed(**asked, registers=(TPS, replace(CTPS, covered=False)))
 
 
 # --- 3. identity, hours, conduct -------------------------------------------------------------------------------------

@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from gate.core.rows.lists import RegisterIdentity
 from gate.core.rules import Rules
 from gate.core.screening import decide
-from gate.core.terms import Consent, Objection, Purpose, Reason, RegisterView, Stop, Topic
+from gate.core.terms import (
+    NOBODY_KNOWN,
+    Consent,
+    Objection,
+    Purpose,
+    Reason,
+    RegisterView,
+    Stop,
+    Subscriber,
+    Topic,
+)
 from gate.operations.contacts.bulk_screener import BulkScreener, read
 from tests.support.examples import examples
 from tests.support.screening import ATTEMPT, NOON, RULES
@@ -55,6 +65,7 @@ class Held:
     consents: tuple[Consent, ...] = ()
     last_unattended: Any = None
     stops: tuple[Stop, ...] = ()
+    subscriber: Subscriber = NOBODY_KNOWN
 
 
 class Own:
@@ -62,6 +73,7 @@ class Own:
         self._held = held
         self._erased = erased
         self.numbers = held.keys() - erased
+        self.noted = {number for number, each in held.items() if each.subscriber is not NOBODY_KNOWN}
         self.has_erased = bool(erased)
 
     def entries(self, number: str) -> Held:

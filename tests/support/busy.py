@@ -123,6 +123,8 @@ def _matters() -> list[Fact]:
         Fact("copy_made", "copy-3", at, who, {**copy, "until": "2026-06-01"}),
         Fact("copy_failed", "copy-3", at, who, {"why": "not written: no space left"}),
         Fact("copy_destroyed", "copy-2", at, who, {"how": "shredded", "on": "2026-03-04"}),
+        Fact("subscriber", "sub-1", at, who, {"number": "+447700900003", "kind": "individual", "since": "2026-03-01",
+                                              "source": "told"}),
         Fact("campaign_stopped", "stop-1", at, "gate", {"claimed_by": "account:alice", "campaign": "spring"}),
         Fact("campaign_stopped", "stop-2", at, "gate", {"claimed_by": "account:alice", "campaign": ""}),
         Fact("campaign_released", "stop-2", at, who, {"why": "seen to"}),

@@ -411,6 +411,7 @@ class ExampleAnswers:
 
     def request_contents(self, **fields: Any) -> dict[str, Any]:
         empty: dict[str, Any] = {name: [] for name in ("calls", "objections", "consents", "contacts", "holds")}
+        empty["subscribers"] = []
         return self._request(
             "request_contents",
             fields,

@@ -143,6 +143,8 @@ class MemoryReplayed(Body, frozen=True, kw_only=True):
     """References of requests that were over, and that the store lacked: none of them is given to another."""
     breaches: Maybe[list[Code]] = UNSET
     """References of breaches of which the store lacked steps: what was written of them is lost."""
+    subscribers: Maybe[int] = UNSET
+    """Notes of who has a line."""
     campaigns: Maybe[int] = UNSET
     """Stops and releases of campaigns."""
     abandoned: Maybe[int] = UNSET

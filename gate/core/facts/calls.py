@@ -83,6 +83,10 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     claimed_through: Code
     shown_from: Maybe[Code] = UNSET
     """The header that named ``presentation``, of a call that a PBX passed on for somebody else."""
+    subscriber: Maybe[Code] = UNSET
+    """Whose line it is, where the firm has noted it: ``individual`` or ``corporate``."""
+    subscriber_since: Maybe[Time] = UNSET
+    """The day since when its subscriber has it: consents from before were not counted."""
     topic_rule: Maybe[Code] = UNSET
     """The row of the table of topics that refused it, with its law and its day."""
     display_name: Maybe[Firm] = UNSET

@@ -99,6 +99,7 @@ class Subject(Enum):
     COPY = "copies"
     OBJECTION = "objections"
     CONSENT = "consents"
+    SUBSCRIBER = "subscribers"
     HOLD = "holds"
     REQUEST = "requests"
     REGISTER = "register_imports"

@@ -121,6 +121,29 @@ class ConsentWithdrawn(Body, frozen=True, kw_only=True):
     file: Maybe[File] = UNSET
 
 
+@fact(
+    "subscriber",
+    Subject.SUBSCRIBER,
+    term=Term.STAYS,
+    makes=True,
+    outlives_restore=True,
+    decides=True,
+    sets={"leaf_index": From.LEAF, "noted_at": From.AT, "actor": From.ACTOR},
+)
+class Subscriber(Body, frozen=True, kw_only=True):
+    """Who has a line, and since when; the newest one of a number counts."""
+
+    number: Annotated[Maybe[Number], COLUMN] = UNSET
+    number_hash: Maybe[Id] = UNSET
+    """In place of the number, where a replay knows no more."""
+    sort: Annotated[Code, COLUMN] = field(name="kind")
+    """``individual``, ``corporate`` or ``unknown``."""
+    since: Annotated[Time | None, COLUMN]
+    """The day since when it is theirs, where it was another's before."""
+    source: Annotated[Code, COLUMN]
+    file: Maybe[File] = UNSET
+
+
 @fact("consent_letter_made", Subject.CONSENT)
 class ConsentLetterMade(Body, frozen=True, kw_only=True):
     """The letter that confirms a withdrawal was made: its digests, and what each sentence rests on, as of any other."""
@@ -215,6 +238,8 @@ class ContactsImported(Body, frozen=True, kw_only=True):
     bad_rows: int
     objections: Maybe[int] = UNSET
     """Kept because the file's own columns say so; none where it is missing."""
+    subscribers: Maybe[int] = UNSET
+    """Numbers of which it says who has them, as was not noted before."""
     before: int
     in_file: int
     new: int

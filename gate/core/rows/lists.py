@@ -28,6 +28,21 @@ class ObjectionRow(Row, frozen=True):
     """The one instigator whose calls it is to; None: every call."""
 
 
+class SubscriberRow(Row, frozen=True):
+    """What was noted of who has a line."""
+
+    leaf_index: int
+    id: str
+    number: str | None
+    """None where it was erased."""
+    noted_at: str
+    kind: str
+    since: date | None
+    """The day since when it is theirs; None: nobody has noted that it was another's before."""
+    source: str | None
+    actor: str | None
+
+
 class RegisterImportRow(Row, frozen=True):
     """An import; what is None was not noted."""
 

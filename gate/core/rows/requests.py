@@ -118,6 +118,17 @@ class HeldConsent(Row, frozen=True):
     withdrawn_why: str | None
 
 
+class HeldSubscriber(Row, frozen=True):
+    """What was noted of who has one of the person's numbers."""
+
+    number: str
+    id: str
+    noted_at: str
+    kind: str
+    since: str | None
+    source: str | None
+
+
 class HeldContact(Row, frozen=True):
     """A row of the contact list with one of the person's numbers."""
 

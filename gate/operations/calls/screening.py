@@ -21,7 +21,7 @@ from gate.core.numbers import NumberRefused, parse
 from gate.core.rows.lists import RegisterIdentity
 from gate.core.rules import cost
 from gate.core.screening import decision_fact
-from gate.core.terms import Attempt, Decision, Purpose, Reason, Topic, opt_in
+from gate.core.terms import Attempt, Decision, Purpose, Reason, SubscriberKind, Topic, opt_in
 from gate.errors import RefusedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.operation import (
@@ -87,6 +87,10 @@ class Checked(Response, frozen=True, kw_only=True):
     registers: list[RegisterFinding]
     consent_id: str | None
     objection_id: str | None
+    subscriber: str = ""
+    """Whose line it is, where that is noted: ``individual`` or ``corporate``."""
+    subscriber_since: date | None = None
+    """The day since when it is theirs: consents from before do not count."""
     topic_rule: str = ""
     """The row of the table of topics that refuses it, with its law and its day; empty where none does."""
     warnings: list[str] = msgspec.field(default_factory=list)
@@ -268,7 +272,7 @@ def _of_number(e164: str) -> tuple[str, str, str]:
 
 def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> Checked:
     """What is answered."""
-    today = folder.london(now)
+    today, known = folder.london(now), decision.subscriber
     days = {row.name: row.days_left for row in folder.registers.status(today)}
     kind, price, jurisdiction = _of_number(decision.number)
     return Checked(
@@ -292,6 +296,8 @@ def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> Checked:
         ],
         consent_id=decision.consent_id,
         objection_id=decision.objection_id,
+        subscriber="" if known.kind is SubscriberKind.UNKNOWN else known.kind.value,
+        subscriber_since=known.since,
         topic_rule=decision.topic_rule,
     )
 

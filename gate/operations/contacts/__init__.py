@@ -1,7 +1,7 @@
 """The CRM's contacts, and files screened in bulk.
 
-- ``list_import``     the operation that imports the CRM's list, and keeps it; ``list_reading`` reads and screens it,
-                      beside a running gate in a process of its own
+- ``list_import``     the CRM's list imported and kept; ``list_reading`` reads and screens it, beside a running gate in
+                      a process of its own
 - ``rescreening``     contacts screened again when a list or a register changes; ``states``: what a screening changes
 - ``forecast``        what would be said of them on a day to come
 - ``pages``           what is known of the contacts, by ids that are no numbers; some deleted

@@ -31,7 +31,7 @@ from gate.core.hours import Hours
 from gate.core.numbers import MAX_RAW, Kind, Number, NumberRefused, is_decimal, is_drama, parse
 from gate.core.rules import Rules, named
 from gate.core.screening import decide
-from gate.core.terms import Attempt, Objection, Purpose, Reason, RegisterView, Topic
+from gate.core.terms import NOBODY_KNOWN, REGISTER_TITLES, Attempt, Objection, Purpose, Reason, RegisterView, Topic
 from gate.errors import StoreError
 from gate.operations.audit.signed_log import newest_entry, standing
 from gate.operations.data_folder import rules_of
@@ -201,7 +201,9 @@ class BulkScreener:
         self.outcomes: list[Outcome] = []
         """By their numbers."""
         self._own = own
-        self._own_keys = np.array(sorted(int(number[1:]) for number in own.numbers), dtype=np.int64)
+        # where both registers are looked up anyhow, whose line it is changes a decision by its consents alone
+        held = own.numbers if set(rules.registers) == REGISTER_TITLES.keys() else own.numbers | own.noted
+        self._own_keys = np.array(sorted(int(number[1:]) for number in held), dtype=np.int64)
         self._numbers = NumberReader()
         self._index: dict[Outcome, int] = {}
         self._shared: dict[int, int] = {}
@@ -288,7 +290,7 @@ class BulkScreener:
             return self._decided(number, (), None), ""
         views, held = self.registers.view(number.e164), self._own.entries(number.e164)
         if objections:
-            held = Entries((*held.objections, *objections), held.consents, held.last_unattended, held.stops)
+            held = held._replace(objections=(*held.objections, *objections))
         return self._decided(number, views, held), number.e164
 
     def _decided(self, number: Number | NumberRefused, views: Sequence[RegisterView], held: Entries | None) -> int:
@@ -300,6 +302,7 @@ class BulkScreener:
             objections=held.objections if held else (),
             stops=held.stops if held else (),
             last_unattended=held.last_unattended if held else None,
+            subscriber=held.subscriber if held else NOBODY_KNOWN,
             rules=self.rules,
             now=self.now,
         )
@@ -356,7 +359,7 @@ def bulk_screener(
         elif compared and (latest := newest_entry(reader)) and now < latest - STEP:
             rules = replace(rules, evidence=Reason.CLOCK_BEHIND)
     today = moment.astimezone(LONDON).date()
-    registers = FixedRegisters(config.data / "registers", rules.registers, today, live=rules.live)
+    registers = FixedRegisters(config.data / "registers", tuple(REGISTER_TITLES), today, live=rules.live)
     attempt = Attempt("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)
     return BulkScreener(registers, own, rules, attempt, moment)
 

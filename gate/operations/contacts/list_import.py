@@ -1,4 +1,4 @@
-"""A CRM's list takes the place of the one that was kept, or is merged with it.
+"""A CRM's list takes the place of the one that was kept, or is merged with it; and cancelling that.
 
 Two rules. A list replaces: contacts that are not in the file are gone. With ``add`` it merges: every contact in the
 file is kept, and so are those held before, but for the numbers of a reference that the file names again. Either way the
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from array import array
 from collections.abc import Container
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, sett
 from gate.operations.data_folder import NO_GATE
 from gate.operations.lists.entries import AT_ONCE, ObjectionEntry
 from gate.operations.lists.objections import keep_objections
+from gate.operations.lists.subscribers import SubscriberEntry, keep_subscribers
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
 from gate.store import contacts as rows
 from gate.types import Progress, batched
@@ -64,6 +66,8 @@ SHRINK = 2
 
 PIECE = 20_000
 """Contacts of a file in memory at once."""
+LARGEST: Final = 512 << 20
+"""Bytes of the CRM's list, at most: some ten million rows."""
 READ = 0.4
 """Part of the time that reading and screening takes; the rest is writing."""
 
@@ -92,6 +96,8 @@ class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     bad_rows: int
     objections: int = 0
     """Objections that the file's own columns hold and that were not kept before; of a dry run, all of them."""
+    subscribers: int = 0
+    """Numbers of which the file says who has them, and that were not noted so before; of a dry run, all of them."""
     before: int
     """Contacts before."""
     in_file: int
@@ -108,6 +114,70 @@ class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     """Of a dry run: it would need ``accept_shrink``."""
     not_utf8: int | None = None
     """The line from which on the file is not UTF-8; 0: it all is. Not of a dry run."""
+
+
+class ContactsImport(Request[ContactsImported], frozen=True):
+    """Keep and screen the CRM's list: a file that was handed over (``gate.control.files``)."""
+
+    path: Annotated[
+        str,
+        msgspec.Meta(min_length=1, max_length=4096),
+        about(
+            "The file, on the machine of whoever asks; kept as its name, and opened there.",
+            "File on this machine",
+            eg=("/srv/crm/export.csv",),
+        ),
+    ]
+    file: Annotated[Line, about("Ticket of the file, which was handed over before.")] = ""
+    columns: Annotated[
+        tuple[Line, ...],
+        msgspec.Meta(max_length=100),
+        about(
+            "A phone column by name or number; may be repeated.",
+            "Phone columns",
+            eg=("phone", "mobile"),
+            absent="those that look like it",
+            metavar="NAME",
+        ),
+    ] = ()
+    reference: Annotated[
+        Line,
+        about(
+            "The column of the CRM's own id.", "Column of the CRM's own id", eg=("id",), absent="none", metavar="COLUMN"
+        ),
+    ] = ""
+    subscriber: Annotated[
+        Line,
+        about(
+            "The column that says whether a line is individual or corporate.",
+            "Column of individual or corporate",
+            absent="one that is called subscriber",
+            metavar="COLUMN",
+        ),
+    ] = ""
+    subscriber_since: Annotated[
+        Line,
+        about(
+            "The column of the day since when a line is its subscriber's, where it was another's before.",
+            "Column of the day since when it is theirs",
+            absent="one that is called subscriber_since",
+            metavar="COLUMN",
+        ),
+    ] = ""
+    delimiter: Annotated[
+        str, msgspec.Meta(max_length=1), about("In place of the one that is guessed; 'tab' for a tab.", metavar="CHAR")
+    ] = ""
+    header: Annotated[
+        bool, about("Without a header the first row is a row like the others, and columns are numbers.")
+    ] = True
+    add: Annotated[
+        bool,
+        about("Merge the file with the contacts that are kept; else it replaces them.", "Merge it with what is kept"),
+    ] = False
+    topic: Annotated[Topic, about("What marketing calls to them are about.", "What calls are about")] = Topic.GENERAL
+    accept_shrink: Annotated[bool, about("Accept a list of fewer than half as many contacts as before.")] = False
+    dry_run: Annotated[bool, about("Read and screen it, and only say what would come of it.")] = False
+    only: Annotated[Line, about("The SHA-256 that a dry run showed: another file is refused.")] = ""
 
 
 @dataclass(slots=True)
@@ -131,6 +201,10 @@ class ListImport:
     _objections: list[tuple[int, int, str]] = field(default_factory=list)
     _objecting: int = 0
     """Objections that were kept; of a dry run, those that the file holds."""
+    _subscribers: dict[tuple[str, str], array[int]] = field(default_factory=dict)
+    """Kind and day -> number and line, in turn, of the rows that say so: in little memory."""
+    _noted: int = 0
+    """Those that were noted; of a dry run, those that the file holds."""
 
     def run(self) -> ContactsImported:
         """Read, screen, keep, swap. Raises ``UsageError`` (no such file, column, or no contact in it), ``RefusedError``
@@ -159,9 +233,11 @@ class ListImport:
             )
         if asked.dry_run:
             self._objecting = len(self._objections)
+            self._noted = sum(map(len, self._subscribers.values())) // 2
             return self._answer(self._body(file, name), shrinks=self._shrinks())
         self._check_size()
         self._keep_objections(name, file.sha256)
+        self._keep_subscribers(name, file.sha256)
         body = self._body(file, name)
         at = stamp(folder.clock.now())
 
@@ -204,12 +280,15 @@ class ListImport:
             reference=asked.reference,
             delimiter=asked.delimiter,
             header=asked.header,
+            subscriber=(asked.subscriber.strip(), asked.subscriber_since.strip()),
         )
         heard = progress_of(self._tell, READ)
 
         def tell(part: Part) -> None:
             self._keep_faults(part.faults)
             self._objections += part.objections
+            for number, line, kind, since in part.subscribers:
+                self._subscribers.setdefault((kind, since), array("q")).extend((number, line))
             heard(part)
 
         work = read_list if self.folder.gate is NO_GATE else in_child
@@ -264,6 +343,24 @@ class ListImport:
             )
             self._objecting += self.folder.store.call(keep).imported
 
+    def _keep_subscribers(self, name: str, sha256: str) -> None:
+        """What the CRM knows of who has the numbers: it holds for every list that they stand in."""
+        for (kind, since), held in self._subscribers.items():
+            pairs = zip(held[::2], held[1::2], strict=True)
+            entries = (
+                SubscriberEntry(number=f"+{number}", line=line, kind=kind, since=since) for number, line in pairs
+            )
+            for some in batched(entries, AT_ONCE):
+                keep = partial(
+                    keep_subscribers,
+                    folder=self.folder,
+                    actor=self.actor,
+                    entries=some,
+                    source_name=name,
+                    sha256=sha256,
+                )
+                self._noted += self.folder.store.call(keep)
+
     def _keep_faults(self, faults: Faults) -> None:
         if faults:
             self.folder.store.call(partial(rows.add_faults, list_id=self._list, faults=faults))
@@ -307,6 +404,7 @@ class ListImport:
             rows=file.rows,
             bad_rows=file.bad_rows,
             objections=self._objecting or UNSET,
+            subscribers=self._noted or UNSET,
             before=self._old.contacts if self._old else 0,
             in_file=self._contacts,
             new=self._new,
@@ -317,58 +415,7 @@ class ListImport:
         )
 
 
-# --- asked for --------------------------------------------------------------------------------------------------------
-
-LARGEST: Final = 512 << 20
-"""Bytes of the CRM's list, at most: some ten million rows."""
-
-# --- importing -----------------------------------------------------------------------------------------------------
-
-
-class ContactsImport(Request[ContactsImported], frozen=True):
-    """Keep and screen the CRM's list: a file that was handed over (``gate.control.files``)."""
-
-    path: Annotated[
-        str,
-        msgspec.Meta(min_length=1, max_length=4096),
-        about(
-            "The file, on the machine of whoever asks; kept as its name, and opened there.",
-            "File on this machine",
-            eg=("/srv/crm/export.csv",),
-        ),
-    ]
-    file: Annotated[Line, about("Ticket of the file, which was handed over before.")] = ""
-    columns: Annotated[
-        tuple[Line, ...],
-        msgspec.Meta(max_length=100),
-        about(
-            "A phone column by name or number; may be repeated.",
-            "Phone columns",
-            eg=("phone", "mobile"),
-            absent="those that look like it",
-            metavar="NAME",
-        ),
-    ] = ()
-    reference: Annotated[
-        Line,
-        about(
-            "The column of the CRM's own id.", "Column of the CRM's own id", eg=("id",), absent="none", metavar="COLUMN"
-        ),
-    ] = ""
-    delimiter: Annotated[
-        str, msgspec.Meta(max_length=1), about("In place of the one that is guessed; 'tab' for a tab.", metavar="CHAR")
-    ] = ""
-    header: Annotated[
-        bool, about("Without a header the first row is a row like the others, and columns are numbers.")
-    ] = True
-    add: Annotated[
-        bool,
-        about("Merge the file with the contacts that are kept; else it replaces them.", "Merge it with what is kept"),
-    ] = False
-    topic: Annotated[Topic, about("What marketing calls to them are about.", "What calls are about")] = Topic.GENERAL
-    accept_shrink: Annotated[bool, about("Accept a list of fewer than half as many contacts as before.")] = False
-    dry_run: Annotated[bool, about("Read and screen it, and only say what would come of it.")] = False
-    only: Annotated[Line, about("The SHA-256 that a dry run showed: another file is refused.")] = ""
+# --- the operations ------------------------------------------------------------------------------------------------
 
 
 @operation(ContactsImport, "contacts_import", roles=KEEPERS, streams=True, file=LARGEST)

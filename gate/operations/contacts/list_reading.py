@@ -39,9 +39,10 @@ from gate.core.terms import Reason
 from gate.errors import GateError, RegisterError, StoreError, UsageError
 from gate.handed_over_file import HandedOverFile
 from gate.lifeline import aside, end_with, kill
-from gate.operations.contacts.bulk_screener import NO_NUMBER, BulkScreener, Outcome, bulk_screener
+from gate.operations.contacts.bulk_screener import NO_NUMBER, REMEMBERED, BulkScreener, Outcome, bulk_screener
 from gate.operations.contacts.csv_reader import Block, CsvReader
 from gate.operations.contacts.file_screening import places_of
+from gate.operations.lists.subscribers import KIND_COLUMN, SINCE_COLUMN, read_cells
 from gate.types import Progress
 
 LONGEST: Final = 180
@@ -62,6 +63,8 @@ class ReadPart:
     """(line, column or empty for the whole row, reference, what is wrong)."""
     objections: list[tuple[int, int, str]] = field(default_factory=list)
     """(digits of the number, line, column that says so)."""
+    subscribers: list[tuple[int, int, str, str]] = field(default_factory=list)
+    """(digits of the number, line, kind, since) of rows that say who has it."""
 
 
 class CrmFile:
@@ -76,11 +79,13 @@ class CrmFile:
         delimiter: str = "",
         header: bool = True,
         opt_outs: Sequence[str] = (),
+        subscriber: tuple[str, str] = ("", ""),
         tell: Callable[[int], None] = lambda _: None,
     ) -> None:
         """``columns``: phone columns by name, or number from 1; those that look like phones where empty.
         ``reference``: the column of the CRM's own id. ``opt_outs``: columns, beside those known, that say that somebody
-        wants no calls. ``tell`` is called with the bytes read so far."""
+        wants no calls. ``subscriber``: the columns of who has the number and since when, where they are not called
+        ``subscriber`` and ``subscriber_since``. ``tell`` is called with the bytes read so far."""
         self._read = hashlib.sha256()
         self._reader = CsvReader(source, delimiter, tell, self._read.update)
         self._wanted = columns
@@ -90,6 +95,11 @@ class CrmFile:
         self._places: list[int] = []
         self._reference: int | None = None
         self._opt_outs = opt_outs
+        self._subscriber_names = subscriber
+        self._subscriber: tuple[int | None, int | None] = (None, None)
+        """Places of the columns of kind and day."""
+        self._cells: dict[tuple[str, str], tuple[str, str, str]] = {}
+        """What such cells say, as they were met."""
         self._objecting: dict[int, str] = {}
         """Columns that say so, by their places."""
         self.columns: list[str] = []
@@ -123,9 +133,20 @@ class CrmFile:
         self.columns = [shown[place][:LONGEST] if self._has_header else str(place + 1) for place in self._places]
         if self._reference_name:
             (self._reference,) = places_of([self._reference_name], shown, header=self._has_header)
+        self._subscriber = (
+            self._place(self._subscriber_names[0], KIND_COLUMN, shown),
+            self._place(self._subscriber_names[1], SINCE_COLUMN, shown),
+        )
         if self._has_header:
             self._objecting = {place: shown[place][:LONGEST] for place in opt_out_columns(shown, self._opt_outs)}
             block.drop_first()
+
+    def _place(self, wanted: str, known: str, shown: Sequence[str]) -> int | None:
+        """The place of a column that was named, else of one that is called so."""
+        if wanted:
+            return places_of([wanted], shown, header=self._has_header)[0]
+        named = [place for place, each in enumerate(shown) if self._has_header and each.casefold() == known]
+        return named[0] if named else None
 
     def _part(self, block: Block, screener: BulkScreener) -> ReadPart:
         part = ReadPart()
@@ -144,6 +165,7 @@ class CrmFile:
         self.rows += len(rows) + len(bad)
         references = self._references(rows)
         said = self._opted_out(rows, lines)
+        subscribers = self._subscribers(part, rows, lines, references, screener.now)
         for place, column in zip(self._places, self.columns, strict=True):
             values = [row[place] for row in rows]
             if len(self._places) > 1:  # a contact has a mobile or has none: an empty field says nothing
@@ -151,9 +173,9 @@ class CrmFile:
                 if len(filled) < len(values):
                     values = [values[at] for at in filled]
                     who, where = [references[at] for at in filled], [lines[at] for at in filled]
-                    self._screen(part, screener, column, values, who, where, said, bad)
+                    self._screen(part, screener, column, values, who, where, said, subscribers, bad)
                     continue
-            self._screen(part, screener, column, values, references, lines, said, bad)
+            self._screen(part, screener, column, values, references, lines, said, subscribers, bad)
         self.bad_rows += len(bad)
         return part
 
@@ -165,6 +187,29 @@ class CrmFile:
             for row, line in zip(rows, lines, strict=True)
             if opts_out(self._reader.text_of(row[place]))
         }
+
+    def _subscribers(
+        self,
+        part: ReadPart,
+        rows: Sequence[Sequence[str]],
+        lines: Sequence[int],
+        references: Sequence[str],
+        now: datetime,
+    ) -> dict[int, tuple[str, str]]:
+        """Line -> kind and day, of the rows that say who has their numbers; a cell that cannot be read is a fault."""
+        found: dict[int, tuple[str, str]] = {}
+        if self._subscriber == (None, None):
+            return found
+        for row, line, reference in zip(rows, lines, references, strict=True):
+            kind, since = (plain(self._reader.text_of(row[at])) if at is not None else "" for at in self._subscriber)
+            if (kind, since) not in self._cells and len(self._cells) < REMEMBERED:
+                self._cells[kind, since] = read_cells(kind, since, now)
+            *known, fault = self._cells.get((kind, since)) or read_cells(kind, since, now)
+            if any(known):
+                found[line] = (known[0], known[1])
+            if fault:
+                part.faults.append((line, KIND_COLUMN, reference, fault))
+        return found
 
     def _references(self, rows: Sequence[Sequence[str]]) -> list[str]:
         if self._reference is None:
@@ -184,6 +229,7 @@ class CrmFile:
         references: Sequence[str],
         lines: Sequence[int],
         said: Mapping[int, str],
+        subscribers: Mapping[int, tuple[str, str]],
         bad: set[int],
     ) -> None:
         objecting = [row for row, line in enumerate(lines) if line in said] if said else []
@@ -192,6 +238,12 @@ class CrmFile:
         part.objections += [
             (int(screened.numbers[row]), lines[row], said[lines[row]]) for row in objecting if screened.numbers[row]
         ]
+        if subscribers:
+            part.subscribers += [
+                (int(number), line, *subscribers[line])
+                for number, line in zip(screened.numbers, lines, strict=True)
+                if number and line in subscribers
+            ]
         if "" not in screened.numbers:
             part.numbers += map(int, screened.numbers)
             part.references += references
@@ -229,6 +281,8 @@ Faults = list[tuple[int, str, str, str]]
 """(line, column, reference, what is wrong)."""
 Objections = list[tuple[int, int, str]]
 """(number, line, column)."""
+Subscribers = list[tuple[int, int, str, str]]
+"""(number, line, kind, since)."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +296,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     delimiter: str
     header: bool
+    subscriber: tuple[str, str]
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,6 +319,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     faults: Faults = []
     objections: Objections = []
+    subscribers: Subscribers = []
     done: float | None = None
     """Part of the file that is read."""
 
@@ -335,6 +391,7 @@ def read_list(job: Job, given: HandedOverFile, into: Into, tell: Callable[[Part]
                 delimiter=job.delimiter,
                 header=job.header,
                 opt_outs=job.config.calling.opt_out_columns,
+                subscriber=job.subscriber,
                 tell=lambda done: tell(Part(done=done / size)),
             )
             for part in file.parts(screener):
@@ -348,6 +405,8 @@ def read_list(job: Job, given: HandedOverFile, into: Into, tell: Callable[[Part]
                     tell(Part(faults=some))
                 for each in _parts(part.objections):
                     tell(Part(objections=each))
+                for noted in _parts(part.subscribers):
+                    tell(Part(subscribers=noted))
             count = _sorted(table, texts, into)
     except OSError as error:
         raise UsageError(f"{given} cannot be read: {error.strerror}", hint="give it again, or a copy of it") from None

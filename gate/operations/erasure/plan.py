@@ -24,7 +24,15 @@ from gate.errors import StoreError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import MayWait, plan_digest
 from gate.operations.requests.standing import last
-from gate.operations.requests.steps import OWN_RESTRICTION, Whose, nameless, same_name, whose, whose_from
+from gate.operations.requests.steps import (
+    OWN_RESTRICTION,
+    Whose,
+    nameless,
+    same_name,
+    searched_since,
+    whose,
+    whose_from,
+)
 from gate.store import erasure, transfers
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
@@ -252,6 +260,8 @@ def plan_of(tx: StoreTransaction, row: RequestRow) -> Plan:
     scope, carrying = last(course, Searched), last(course, Carrying)
     if scope is None:
         raise StoreError(f"{row.reference}: the log has no search for what it erases", hint="dialgate audit verify")
+    if carrying is None:
+        searched_since(tx, row, course)
     whole, lines, of = bool(scope.whole), row.lines, whose(row, course)
     calls = book.calls(tx, (carrying and carrying.calls) or scope.calls or [])
     if whole and lines:

@@ -286,7 +286,7 @@ WORDS: Final[Mapping[str, str]] = {
     "calls": "call records",
     "refused": "refused attempts",
     "requests": "requests that are over, released holds",
-    "lists": "consents that ended, objections taken back",
+    "lists": "consents that ended, objections taken back, who has a line",
     "contacts": "contacts neither imported nor called",
 }
 

@@ -137,7 +137,8 @@ class BatchKept(Response, frozen=True):
 def standing(tx: StoreTransaction, e164: str, now: datetime, on_behalf_of: str = "") -> Objection | None:
     """The objection that blocks calls to a number now, those on behalf of an instigator or the firm's own, by what is
     kept; None where there is none."""
-    live = live_consents(consents_to(tx.consents(e164), on_behalf_of), now)
+    since = tx.subscriber(e164).since
+    live = live_consents(consents_to(tx.consents(e164), on_behalf_of, since), now)
     return standing_objection(objections_to(tx.objections(e164), on_behalf_of), live)
 
 

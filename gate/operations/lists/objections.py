@@ -384,7 +384,8 @@ def keep_objections(
         as_wide = objections_to(
             [each for each in in_force if scope is Scope.MARKETING or each.scope is Scope.ALL], to or ""
         )
-        live = live_consents(consents_to(tx.consents(e164), to or ""), folder.clock.now())
+        since = tx.subscriber(e164).since
+        live = live_consents(consents_to(tx.consents(e164), to or "", since), folder.clock.now())
         if made is None and standing_objection(as_wide, live):
             return False
         if made is not None and any(each.made_at == made for each in as_wide):

@@ -4,7 +4,7 @@ A store that was put back knows nothing of what people have asked since. In this
 
 1. holds released since are released, and those put on since are put on: nothing that follows takes what is held;
 2. numbers are blocked by their keyed hash: who objected, withdrew a consent, asked for an erasure, was erased or has
-   a restriction;
+   a restriction; who has a line since when is noted again;
 3. recordings that were erased lose their keys and files again;
 4. people who were erased are erased again, but for what is held;
 5. requests that are not there are opened again, without who asked, under their reference; the others are marked, and
@@ -30,7 +30,7 @@ from gate.core.facts.audit import MemoryReplayed
 from gate.core.facts.calls import Abandoned
 from gate.core.facts.fact import Body
 from gate.core.facts.gate import AbandonedReplayed, BreachReplayed, CampaignReleased, CampaignStopped
-from gate.core.facts.lists import ConsentWithdrawn, Objection, ObjectionRemoved
+from gate.core.facts.lists import ConsentWithdrawn, Objection, ObjectionRemoved, Subscriber
 from gate.core.facts.recordings import RecordingErased
 from gate.core.facts.requests import AskedBy, Carried, Opened, RequestReplayed
 from gate.core.facts.retention import Hold, HoldReleased
@@ -76,6 +76,7 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> None:
     of, new = _sorted([*found.known, *found.acts]), _sorted(found.acts)
     known = _Known(folder)
     erased = list(new.get(Carried.kind, {}).values())
+    subscribers = _subscribers(folder, list(of.get(Subscriber.kind, {}).values()))
     counts = {
         "holds_released": _release(folder, of.get(HoldReleased.kind, {})),
         "holds": _hold(folder, known, _standing(of, Hold.kind, HoldReleased.kind)),
@@ -91,13 +92,14 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> None:
     gone = _gone(folder, [act for act in pending if act.over])
     breaches = _breaches(folder, of, new)
     campaigns, abandoned = _campaigns(folder, of)
-    if any(counts.values()) or reopened or gone or breaches or campaigns or abandoned:
+    if any(counts.values()) or reopened or gone or breaches or campaigns or abandoned or subscribers:
         body = MemoryReplayed(
             entries=entries,
             **counts,
             reopened=reopened or UNSET,
             gone=gone or UNSET,
             breaches=breaches or UNSET,
+            subscribers=subscribers or UNSET,
             campaigns=campaigns or UNSET,
             abandoned=abandoned or UNSET,
         )
@@ -116,6 +118,9 @@ def contradicted(source: Source, acts: Sequence[Act]) -> Iterator[str]:
         yield from (f"objection {act.id} is not in the store" for act in part if act.id not in there)
         for each in sorted(_changed_objections(source, part)):
             yield f"objection {each} is another one in the store, or is removed there, and the log does not say so"
+    for ids in batched(sorted(of.get(Subscriber.kind, {})), _PART):
+        there = _ids(source, "subscribers", ids)
+        yield from (f"the note {each} of who has a line is not in the store" for each in ids if each not in there)
     stops = [act.id for act in _standing(of, CampaignStopped.kind, CampaignReleased.kind)]
     for ids in batched(stops, _PART):
         there = _ids(source, "campaign_stops", ids) - _over(source, "campaign_stops", CampaignReleased.kind, ids)
@@ -275,6 +280,20 @@ def _objection(
 ) -> Fact:
     body = Objection(number_hash=digest, made_at=at, source="memory", note=_WHY, scope=scope, on_behalf_of=to)
     return folder.fact(body, key, REPLAYED_BY)
+
+
+def _subscribers(folder: DataFolder, noted: list[Act]) -> int:
+    """Who has a line since when, in the order in which it was noted: the newest one of a number counts."""
+
+    def work(tx: StoreTransaction, part: Sequence[Act]) -> int:
+        there = _ids(tx, "subscribers", [act.id for act in part])
+        lacking = [act for act in part if act.id not in there]
+        for act in lacking:
+            body = Subscriber(number_hash=act.hash, sort=act.kind, since=act.since, source="memory")
+            tx.append(folder.fact(body, act.id, REPLAYED_BY))
+        return len(lacking)
+
+    return _in_parts(folder, work, noted)
 
 
 def _withdrawals(folder: DataFolder, withdrawn: list[Act]) -> int:

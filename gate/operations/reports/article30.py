@@ -123,7 +123,11 @@ def _activities(config: Config) -> list[Activity]:
             "Objections and consents",
             "to keep a wish not to be called, and to prove an agreement to be called",
             _TOLD,
-            _data(Term.STAYS, "date, how it was said, wording and proof of a consent"),
+            _data(
+                Term.STAYS,
+                "date, how it was said, wording and proof of a consent, whether the line is an individual's or a "
+                "corporate body's and since when",
+            ),
             Term.STAYS.value,
         ),
     ]

@@ -388,7 +388,7 @@ def _facts(
     made = [each for each in found if each.verdict == "allow" or each.recording_id or each.answered_at]
     keeping = [_hold(tx, name) for name in (carried.held_by if carried else ())]
     objections, restrictions = _of_request(tx, row, "-o"), _of_request(tx, row, OWN_RESTRICTION)
-    asked_identity = last(course, kinds.IdentityAsked)
+    asked_identity, held = last(course, kinds.IdentityAsked), last(course, kinds.LineHeld)
     answer, went = kind is LetterKind.RESPONSE, carried.recordings if carried else 0
     return LetterFacts(
         kind=kind,
@@ -423,7 +423,8 @@ def _facts(
         restriction_ended=any(each.kind == HoldReleased.kind for each in restrictions),
         searched=date.fromisoformat(scope.on) if scope else None,
         narrowed=scope is not None and not scope.whole,
-        line_held=last(course, kinds.LineHeld) is not None,
+        line_held=held is not None,
+        line_since=date.fromisoformat(held.since) if held and held.since else None,
         outside=request.outside,
         nothing=answer and request.asks is Asks.ACCESS and not request.held,
         found_calls=len(made),

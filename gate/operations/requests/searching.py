@@ -35,6 +35,7 @@ from gate.core.rows.requests import (
     HeldObjection,
     HeldReceipt,
     HeldStatement,
+    HeldSubscriber,
     RequestRow,
 )
 from gate.errors import RefusedError, UsageError
@@ -49,7 +50,9 @@ from gate.operations.requests.steps import (
     allowed,
     amend,
     load,
+    noted_since,
     numbers_of,
+    searched_since,
     shown,
     take,
     told_of,
@@ -104,10 +107,13 @@ class Found(Response, frozen=True, kw_only=True):
     lines: list[str] | UnsetType = UNSET
     others: list[OnLine] | UnsetType = UNSET
     """Names on these lines that are not the person's, with their periods."""
+    line_since: date | UnsetType = UNSET
+    """The lines are a new subscriber's since that day, as it is noted, and nobody has said otherwise."""
     calls_of_others: int | UnsetType = UNSET
     """Calls from before, or after, the lines were the person's: nobody tells them of these."""
     objections: list[HeldObjection] | UnsetType = UNSET
     consents: list[HeldConsent] | UnsetType = UNSET
+    subscribers: list[HeldSubscriber] | UnsetType = UNSET
     contacts: list[HeldContact] | UnsetType = UNSET
     holds: list[HeldHold] | UnsetType = UNSET
     requests: list[EarlierRequest] | UnsetType = UNSET
@@ -122,6 +128,7 @@ class Held(Row, frozen=True):
     objections: list[HeldObjection]
     consents: list[HeldConsent]
     statements: list[HeldStatement]
+    subscribers: list[HeldSubscriber]
     contacts: list[HeldContact]
     holds: list[HeldHold]
     requests: list[EarlierRequest]
@@ -131,7 +138,7 @@ class Held(Row, frozen=True):
     @property
     def entries(self) -> int:
         """How much is held besides calls."""
-        lists = len(self.objections) + len(self.consents) + len(self.contacts)
+        lists = len(self.objections) + len(self.consents) + len(self.subscribers) + len(self.contacts)
         return lists + len(self.holds) + len(self.requests)
 
 
@@ -151,6 +158,7 @@ def what_is_held(tx: StoreTransaction, row: RequestRow, lines: list[str], found:
         objections=objections,
         consents=consents,
         statements=statements_beside(tx, {each.call_id for each in calls if not each.by_transfer}, entries),
+        subscribers=[each for each in book.subscribers_of(tx, lines) if each.id not in left],
         contacts=book.contacts_of(tx, lines),
         holds=[HeldHold(id=each.id, kind=each.kind, name=hold_of(each).name, made_at=each.made_at) for each in holds],
         requests=[
@@ -233,8 +241,11 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         row, course, before = load(tx, asked.request)
         day = folder.today()
         allowed(row, before, events.Searched(day, 0), folder.today())  # before anything is looked at
-        if asked.line_since or asked.line_until:
-            since, until = (each.isoformat() if each else None for each in (asked.line_since, asked.line_until))
+        since, until = (each.isoformat() if each else None for each in (asked.line_since, asked.line_until))
+        noted = None
+        if not since and not until and last(course, facts.LineHeld) is None:
+            since = noted = noted_since(tx, [*dict.fromkeys([*told_of(row, course), *lines])])
+        if since or until:
             tx.append(folder.fact(facts.LineHeld(since=since, until=until), row.id, caller.actor))
             course = book.course(tx, row.id)
         of = whose(row, course)
@@ -275,6 +286,7 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
             whole=whole,
             found=len(found),
             outside=_calls(tx, numbers, outside[:CANDIDATES]),
+            line_since=date.fromisoformat(noted) if noted else UNSET,
             calls_of_others=len(every) - len(outside),
             **{name: getattr(held, name) for name in Held.__struct_fields__},
         )
@@ -344,6 +356,7 @@ class Contents(Response, frozen=True, kw_only=True):
     calls: list[HeldCall]
     objections: list[HeldObjection]
     consents: list[HeldConsent]
+    subscribers: list[HeldSubscriber]
     contacts: list[HeldContact]
     """Rows of the contact list, as they were imported."""
     holds: list[HeldHold]
@@ -375,6 +388,7 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
     def work(tx: StoreTransaction) -> Contents:
         row, course, before = load(tx, asked.request)
         _for_pack(folder, row, before)
+        searched_since(tx, row, course)
         scope = last(course, kinds.Searched)
         of = whose(row, course)
         held = what_is_held(tx, row, row.lines, book.calls(tx, (scope.calls or []) if scope else []), of)

@@ -401,9 +401,34 @@ class Whose(NamedTuple):
         asks."""
         found = [OfOther("consent", each.id, each.who or "", each.given_at) for each in book.consents_of(tx, lines)]
         found += [OfOther("objection", each.id, "", each.made_at) for each in book.objections_of(tx, lines)]
+        found += [OfOther("subscriber", each.id, "", each.noted_at) for each in book.subscribers_of(tx, lines)]
         asked = book.of_numbers(tx, lines) if lines else []
         found += [OfOther("request", each.id, each.name or "", each.opened_at) for each in asked if each.id != but]
         return [each for each in found if not self.theirs(each.at, each.name)]
+
+
+def noted_since(tx: StoreTransaction, lines: Sequence[str]) -> str | None:
+    """The day since when all of these lines are their subscriber's, as it is noted; None where none was another's
+    before. Raises ``UsageError`` where they differ."""
+    days = {tx.subscriber(line).since for line in lines}
+    if len(days) > 1:
+        raise UsageError(
+            "these numbers have not been their subscriber's since the same day, as it is noted",
+            hint="Say the day: --line-since, or --line-until; or open a request for each number.",
+        )
+    day = days.pop() if days else None
+    return day.isoformat() if day else None
+
+
+def searched_since(tx: StoreTransaction, row: RequestRow, course: list[FactRow]) -> None:
+    """Raises ``RefusedError`` where it was noted since the search that the lines have a new subscriber, and nobody has
+    said of this request when they were the person's: what is an earlier one's would go to them, or with them."""
+    if last(course, LineHeld) is None and any(tx.subscriber(line).since for line in row.lines):
+        raise RefusedError(
+            f"{row.reference}: it is noted now that its number has a new subscriber, and the search was of any time",
+            reason=READY,
+            hint=f"Search again: dialgate request search {row.reference}",
+        )
 
 
 def whose(row: RequestRow, course: list[FactRow]) -> Whose:
