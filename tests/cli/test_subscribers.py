@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from gate.operations.calls.screening import Decide
+from gate.operations.requests.searching import ContentsOf
+from tests.support.asking import ask
 from tests.support.commands import Done, dialgate
+from tests.support.databases import query
 from tests.support.example import amend
-from tests.support.firm_year import Year, _london
+from tests.support.firm_year import Year
 from tests.support.moved import Moved
+from tests.support.requesting import ANN
 
 NUMBER, OTHER = "07700 900417", "07700 900418"
 GIVEN = ("--how", "paper", "--who", "Samira Otherwise", "--wording", "Yes, you may call me", "--evidence", "form 17")
@@ -221,7 +226,7 @@ def test_a_search_from_before_it_was_noted_makes_neither_pack_nor_erasure(year: 
         assert "has a new subscriber" in " ".join(refused.err.split())
         run("subscriber", "set", NUMBER, "--same")
     with year.opened() as data:
-        states = data.read(lambda tx: tx.query("SELECT recording_id, state FROM recordings ORDER BY opened_at"))
+        states = data.read(lambda tx: query(tx, "SELECT recording_id, state FROM recordings ORDER BY opened_at"))
     assert [row["state"] for row in states] == ["closed", "closed"]
 
 
@@ -246,18 +251,15 @@ def test_a_decision_and_its_pack_say_whose_line_it_was_noted_to_be(year: Year) -
     year.move("2028-05-02")
     run("subscriber", "set", NUMBER, "--kind", "corporate", "--since", "2028-04-01", "--source", "Companies House")
     with year.opened() as data:
-        from tests.support.asking import ByName
-
-        decided = ByName(data).decide(number=NUMBER, actor="token:dialler")
-        rows = data.read(lambda tx: tx.query("SELECT body FROM facts WHERE subject = ?", [decided["decision_id"]]))
+        decided = ask(data, Decide(number=NUMBER), "token:dialler")
+        rows = data.read(lambda tx: query(tx, "SELECT body FROM facts WHERE subject = ?", [decided.decision_id]))
     said = json.loads(rows[0]["body"])
     assert (said["subscriber"], said["subscriber_since"]) == ("corporate", "2028-04-01")
     reference = asked("access")
     run("request", "search", reference)
     run("request", "decide", reference, "--grant")
     with year.opened() as data:
-        held = ByName(data).request_contents(request=reference, actor="user:ann(1)")
-    assert [(each["kind"], each["since"], each["source"]) for each in held["subscribers"]] == [
+        held = ask(data, ContentsOf(request=reference), ANN)
+    assert [(each.kind, each.since, each.source) for each in held.subscribers] == [
         ("corporate", "2028-04-01", "Companies House")
     ]
-    assert _london("2028-05-02")
