@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
+import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,6 +38,8 @@ class Receiver:
         self.got: list[dict[str, Any]] = []
         self.wrong: list[str] = []
         self.answer = 204
+        self.to = ""
+        """Where it sends who asks, where it answers with 3xx."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,10 +51,11 @@ class Receiver:
                 if self.headers["webhook-signature"] != "v1," + base64.b64encode(digest).decode():
                     receiver.wrong.append(parts[0])
                 answer = receiver.answer
-                receiver.got.append(json.loads(body) | {"id": parts[0], "answer": answer})
+                told = {"id": parts[0], "answer": answer, "path": self.path}
+                receiver.got.append(json.loads(body) | told)
                 self.send_response(answer)
-                if answer == 302:
-                    self.send_header("Location", f"http://127.0.0.1:{receiver.port}/elsewhere")
+                if 300 <= answer < 400:
+                    self.send_header("Location", receiver.to)
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
@@ -64,6 +72,69 @@ class Receiver:
 
     def taken(self, kind: str = "") -> list[dict[str, Any]]:
         return [each for each in self.got if each["answer"] == 204 and each["type"].startswith(kind)]
+
+
+class Awkward:
+    """A receiver that takes what it is sent, and answers as ``how`` does, until it is closed."""
+
+    def __init__(self, how: Callable[[socket.socket, threading.Event], None]) -> None:
+        self.got: list[str] = []
+        """Ids of what it was sent."""
+        self.over = threading.Event()
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.server.getsockname()[1]
+        self._how = how
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=self._answer, args=(self.server.accept()[0],), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError), connection.makefile("rb") as read:
+            head = http.client.parse_headers(read) if read.readline() else {}
+            read.read(int(head["Content-Length"]))
+            self.got.append(head["webhook-id"])
+            self._how(connection, self.over)
+
+    def close(self) -> None:
+        self.over.set()
+        with suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+
+def drips(connection: socket.socket, over: threading.Event) -> None:
+    """An answer that goes on and on."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Begun: ")
+    while not over.wait(0.05):
+        connection.sendall(b"a")
+
+
+def is_late(connection: socket.socket, over: threading.Event) -> None:
+    """It has taken it, and says so when the gate waits no more."""
+    while connection.recv(100):
+        pass
+    connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+DIES = """
+import os, signal, socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+connection, _ = server.accept()
+read = connection.makefile("rb")
+length = 0
+while (line := read.readline()).strip():
+    name, _, value = line.decode().partition(": ")
+    length = int(value) if name.lower() == "content-length" else length
+    if name.lower() == "webhook-id":
+        print(value.strip(), flush=True)
+read.read(length)
+connection.sendall(b"HTTP/1.1 20")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""A receiver that is killed in the middle of its answer."""
 
 
 def add(gate: RunningGate, name: str, port: int, /, **values: Any) -> None:
@@ -143,6 +214,43 @@ def test_a_receiver_that_is_away_and_a_gate_that_is_killed_lose_nothing(gate: Ru
     second.close()
 
 
+def test_receivers_that_drip_come_late_die_or_send_elsewhere_lose_nothing_and_hold_up_nobody(gate: RunningGate) -> None:
+    """What one of them has taken without a whole answer it is sent again, with the id that it knows."""
+    drip, late, well, elsewhere = Awkward(drips), Awkward(is_late), Receiver(), Receiver()
+    away = Receiver()
+    away.answer, away.to = 307, f"http://127.0.0.2:{elsewhere.port}/"
+    port = free_port()
+    dying = subprocess.Popen([sys.executable, "-c", DIES, str(port)], stdout=subprocess.PIPE, text=True)
+    ports = {"drip": drip.port, "late": late.port, "well": well.port, "away": away.port, "dies": port}
+    for name in ports:
+        add(gate, name, ports[name], events=["call.refused"])
+    gate.start()
+    refuse(gate, 3)
+    gate.wait(lambda: len(well.taken()) == 3 and drip.got and late.got, PATIENCE, "one holds up another")
+    events = {each["id"]: each["data"] for each in well.taken()}
+    assert dying.communicate(timeout=PATIENCE)[0].split() == drip.got == late.got == list(events)[:1]
+
+    def standing() -> dict[str, dict[str, Any]]:
+        return {each["name"]: each for each in gate.client.call("webhook_list")["webhooks"]}
+
+    bad = set(ports) - {"well"}
+    gate.wait(lambda: all(standing()[name]["tries"] for name in bad), PATIENCE, "it is taken for an answer")
+    answers = {name: each["answer"] for name, each in standing().items()}
+    assert answers["drip"] == answers["late"] == "no answer: its answer does not come in 10 s"
+    assert answers["away"].startswith("307") and answers["dies"].startswith("no answer") and not answers["well"]
+    for each in (drip, late):
+        each.close()
+    away.close()
+    mended = {name: Receiver(ports[name]) for name in bad}
+    gate.wait(lambda: all(len(each.taken()) == 3 for each in mended.values()), PATIENCE, "something is lost")
+    for name, each in mended.items():
+        assert [one["id"] for one in each.got] == list(events), f"{name}: in order, and under the ids of all others"
+        assert {one["id"]: one["data"] for one in each.got} == events and not each.wrong
+    assert not elsewhere.got, "it went to another host"
+    for each in (*mended.values(), well, elsewhere):
+        each.close()
+
+
 def test_what_the_gate_cannot_do_is_told_when_it_begins_and_when_it_is_over(gate: RunningGate) -> None:
     receiver = Receiver()
     add(gate, "watch", receiver.port, events=["gate.not_ready"])
@@ -163,7 +271,7 @@ def test_what_the_gate_cannot_do_is_told_when_it_begins_and_when_it_is_over(gate
 
 def test_what_is_never_taken_is_put_aside_told_in_status_and_holds_up_nothing(gate: RunningGate) -> None:
     receiver = Receiver()
-    receiver.answer = 302
+    receiver.answer, receiver.to = 302, f"http://127.0.0.1:{receiver.port}/elsewhere"
     add(gate, "crm", receiver.port, events=["call.refused"])
     gate.start()
     refuse(gate)
@@ -171,7 +279,7 @@ def test_what_is_never_taken_is_put_aside_told_in_status_and_holds_up_nothing(ga
     gate.stop()
     kept = gate.data / "webhooks" / "crm.json"
     state = json.loads(kept.read_bytes())
-    assert state["tries"] >= 1 and "elsewhere" not in {each["type"] for each in receiver.got}
+    assert state["tries"] >= 1 and {each["path"] for each in receiver.got} == {"/told?of=gate"}
     state |= {"tries": len(webhooks.PAUSES), "again_at": ""}  # it was refused for more than a day
     kept.write_text(json.dumps(state))
     gate.start()
