@@ -35,6 +35,10 @@ How a call comes in and goes out::
 - ``forks``             a second callee's answer: acknowledged, and hung up on
 - ``failure_mapping``   which code refuses whose calls, and which failure of the trunk the caller gets
 - ``sippy_adapter``     sippy's transactions, user agents and event loop, with its faults worked around
+- ``transactions``, ``dialogs``  RFC 3261's transactions, and a leg with its offers, as tables; pure. Not in use yet:
+                        they take the place of ``sippy_adapter`` when they have all its duties
+- ``carrier``           carries the tables out: transactions, timers, the loop; ``leg``: a leg of a call, how its dialog
+                        comes about and ends; ``dialog_leg``: what is said inside it
 - ``engine``            what lives on the line thread: transactions, ingress, bridges, trunk
 - ``bridge``            one call: caller leg, callee leg, and what the call manager commands; keys told by INFO
 - ``recording_sessions``  SIPREC: who may have calls recorded here, one session; ``recording_offer``: its SDP, XML

@@ -27,7 +27,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -329,6 +329,43 @@ def digest(algorithm: str, half: str, method: str, given: dict[str, str]) -> str
     if given.get("qop"):
         middle += f":{given.get('nc', '')}:{given.get('cnonce', '')}:{given['qop']}"
     return _hex(algorithm, f"{half}:{middle}:{target}")
+
+
+def answers_to(
+    message: SipMessage,
+    username: str,
+    password: str,
+    method: str,
+    uri: str,
+    algorithms: Sequence[str | None] | None = None,
+) -> tuple[str, bool]:
+    """What answers the challenge of a 401 or 407 to a request of ours, as a header with its line end, and whether it
+    says that only the nonce was too old. Empty where there is no challenge that can be answered (``algorithms``: with
+    these alone), or no credentials."""
+    asks, title = _CHALLENGES.get(message.code, ("", ""))
+    for value in message.all(asks) if username else ():
+        given = credentials(value)
+        algorithm, qops = given.get("algorithm", "MD5"), given.get("qop", "").lower()
+        known = next((name for name in HASHES if name == algorithm.upper()), None)
+        named = known if "algorithm" in given else None  # RFC 2617 has one without, and MD5 is meant
+        if known is None or "nonce" not in given or (algorithms is not None and named not in algorithms):
+            continue
+        if qops and "auth" not in [each.strip() for each in qops.split(",")]:
+            continue
+        realm = given.get("realm", "")
+        said = {"uri": uri, "nonce": given["nonce"]}
+        if qops:
+            said |= {"qop": "auth", "nc": "00000001", "cnonce": secrets.token_hex(8)}
+        result = digest(known, _hex(known, f"{username}:{realm}:{password}"), method, said)
+        parts = [f'username="{username}"', f'realm="{realm}"', f'nonce="{given["nonce"]}"', f'uri="{uri}"']
+        parts += [f'response="{result}"', f"algorithm={algorithm}"]
+        parts += [f'opaque="{given["opaque"]}"'] if "opaque" in given else []
+        parts += [f'qop=auth,nc={said["nc"]},cnonce="{said["cnonce"]}"'] if qops else []
+        return f"{title}: Digest {','.join(parts)}\r\n", given.get("stale", "").lower() == "true"
+    return "", False
+
+
+_CHALLENGES = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
 
 
 def _hex(algorithm: str, text: str) -> str:

@@ -79,8 +79,8 @@ class Bridge:
         self._waiting: list[Any] = []
         self._busy = False
         self._ready: Callable[[], None] | None = None
-        self.caller = Leg(
-            engine.transactions, self.safely(self.on_caller), pending.peer(),
+        self.caller = engine.transactions.leg(
+            self.safely(self.on_caller), pending.peer(),
             flow=pending.endpoint if pending.endpoint.reliable else None,
         )  # fmt: skip
         self.caller.allow += f", {REFER}" if pending.claimed_by else ""
@@ -91,8 +91,8 @@ class Bridge:
         self.liveness = LivenessCheck(self)
 
     def _callee_at(self, route: Route) -> Leg:
-        leg = Leg(
-            self.engine.transactions, self.safely(self.on_callee),
+        leg: Leg = self.engine.transactions.leg(
+            self.safely(self.on_callee),
             DialogPeer(networks=route.networks, secure=route.transport == "tls"),
             route.address, route.username, route.password, self.engine.flow_of(route),
         )  # fmt: skip
@@ -528,4 +528,4 @@ def take_info(bridge: Bridge, side: str, event: Any) -> None:
         bridge.engine.events.digit(bridge.id, side, digit)
     other = bridge.callee if side == "caller" else bridge.caller
     if bridge.stage is Stage.CONNECTED and other.isConnected():
-        other.send_plain(other.genRequest("INFO", body))
+        other.inform(body)

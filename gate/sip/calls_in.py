@@ -252,7 +252,8 @@ class CallInBridge(Bridge):
         phone = self._phone
         who, flow = (phone.who, phone.flow) if phone else ("", None)
         peer = DialogPeer(who, {route.address[0]}, networks=route.networks, secure=phone is not None and phone.secure)
-        return Leg(self.engine.transactions, self.safely(self.on_callee), peer, route.address, flow=flow)
+        leg: Leg = self.engine.transactions.leg(self.safely(self.on_callee), peer, route.address, flow=flow)
+        return leg
 
     def unattended(self, route: Route) -> None:
         """Nothing: it is a phone of the firm's own."""

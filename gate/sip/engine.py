@@ -31,11 +31,10 @@ from gate.sip.recording_sessions import SessionIngress
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import reasons
 from gate.sip.routes import Route, Trunks, contacts
-from gate.sip.sippy_adapter.classes import SipConf, Timeout
+from gate.sip.sippy_adapter.classes import SipConf, Timeout, apply_speedups
 from gate.sip.sippy_adapter.leg import Leg
 from gate.sip.sippy_adapter.patches import apply_patches, guarded
 from gate.sip.sippy_adapter.refreshing import AGENT
-from gate.sip.sippy_adapter.speedups import apply_speedups
 from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.stored_dialogs import OrphanedDialogs
 from gate.sip.streams import Streams
@@ -97,7 +96,7 @@ class Engine:
         """By the trunk's name."""
         self.names = CarrierNames(config, streams.post)
         self.trunks = Trunks(config, trunk_passwords, emergency_password, self._trunk_up, self.names.servers)
-        self.transactions = Transactions(transport, self._on_request)
+        self.transactions = self._carrier(transport)
         self.streams = streams
         self.hosts_of = transport.hosts_of
         self.flood_filter = transport.flood_filter
@@ -155,7 +154,17 @@ class Engine:
             monitor.start()
         for flow in self.flows.values():
             flow.start()
-        self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
+        self._sweeper = self._sweeping()
+
+    def _carrier(self, transport: Transport) -> Any:
+        """What carries transactions and dialogs."""
+        made = Transactions(transport, self._on_request)
+        made.leg = partial(Leg, made)
+        return made
+
+    def _sweeping(self) -> Any:
+        """``_sweep`` from now on."""
+        return Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
 
     def after(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
         """Run ``step`` later."""

@@ -13,9 +13,9 @@ from weakref import ref
 import structlog
 
 from gate.sip import stored_dialogs
+from gate.sip.dialogs import place_of
 from gate.sip.header_fields import uri_of
 from gate.sip.message import Address, SipMessage
-from gate.sip.sippy_adapter.classes import SipURL
 from gate.sip.sippy_adapter.patches import guarded
 
 if TYPE_CHECKING:
@@ -67,12 +67,11 @@ class Forks:
     def follow(self, bridge: Bridge, leg: Leg, route: Route, *, tells: bool = True) -> None:
         """An INVITE of this leg's is about to leave. ``tells``: whom it rings is called (LAW 3.4), and not a phone of
         the firm's own."""
-        key = (str(leg.cId), str(leg.lTag))
+        key = leg.ids
         if key not in self._invited:
-            here = (leg.flow or leg.transactions.l4r.getServer(route.address)).getSIPaddr()
             self._invited[key] = Invited(
                 ref(leg), ref(bridge), bridge.id, route, leg.peer, leg.flow, leg.username or "", leg.password or "",
-                leg.lUri.localStr(here), leg.rUri.localStr(here), told=not tells,
+                *leg.parties, told=not tells,
             )  # fmt: skip
             self._engine.after(KEPT_SECONDS, partial(self._look, key))
 
@@ -97,7 +96,7 @@ class Forks:
             if invited is not None:
                 invited.first = response.to_tag
             return False
-        if leg is not None and leg.rUri.getTag() == response.to_tag:
+        if leg is not None and leg.remote_tag == response.to_tag:
             return bool(transactions.repeated(leg, response.cseq, endpoint.hop(source)))
         if invited is None or invited.first == response.to_tag:
             return False
@@ -142,10 +141,10 @@ class Forks:
         kept = stored_dialogs.by_answer(response, response, _next_hop(response, source))
         remote = f"{invited.remote};tag={response.to_tag}"  # its own To may be anything: the tag alone counts
         kept |= {"target": _target(response, source), "local": invited.local, "remote": remote}
-        other, request = stored_dialogs.bye(
-            self._engine.transactions, kept, "answered_elsewhere", invited.username, invited.password, invited.flow
+        other = stored_dialogs.restored(
+            self._engine.transactions, kept, invited.username, invited.password, invited.flow
         )
-        other.send_bye(request, lambda code: None)
+        other.say_bye("answered_elsewhere", 200)
 
     def _ack(self, response: SipMessage, source: Address, way: Endpoint) -> tuple[bytes, Address]:
         (host, port), transport = way.getSIPaddr()
@@ -172,5 +171,4 @@ def _target(response: SipMessage, source: Address) -> str:
 def _next_hop(response: SipMessage, source: Address) -> Address:
     """The first proxy that has told to be passed, else the callee."""
     routes = stored_dialogs.by_answer(response, response, source)["routes"]
-    address, _ = SipURL(uri_of(routes[0]) if routes else _target(response, source)).getTAddr()
-    return (str(address[0]), int(address[1]))
+    return place_of(uri_of(routes[0]) if routes else _target(response, source))

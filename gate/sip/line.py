@@ -1,9 +1,13 @@
-"""The line: ``ports.Line``, and the loop of its thread, for the rest of the gate."""
+"""The line: ``ports.Line``, and the loop of its thread, for the rest of the gate.
+
+The line on the tables (``carrier``, ``leg``) has not all its duties yet: nothing but a test makes one.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import structlog
 
@@ -14,10 +18,11 @@ from gate.ports import LineEvents, MediaRelay, Timer
 from gate.ports.recording_sessions import SessionEvents
 from gate.sip.auth import Authenticator
 from gate.sip.calls_in import CallInBridge
+from gate.sip.carrier import Carrier, Loop, LoopTimer, Running
 from gate.sip.connection import Fault
-from gate.sip.engine import Engine
+from gate.sip.engine import SWEEP_SECONDS, Engine
 from gate.sip.hep import Capture
-from gate.sip.message import Address
+from gate.sip.message import Address, SipMessage
 from gate.sip.peers import Endpoint
 from gate.sip.recording_sessions import RecordingBridge
 from gate.sip.registrar import Registrar
@@ -125,17 +130,12 @@ class SipLine:
             if self._events is None:
                 raise GateError("the line has no call manager", hint="Call bind() before run().")
             self.open()
-            loop = adopt_loop()
-            self._engine = Engine(
-                self._config, self._transport, self._streams, self._relay, self._events,
-                self._authenticator, self._registrar, self._trunk_passwords, self._emergency_password,
-                self._trunk_changed, self._book, self._sessions,
-            )  # fmt: skip
+            self._engine = self._make_engine()
         except Exception as error:
             self._failed = error
             self._ready.set()
             raise
-        self._steps.start(lambda: loop.callFromThread(self._steps.drain))
+        self._steps.start(self._wake)
         self._transport.start()
         self._streams.start()
         self.post(self._engine.end_orphans)
@@ -143,7 +143,7 @@ class SipLine:
         _log.info("the line is up", addresses=[f"{host}:{port}" for host, port in self.addresses])
         try:
             if not self._stopping:
-                loop.loop()
+                self._loop()
         finally:
             self._steps.close()
             self._engine.shut_down()
@@ -169,10 +169,10 @@ class SipLine:
 
         def leave() -> None:
             if self._engine is None:
-                ED2.breakLoop()
+                self._break()
             else:
                 self._engine.shut_down()
-                self._engine.leave(ED2.breakLoop)
+                self._engine.leave(self._break)
 
         self.post(leave)
 
@@ -296,6 +296,28 @@ class SipLine:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    def _of_the_engine(self) -> tuple[Any, ...]:
+        return (
+            self._config, self._transport, self._streams, self._relay, self._events, self._authenticator,
+            self._registrar, self._trunk_passwords, self._emergency_password, self._trunk_changed, self._book,
+            self._sessions,
+        )  # fmt: skip
+
+    def _make_engine(self) -> Engine:
+        """On the line thread, whose loop it gets."""
+        adopt_loop()
+        return Engine(*self._of_the_engine())
+
+    def _wake(self) -> None:
+        """Have the loop run the steps that wait; from any thread."""
+        ED2.callFromThread(self._steps.drain)
+
+    def _loop(self) -> None:
+        ED2.loop()
+
+    def _break(self) -> None:
+        ED2.breakLoop()
+
     def _receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
         self._running().ingress.receive(data, source, endpoint, fault)
 
@@ -313,3 +335,60 @@ class SipLine:
         if self._engine is None:
             raise GateError("the line does not run yet")
         return self._engine
+
+
+# --- the same line on the tables --------------------------------------------------------------------------------------
+
+
+class TableEngine(Engine):
+    """The engine, with the carrier in the place of sippy's transactions."""
+
+    def __init__(self, loop: Loop, *values: Any) -> None:
+        self.loop = loop
+        super().__init__(*values)
+
+    def _carrier(self, transport: Any) -> Any:
+        return Carrier(transport, self.loop, self._takes)
+
+    def _sweeping(self) -> LoopTimer:
+        return self.loop.after(SWEEP_SECONDS, self._sweep_on)
+
+    def _sweep_on(self) -> None:
+        self._sweeper = self._sweeping()
+        self._sweep()
+
+    def after(self, seconds: float, step: Callable[[], None]) -> LoopTimer:  # type: ignore[override]
+        """Run ``step`` later."""
+        return self.loop.after(seconds, step)
+
+    def _takes(self, request: SipMessage, tx: Running, source: Address, endpoint: Endpoint) -> bool:
+        """An INVITE that was let through."""
+        bridge, self._admitting = self._admitting, None
+        if bridge is None:
+            return not request.to_tag  # a late copy of one that was answered
+        bridge.caller.invited(request, tx, source, endpoint)
+        return True
+
+
+class TableLine(SipLine):
+    """The line on the tables."""
+
+    def __init__(self, *values: Any) -> None:
+        super().__init__(*values)
+        self.loop = Loop(self._steps)
+
+    def _make_engine(self) -> Engine:
+        adopt_loop()  # never run here: what is sippy's still may set timers
+        return TableEngine(self.loop, *self._of_the_engine())
+
+    def _wake(self) -> None:
+        self.loop.wake()
+
+    def _loop(self) -> None:
+        try:
+            self.loop.run()
+        finally:
+            self.loop.close()
+
+    def _break(self) -> None:
+        self.loop.stopped = True

@@ -452,7 +452,7 @@ def answer(
 
     ``to_tag`` must be the same for every retransmission; it is not added where the request has one, nor to a 100.
     """
-    lines = [f"SIP/2.0 {code} {phrase}", f"Via: {_marked_via(request, source)}"]
+    lines = [f"SIP/2.0 {code} {phrase}", f"Via: {marked_via(request, source)}"]
     lines.extend(f"Via: {via}" for via in request.vias[1:])
     lines.extend(f"Record-Route: {route}" for route in request.all("record-route"))
     for name, title in (("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq")):
@@ -467,7 +467,7 @@ def answer(
     return "\r\n".join(lines).encode("latin-1", "replace")
 
 
-def _marked_via(request: SipMessage, source: Address) -> str:
+def marked_via(request: SipMessage, source: Address) -> str:
     """The top Via with ``received`` and, where asked for, ``rport``."""
     hop, *params = request.vias[0].split(";")
     names = [param.partition("=")[0].strip(SPACE).lower() for param in params]

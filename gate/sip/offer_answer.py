@@ -207,7 +207,7 @@ class OfferAnswer:
         self._take_back(side)
         other = self._leg(_other(side))
         if other.offering:
-            other.transactions.cancelTransaction(other.tr)
+            other.take_offer_back()
 
     def _answer_alone(self, event: Any) -> None:
         """The callee's offer while it hears the announcement: what it may send stays what the caller offered."""

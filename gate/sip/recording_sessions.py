@@ -83,7 +83,7 @@ class RecordingBridge(Bridge):
     ) -> None:  # fmt: skip
         super().__init__(engine, pending, "", "", "", [_NOBODY])
         self.caller.allow = identity.ALLOW
-        self.caller.lContact.address.setParam("+sip.srs")  # RFC 7866 7.2
+        self.caller.contact_param("+sip.srs")  # RFC 7866 7.2
         self.caller.peer.networks = networks(client.addresses)
         self.asked = asked
         self.streams = streams

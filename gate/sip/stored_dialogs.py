@@ -23,8 +23,7 @@ from gate.sip.header_fields import split_list, uri_of
 from gate.sip.message import Address, SipMessage, TransactionKey, answer, destination, parse
 from gate.sip.peers import DialogPeer, Endpoint
 from gate.sip.response_cache import refusal
-from gate.sip.sippy_adapter.classes import SipCallId, SipFrom, SipHeader, SipRoute, SipTo, SipURL
-from gate.sip.sippy_adapter.leg import Leg, reason
+from gate.sip.sippy_adapter.leg import Leg
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.streams import RETURN_SECONDS, StreamEndpoint
 
@@ -48,7 +47,7 @@ def legs_of(bridge: Bridge) -> dict[str, Any]:
     legs: dict[str, Any] = {}
     for name, leg in (("caller", bridge.caller), ("callee", bridge.callee)):
         if leg.isConnected():
-            legs[name] = {"dialog": confirmed(leg)}
+            legs[name] = {"dialog": leg.kept()}
     if "caller" in legs and bridge.caller.trunk:
         legs["caller"]["trunk"] = bridge.caller.trunk
     if "callee" in legs:
@@ -63,7 +62,7 @@ def legs_of(bridge: Bridge) -> dict[str, Any]:
             "asked": _asked(pending.request),
             "from": list(pending.endpoint.hop(pending.source)),
             **_way(pending.endpoint),
-            "tag": bridge.caller.lTag,
+            "tag": bridge.caller.ids[1],
             "refusal": bridge.refusal("gate_interrupted")[0],
             "offer": bridge.caller_sdp,
         }
@@ -71,24 +70,8 @@ def legs_of(bridge: Bridge) -> dict[str, Any]:
 
 
 def _invited(leg: Leg, route: Route) -> dict[str, Any]:
-    sent, to = _sent(str(leg.tr.data)), list(leg.rAddr[0])
-    return {"invite": sent, "to": to, "emergency": route.emergency, "trunk": route.name}
-
-
-def confirmed(leg: Leg) -> dict[str, Any]:
-    """What a BYE of this leg is made of."""
-    address = leg.rAddr[0]
-    here = (leg.flow or leg.transactions.l4r.getServer(address)).getSIPaddr()
-    return {
-        "call_id": str(leg.cId),
-        "local": leg.lUri.localStr(here),
-        "remote": leg.rUri.localStr(here),
-        "target": leg.rTarget.localStr(here),
-        "routes": [route.localStr(here) for route in leg.routes or ()],
-        "cseq": leg.lCSeq,
-        "to": list(address),
-        **_way(leg.flow),
-    }
+    sent, to = leg.invite_kept()
+    return {"invite": _sent(sent), "to": list(to), "emergency": route.emergency, "trunk": route.name}
 
 
 def _way(endpoint: Endpoint | None) -> dict[str, Any]:
@@ -123,25 +106,14 @@ def by_request(request: SipMessage, tag: str, to: tuple[str, int]) -> dict[str, 
     }
 
 
-def bye(
-    transactions: Transactions,
-    kept: dict[str, Any],
-    why: str,
-    username: str = "",
-    password: str = "",
+def restored(
+    transactions: Transactions, kept: dict[str, Any], username: str = "", password: str = "",
     flow: Endpoint | None = None,
-) -> tuple[Leg, Any]:
-    """A leg as it was kept, and its BYE, ready to be sent."""
-    leg = Leg(transactions, lambda _: None, DialogPeer(), None, username, password, flow)
-    leg.cId = SipCallId(kept["call_id"])
-    leg.lUri, leg.rUri = SipFrom(kept["local"]), SipTo(kept["remote"])
-    leg.rTarget = SipURL(kept["target"])
-    leg.routes = [SipRoute(each) for each in kept["routes"]]
-    leg.rAddr = ((str(kept["to"][0]), int(kept["to"][1])), "udp")
-    leg.lCSeq = int(kept["cseq"]) + CSEQ_AHEAD
-    for each in (leg.lUri, leg.rUri, *leg.routes):
-        each.parse()
-    return leg, leg.genRequest("BYE", extra_headers=(SipHeader(body=reason(why, 200)),))
+) -> Leg:  # fmt: skip
+    """A leg as it was kept, for its BYE."""
+    leg: Leg = transactions.leg(lambda _: None, DialogPeer(), None, username, password, flow)
+    leg.restore(kept, CSEQ_AHEAD)
+    return leg
 
 
 def _sent(invite: str) -> str:
@@ -239,12 +211,12 @@ class OrphanedDialogs:
         flow = self._engine.streams.found(kept)
         username, password = (route.username, route.password) if route else ("", "")
         way = self._engine.flow_of(route) or flow
-        leg, request = bye(self._engine.transactions, kept, WHY, username, password, way)
+        leg = restored(self._engine.transactions, kept, username, password, way)
 
         def answered(code: int) -> None:
             done("BYE no answer" if code == 408 else f"BYE {code}")
 
-        self._when_there(flow, partial(leg.send_bye, request, answered))
+        self._when_there(flow, partial(leg.say_bye, WHY, 200, answered))
 
     def _when_there(self, flow: StreamEndpoint | None, step: Callable[[], object]) -> None:
         """At once; a caller that had a connection is told when it has one again."""

@@ -230,7 +230,7 @@ class Transfers:
         call_id, *tags = replaces
         for bridge in self._engine.bridges.values():
             leg = bridge.caller
-            if str(leg.cId) == call_id and leg.rUri is not None and {leg.lTag, leg.rUri.getTag()} == set(tags):
+            if leg.ids[0] == call_id and {leg.ids[1], leg.remote_tag} == set(tags):
                 return None if isinstance(bridge, CallInBridge) else bridge
         return None
 
@@ -363,17 +363,11 @@ TRIES = 100
 """How often it is looked whether a party can be offered the talk: an offer of its own may be under way."""
 
 
-class Nobody(Leg):
+def nobody(engine: Engine) -> Leg:
     """The leg of a side where nobody is yet, or any more: there is nothing to end."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine.transactions, lambda _: None, DialogPeer())
-
-    def end(self, *_: object, **__: object) -> None:
-        """Nobody is there."""
-
-    def answer_and_end(self, *_: object, **__: object) -> None:
-        """Nobody is there."""
+    leg: Leg = engine.transactions.leg(lambda _: None, DialogPeer())
+    leg.nobody = True
+    return leg
 
 
 def codecs_of(bridge: Bridge) -> tuple[str, ...]:
@@ -389,9 +383,10 @@ def can_talk(first: Bridge, other: Bridge) -> bool:
 
 def pass_callee_on(first: Bridge, after: Bridge) -> Leg:
     """Put the callee of ``first`` in the place of the caller of ``after``; the leg that was there before."""
-    taken, before = first.callee, after.caller
+    taken: Leg = first.callee
+    before: Leg = after.caller
     taken.trunk = first.route.name
-    first.callee = Nobody(first.engine)
+    first.callee = nobody(first.engine)
     after.caller, after.caller_sdp = taken, first.callee_sdp
     taken.event_cb = lambda event, _: after.safely(after.on_caller)(event)
     taken.on_request = lambda: after.liveness.heard("caller")
@@ -442,7 +437,7 @@ class TransferBridge(Bridge):
         routes: Sequence[Route],
     ) -> None:  # fmt: skip
         super().__init__(engine, pending, number, presentation, display_name, routes)
-        self.caller = Nobody(engine)
+        self.caller = nobody(engine)
         self._transfer = transfer
         self._first = transfer.bridge
         self._codec = (*codecs_of(self._first), "")[0]

@@ -1,8 +1,5 @@
 """A carrier outside of calls: is it there (OPTIONS), does it know us (REGISTER). Lives on the line thread alone.
 
-Both are written on sippy's transactions: its own registration agent answers a 407 in the wrong header and renews only
-when the registration has run out.
-
 What is known of a carrier.
 
 The connection to a carrier by TCP or TLS: opened at the start, opened again whenever it is lost.
@@ -21,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -29,21 +27,12 @@ from msgspec.structs import replace
 from gate.config import Config, Trunk
 from gate.core.rows.calls import TrunkHealth
 from gate.core.sdp import whole
+from gate.sip.auth import answers_to
 from gate.sip.connection import Connection
-from gate.sip.message import Address
+from gate.sip.header_fields import parameters_of, split_list
+from gate.sip.message import Address, SipMessage
 from gate.sip.peers import Endpoint
 from gate.sip.routes import Route
-from gate.sip.sippy_adapter.classes import (
-    SipAddress,
-    SipCallId,
-    SipContact,
-    SipFrom,
-    SipHeader,
-    SipRequest,
-    SipTo,
-    SipURL,
-)
-from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.streams import CARRIER, StreamEndpoint, Streams
 from gate.sip.udp import local_towards
 
@@ -61,7 +50,6 @@ UNHEARD_SECONDS = 60.0
 """So long an INVITE that had no answer counts for a trunk that answers no OPTIONS either."""
 REGISTER_SECONDS = 600
 RETRY_SECONDS = (30.0, 60.0, 120.0, 300.0)
-_ANSWERS = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
 
 
 @dataclass
@@ -69,7 +57,7 @@ class _Dialogue:
     """What stays the same from one request to the next: RFC 3261 10.2 wants one Call-ID and a rising CSeq."""
 
     method: str
-    call_id: Any
+    call_id: str
     tag: str
     cseq: int = 0
 
@@ -84,7 +72,7 @@ class TrunkMonitor:
         self._on_change = on_change
         self.status = TrunkHealth(trunk.name)
         self._timers: dict[str, Any] = {}
-        self._options = self._registration = _Dialogue("", None, "")
+        self._options = self._registration = _Dialogue("", "", "")
         self._asked: object = None
         """The OPTIONS that was sent last."""
         self._failures = 0
@@ -162,7 +150,7 @@ class TrunkMonitor:
             self._change(up=False)
             self._ask_in(0.0)
 
-        def answered(code: int, _: Any) -> None:
+        def answered(code: int, _: SipMessage | None) -> None:
             up = code not in (408, 503)
             if asked is self._asked:
                 overdue.cancel()
@@ -185,7 +173,7 @@ class TrunkMonitor:
     # --- REGISTER ---------------------------------------------------------------------------------------------------
 
     def _register(self) -> None:
-        def answered(code: int, response: Any) -> None:
+        def answered(code: int, response: SipMessage | None) -> None:
             if not self._config.options_seconds and self._flow is None:
                 self._answers = True
                 self._change(up=code != 408)
@@ -211,11 +199,11 @@ class TrunkMonitor:
     # --- both ---------------------------------------------------------------------------------------------------------
 
     def _dialogue(self, method: str) -> _Dialogue:
-        sender = SipFrom()
-        sender.genTag()
-        return _Dialogue(method, SipCallId(), sender.getTag())
+        return _Dialogue(method, token_hex(16), token_hex(8))
 
-    def _send(self, dialogue: _Dialogue, answered: Callable[[int, Any], None], answer: Any = None) -> None:
+    def _send(
+        self, dialogue: _Dialogue, answered: Callable[[int, SipMessage | None], None], credentials: str = ""
+    ) -> None:
         """Send the next request; a challenge is answered once (and once more where only its nonce was too old)."""
         if self._stopped:
             return
@@ -223,53 +211,46 @@ class TrunkMonitor:
         if at is None:  # its domain names no server now
             self._engine.after(0.0, lambda: answered(408, None))
             return
-        host, port = at
-        user = self._config.username or None
-        party = SipAddress(url=SipURL(username=user, host=host, port=None), hadbrace=True)
-        sender = SipFrom(address=party.getCopy())
-        sender.setTag(dialogue.tag)
-        contact = SipAddress(url=SipURL(username=user), hadbrace=True)
-        if dialogue.method == "REGISTER":
-            contact.setParam("expires", str(REGISTER_SECONDS))
         dialogue.cseq += 1
-        request = SipRequest(
-            method=dialogue.method, ruri=SipURL(host=host, port=port), to=SipTo(address=party), fr0m=sender,
-            cseq=dialogue.cseq, callid=dialogue.call_id.getCopy(), contact=SipContact(address=contact),
-            target=((host, port), "udp"),
-        )  # fmt: skip
-        if answer is not None:
-            request.appendHeader(SipHeader(body=answer))
+        uri = f"sip:{at[0]}{f':{at[1]}' if at[1] != 5060 else ''}"
 
-        def got(response: Any) -> None:
-            code = response.getSCode()[0]
+        def got(response: SipMessage | None) -> None:
+            code = 408 if response is None else response.code
             if code < 200 or self._stopped:
                 return
-            credentials = self._credentials(dialogue.method, request, response, tried=answer is not None)
-            if credentials is not None:
-                self._send(dialogue, answered, credentials)
+            again = self._credentials(dialogue.method, uri, response, tried=bool(credentials))
+            if again:
+                self._send(dialogue, answered, again)
             else:
                 answered(code, response)
 
-        self._engine.transactions.newTransaction(
-            request, guarded(f"answer to {dialogue.method}", got), userv=self._flow
-        )
+        text = partial(self._text, dialogue, uri, at[0], dialogue.cseq, credentials)
+        self._engine.transactions.ask(text, dialogue.method, at, self._flow, got)
 
-    def _credentials(self, method: str, request: Any, response: Any, tried: bool) -> Any:
-        """The answer to a challenge, or None where there is none to give."""
-        names = _ANSWERS.get(response.getSCode()[0])
-        if names is None or not self._config.username:
-            return None
-        for challenge in response.getHFBodys(names[0]):
-            stale = any(
-                name.lower() == "stale" and str(value).strip('"').lower() == "true"
-                for name, value in challenge.otherparams
-            )
-            supported, qop = challenge.supportedAlgorithm()
-            taken = self._route.form.digests is None or challenge.algorithm in self._route.form.digests
-            if supported and taken and (not tried or stale):
-                uri = str(request.getRURI())
-                return challenge.genAuthHF(self._config.username, self._route.password, method, uri, None, qop)
-        return None
+    def _text(
+        self, dialogue: _Dialogue, uri: str, domain: str, cseq: int, credentials: str, way: Endpoint, branch: str
+    ) -> bytes:
+        """A request as it leaves by this way."""
+        (host, port), transport = way.getSIPaddr()
+        user = f"{self._config.username}@" if self._config.username else ""
+        by = f";transport={transport}" if transport != "udp" else ""
+        expires = f";expires={REGISTER_SECONDS}" if dialogue.method == "REGISTER" else ""
+        return (
+            f"{dialogue.method} {uri} SIP/2.0\r\n"
+            f"Via: SIP/2.0/{transport.upper()} {host}:{port};branch={branch};rport\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:{user}{domain}>;tag={dialogue.tag}\r\nTo: <sip:{user}{domain}>\r\n"
+            f"Call-ID: {dialogue.call_id}\r\nCSeq: {cseq} {dialogue.method}\r\n"
+            f"Contact: <sip:{user}{host}:{port}{by}>{expires}\r\n{credentials}Content-Length: 0\r\n\r\n"
+        ).encode("latin-1", "replace")
+
+    def _credentials(self, method: str, uri: str, response: SipMessage | None, *, tried: bool) -> str:
+        """The header that answers a challenge; empty where there is none to give."""
+        if response is None or response.code not in (401, 407) or not self._config.username:
+            return ""
+        found, stale = answers_to(
+            response, self._config.username, self._route.password, method, uri, self._route.form.digests
+        )
+        return found if not tried or stale else ""
 
     def _change(self, up: bool | None = None, registered: bool | None = None, code: int = 0) -> None:
         before = self.status
@@ -284,14 +265,13 @@ class TrunkMonitor:
             self._on_change(after)
 
 
-def _granted(response: Any) -> float:
+def _granted(response: SipMessage | None) -> float:
     """Seconds that the registrar gave: of our contact, else of Expires, else what was asked for."""
-    for contact in response.getHFBodys("contact"):
-        seconds = whole(str(contact.address.params.get("expires", "")))
-        if seconds is not None:
-            return float(seconds)
-    if response.countHFs("expires"):
-        return float(response.getHFBody("expires").getNum())
+    if response is not None:
+        contacts = [each for value in response.all("contact") for each in split_list(value)]
+        for told in [parameters_of(each).get("expires", "") for each in contacts] + response.all("expires"):
+            if (seconds := whole(told.strip())) is not None:
+                return float(seconds)
     return float(REGISTER_SECONDS)
 
 

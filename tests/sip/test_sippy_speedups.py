@@ -14,8 +14,8 @@ from sippy.Time import MonoTime as mono_time
 from sippy.Time.clock_dtime import CLOCK_MONOTONIC, CLOCK_REALTIME, clock_getdtime
 from sippy.Time.Timeout import Timeout, TimeoutAbsMono
 
+from gate.sip.sippy_adapter.classes import apply_speedups
 from gate.sip.sippy_adapter.event_loop import adopt_loop
-from gate.sip.sippy_adapter.speedups import apply_speedups
 from tests.support.untouched import untouched
 
 BEFORE = {

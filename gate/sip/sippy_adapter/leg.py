@@ -24,11 +24,15 @@ from typing import Any
 from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventPreConnect
 from sippy.MsgBody import MsgBody
 from sippy.SipAddress import SipAddress
+from sippy.SipCallId import SipCallId
 from sippy.SipContact import SipContact
 from sippy.SipContentType import SipContentType
+from sippy.SipFrom import SipFrom
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipReason import SipReason
+from sippy.SipRoute import SipRoute
+from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 from sippy.UaStateDisconnected import UaStateDisconnected
 
@@ -90,6 +94,8 @@ class Leg(RefreshingUA):
         self.peer = peer
         self.flow = flow
         """The connection that its requests leave by; None for UDP."""
+        self.nobody = False
+        """It stands for a side where nobody is yet, or any more: there is nothing to end."""
         self.trunk = ""
         """On the caller's side: the trunk that it is at, where it came from another call."""
         self.local_ua = AGENT
@@ -135,6 +141,71 @@ class Leg(RefreshingUA):
         self._late_seconds = 0.0
         self._when_acknowledged: Callable[[], None] | None = None
         self._stale_tried = False
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """Call-ID, and our tag."""
+        return str(self.cId), str(self.lTag)
+
+    @property
+    def remote_tag(self) -> str:
+        """The peer's."""
+        return str(self.rUri.getTag() or "") if self.rUri is not None else ""
+
+    @property
+    def parties(self) -> tuple[str, str]:
+        """From and To of our requests; To without a tag before there is one."""
+        here = self._here(self.rAddr[0])
+        return self.lUri.localStr(here), self.rUri.localStr(here)
+
+    def _here(self, address: Address) -> Any:
+        return (self.flow or self.transactions.l4r.getServer(address)).getSIPaddr()
+
+    def contact_param(self, text: str) -> None:
+        """A parameter of its Contact."""
+        self.lContact.address.setParam(text)
+
+    def kept(self) -> dict[str, Any]:
+        """What a BYE of it is made of."""
+        address = self.rAddr[0]
+        here = self._here(address)
+        return {
+            "call_id": str(self.cId),
+            "local": self.lUri.localStr(here),
+            "remote": self.rUri.localStr(here),
+            "target": self.rTarget.localStr(here),
+            "routes": [route.localStr(here) for route in self.routes or ()],
+            "cseq": self.lCSeq,
+            "to": list(address),
+            **(self.flow.kept() if self.flow is not None else {}),
+        }
+
+    def invite_kept(self) -> tuple[str, Address]:
+        """Our INVITE, and where it went."""
+        return str(self.tr.data), self.rAddr[0]
+
+    def restore(self, kept: dict[str, Any], ahead: int) -> None:
+        """As it was kept; ``ahead``: requests that may have left since."""
+        self.cId = SipCallId(kept["call_id"])
+        self.lUri, self.rUri = SipFrom(kept["local"]), SipTo(kept["remote"])
+        self.rTarget = SipURL(kept["target"])
+        self.routes = [SipRoute(each) for each in kept["routes"]]
+        self.rAddr = ((str(kept["to"][0]), int(kept["to"][1])), "udp")
+        self.lCSeq = int(kept["cseq"]) + ahead
+        for each in (self.lUri, self.rUri, *self.routes):
+            each.parse()
+
+    def say_bye(self, why: str, cause: int, on_answer: Callable[[int], None] = lambda code: None) -> None:
+        """BYE of a leg that is as it was kept; ``on_answer`` as in ``send_bye``."""
+        self.send_bye(self.genRequest("BYE", extra_headers=(SipHeader(body=reason(why, cause)),)), on_answer)
+
+    def inform(self, body: Any) -> None:
+        """INFO; its answer changes nothing."""
+        self.send_plain(self.genRequest("INFO", body))
+
+    def take_offer_back(self) -> None:
+        """CANCEL of our offer."""
+        self.transactions.cancelTransaction(self.tr)
 
     def may_send_from(self, host: str) -> bool:
         """True where this peer's own messages may come from: ``gate.sip.peers``."""
@@ -379,7 +450,7 @@ class Leg(RefreshingUA):
 
     def end(self, code: int, phrase: str, why: Any, retry_after: str = "") -> None:
         """End it, whatever its state: BYE, CANCEL, or ``code`` as the final answer to the caller."""
-        if self.over:
+        if self.over or self.nobody:
             return
         unanswered = self.unanswered_caller
         event = CCEventFail((code, phrase)) if unanswered else CCEventDisconnect()
@@ -407,7 +478,7 @@ class Leg(RefreshingUA):
     def answer_and_end(self, body: Callable[[], Any], why: Any) -> None:
         """200 with ``body()`` to a caller who has no final answer yet, and BYE when it is acknowledged, which RFC 3261
         (section 15) has to come first."""
-        if self.over:
+        if self.over or self.nobody:
             return
         self._when_acknowledged = lambda: self.end(200, "OK", why)
         self.recvEvent(CCEventPreConnect((200, "OK", body())))

@@ -18,16 +18,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from secrets import token_hex
 from time import monotonic
 from typing import Any, NamedTuple
 
 from sippy.Network_server import Remote_address
+from sippy.SipRequest import SipRequest
 from sippy.SipTransactionManager import RINGING, TRYING, SipTMRetransmitO, SipTransactionManager, check1918
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
-from gate.sip.message import Address, SipMessage
+from gate.sip.message import Address, SipMessage, parse
 from gate.sip.peers import Endpoint
+from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.sippy_adapter.rewriting import mend, parsable, rewrite
 from gate.sip.udp import Transport
 
@@ -83,6 +86,20 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """Of the message under way."""
         self._holding = self._feeding = False
         self._held: list[tuple[Any, ...]] = []
+
+    leg: Any = None
+    """Makes a leg of these transactions."""
+
+    def ask(
+        self, text: Callable[[Endpoint, str], bytes], method: str, to: Address, way: Endpoint | None,
+        tell: Callable[[SipMessage | None], None],
+    ) -> None:  # fmt: skip
+        """A request outside of all calls; ``text(way, branch)`` is what it says, ``tell`` gets each answer."""
+        by = way or self.l4r.getServer(to)
+        request = SipRequest(text(by, f"z9hG4bK{token_hex(12)}").decode("latin-1"))
+        request.setTarget((to, by.transport))
+        answered = guarded(f"answer to {method}", lambda response: tell(parse(str(response).encode("utf-8"))))
+        self.newTransaction(request, answered, userv=by)
 
     def expects(self, response: SipMessage) -> bool:
         """True where a request of ours waits for this response, or has lately had one (a final answer that is repeated
