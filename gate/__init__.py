@@ -5,7 +5,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.core``      the rules, as pure functions: no clock, file, socket, thread or randomness
 - ``gate.errors``    what can go wrong, with a hint and an exit code
 - ``gate.ports``     what has two sides: line, loop, media, recorder; ``gate.config``, ``gate.clock``
-- ``gate.handed_over_file``  files handed over to be read; ``gate.lifeline``: a process that ends with
+- ``gate.handed_over_file``  files handed over to be read; ``gate.registers.import_process``: a process that ends with
   its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
 - ``gate.converting``  JSON values to types, in a process of many threads

@@ -44,9 +44,9 @@ from gate.core.call_words import (
     StillAllowed,
     Stop,
 )
+from gate.core.calls import why_not_paused
 from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept, step
 from gate.core.facts.calls import HangUp, LegsEnded, OneSided
-from gate.core.pauses import why_not_paused
 from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
 from gate.core.terms import Decision, Reason, Verdict

@@ -47,7 +47,7 @@ from gate.core.evidence import EvidenceError, commitment, leaf_hash, parse_check
 from gate.core.facts import audit as facts
 from gate.core.facts.audit import BackupRestored, MemoryReplayed
 from gate.durable import new_below, parts_of, read_below, sync_folder, whole_file
-from gate.errors import StoreError, UsageError
+from gate.errors import NoteInvalid, StoreError, UsageError
 from gate.operations.accounts import user
 from gate.operations.backup import BackupBegin, BackupDone, BackupKeys, BackupMade
 from gate.operations.data_folder import DataFolder
@@ -56,7 +56,6 @@ from gate.operations.memory.place import SecondPlace
 from gate.store.reader import DataLock, Reader
 from gate.store.recipients import logged
 from gate.types import Progress
-from gate.vault.errors import NoteInvalid
 from gate.vault.keyfile import PrivateKey
 from gate.vault.keystore import SCHEMA
 from gate.vault.reader import open_recording

@@ -12,10 +12,9 @@ from typing import Any
 from msgspec import UNSET
 
 from gate.client.gate import Gate, pages
-from gate.errors import ControlError
+from gate.errors import ControlError, WrapDamaged
 from gate.operations.keys.wraps import KeyProve, KeyRewrap, KeyUnproven, KeyWraps
 from gate.types import Progress
-from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey
 from gate.vault.proof import answer, opened, rewrapped
 from gate.vault.publickey import Recipient

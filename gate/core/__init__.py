@@ -13,7 +13,7 @@
                   decision
 - ``abandoned``   which answered call found nobody, what its callee heard, and the rate of a campaign
 - ``call_words``  states, events and commands of a call
-- ``calls``       the life of a call: events in, commands out, one transition table; ``pauses``: of a recording
+- ``calls``       the life of a call: events in, commands out, one transition table
 - ``calls_in``    the life of a call in, likewise; ``bridging``: how far the line has brought either
 - ``session_states``  the life of a recording session (SIPREC)
 - ``allowances``    what one account or PBX may use: calls a minute, at once, seconds a day, share of service calls

@@ -42,17 +42,18 @@ from gate.core.call_words import (
 from gate.core.calls import (
     UnexpectedEvent,
     close,
+    code_typed,
     committed,
     end,
     goodbye_over,
     hung_up,
     not_kept,
+    pause_asked,
     recorder_opened_late,
     recording_done,
     recording_done_early,
     stay,
 )
-from gate.core.pauses import code_typed, pause_asked
 
 BY_KEY = "callback"
 """Source of an objection that a caller made by key: that the number shown is theirs is not proven."""

@@ -26,13 +26,12 @@ from gate.core.facts.keys import RecipientRetired
 from gate.core.facts.lists import RegisterImported
 from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import FactsErased, Hold, HoldReleased
-from gate.errors import GateError
+from gate.errors import GateError, WrapDamaged
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import BundleError, Entry
 from gate.exports.bundle_read import Bundle, Faults, Findings, Leaves
 from gate.types import Progress, Row
-from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey
 from gate.vault.reader import open_recording
 

@@ -27,12 +27,11 @@ from gate.core.evidence import (
 )
 from gate.core.facts.calls import Answered, CallIn, Connected, Decision, Ended
 from gate.core.facts.recordings import RecordingClosed, RecordingOpened
-from gate.errors import GateError
+from gate.errors import GateError, NoteInvalid
 from gate.exports import bundle as form
 from gate.exports.bundle import BundleError, Entry, entries
 from gate.showing import local
 from gate.types import Progress
-from gate.vault.errors import NoteInvalid
 from gate.vault.signing import cosigned_at, public_pem, verify_note, verify_signature
 
 

@@ -3,7 +3,6 @@
 Map, in the order a packet passes:
 
 - ``client``     what the gate holds: starts and supervises the process, asks it to open, start, pause, close
-- ``outbox``     what it says, waiting in order where the recorder does not read for a moment
 - ``messages``   what the two say to each other, over one inherited Unix socket; closings that no gate heard of, kept
                  for its next start
 - ``server``     the process: no dump, no swap; one single-threaded loop: control, taps, chunks that are due

@@ -4,16 +4,20 @@ what an import did, from whichever process.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import resource
 import select
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import msgspec
 
@@ -21,8 +25,38 @@ import gate
 from gate.converting import convert
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
-from gate.lifeline import kill
 from gate.registers.packing import opened
+
+ENDING_SECONDS = 2.0
+"""So long is waited for a process that was killed."""
+_NICE = 10
+_PR_SET_PDEATHSIG = 1
+"""``linux/prctl.h``."""
+
+
+def end_with(parent: int) -> None:
+    """From here on the kernel kills this process when the thread that started it ends; it ends at once where
+    ``parent``, the process that started it, is gone already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def aside(memory: int) -> None:
+    """From here on this process makes way for others, and has so many bytes of memory at most: beyond it there is a
+    ``MemoryError``."""
+    os.nice(_NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def kill(child: subprocess.Popen[Any]) -> None:
+    """End a child process; harmless where it has ended. One that waits for a disk or a share that does not answer
+    cannot even be killed: it is waited for by a thread, and ends as soon as it can."""
+    child.kill()
+    try:
+        child.wait(ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=child.wait, name="ending", daemon=True).start()
 
 
 class ImportReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -31,7 +31,6 @@ from gate.core.rules import days_left
 from gate.durable import sync_folder
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
-from gate.lifeline import aside, end_with
 from gate.registers import build, snapshot_store
 from gate.registers.coverage import (
     ASKED,
@@ -44,7 +43,7 @@ from gate.registers.coverage import (
     too_few,
     without_numbers,
 )
-from gate.registers.import_process import ImportReport
+from gate.registers.import_process import ImportReport, aside, end_with
 from gate.registers.packing import opened
 from gate.registers.snapshot import Asked, Metadata, Snapshot
 from gate.registers.source import Keys, LineCounts, RegisterFile, read_source

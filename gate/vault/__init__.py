@@ -2,7 +2,6 @@
 
 Map, from the bottom up:
 
-- ``errors``      what can be wrong, one class each; all are ``VaultError``
 - ``files``       files that appear whole or not at all, 0600, in folders 0700; sealed files removed, and looked for
                   again; text forms of bytes and times
 - ``publickey``   a recipient: a public key, whose it is and what it is for

@@ -19,8 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from gate.durable import parts_of, read_regular, sync_folder, whole_file
-from gate.errors import UsageError, VaultError
-from gate.vault.errors import DiskFull
+from gate.errors import DiskFull, UsageError, VaultError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

@@ -51,8 +51,7 @@ from msgspec.structs import asdict
 
 from gate.converting import decode
 from gate.core.evidence import canonical
-from gate.errors import UsageError
-from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
+from gate.errors import KeyFileDamaged, RecipientInvalid, UsageError, WrongPassphrase
 from gate.vault.files import from_base64, read_bounded, to_base64, write_whole
 from gate.vault.publickey import Recipient, make_recipient, parse_recipient
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gate.core.rows import keys
-from gate.errors import ConfigError, VaultError
-from gate.vault.errors import NoRecipients, NoSuchRecipient, OtherHalf
+from gate.errors import ConfigError, NoRecipients, NoSuchRecipient, OtherHalf, VaultError
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.proof import CHALLENGE_BYTES, challenge_to, holds
 from gate.vault.publickey import HALVES, Recipient

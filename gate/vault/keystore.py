@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from gate.core.rows.keys import Worth
+from gate.errors import KeyStoreError
 from gate.sqlite_thread import Piece, SqliteThread
 from gate.types import batched
-from gate.vault.errors import KeyStoreError
 from gate.vault.files import make_folder, trouble
 
 SCHEMA: Final = """

@@ -47,8 +47,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gate.core.evidence import EvidenceError, canonical
-from gate.errors import VaultError
-from gate.vault.errors import ChunkDamaged, HeaderDamaged
+from gate.errors import ChunkDamaged, HeaderDamaged, VaultError
 
 MAGIC: Final = b"\x8aDGR\r\n\x1a\n"
 VERSION: Final = 1

@@ -40,7 +40,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gate.vault.errors import WrapDamaged
+from gate.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey
 from gate.vault.publickey import SUITE, Half, Recipient
 from gate.vault.wrap import close_wrap, half_of, open_wrap

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519Pu
 
 from gate.converting import decode
 from gate.core.rows import keys
-from gate.vault.errors import RecipientInvalid
+from gate.errors import RecipientInvalid
 from gate.vault.files import from_base64, parse_stamp, stamp, to_base64
 
 Role = Literal["compliance", "auditor", "escrow"]

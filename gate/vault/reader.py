@@ -18,8 +18,7 @@ from typing import Any, NamedTuple, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gate.errors import VaultError
-from gate.vault.errors import (
+from gate.errors import (
     ChunkDamaged,
     ChunkOutOfOrder,
     ChunkSpliced,
@@ -27,6 +26,7 @@ from gate.vault.errors import (
     SealedFault,
     TrailingData,
     Truncated,
+    VaultError,
     WrongKey,
     WrongRecording,
 )

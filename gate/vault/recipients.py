@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gate.durable import sync_folder
-from gate.errors import VaultError
-from gate.vault.errors import NoRecipients, NoSuchRecipient, RecipientInvalid
+from gate.errors import NoRecipients, NoSuchRecipient, RecipientInvalid, VaultError
 from gate.vault.files import read_bounded, trouble, write_whole
 from gate.vault.publickey import (
     MAX_TEXT,

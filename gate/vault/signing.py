@@ -31,8 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gate.core.evidence import EvidenceError, key_id, verifier_key
-from gate.errors import UsageError
-from gate.vault.errors import KeyFileDamaged, NoteInvalid
+from gate.errors import KeyFileDamaged, NoteInvalid, UsageError
 from gate.vault.files import from_base64, read_bounded, to_base64, write_whole
 
 ED25519: Final = b"\x01"

@@ -27,8 +27,7 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 
-from gate.errors import VaultError
-from gate.vault.errors import HalfMissing, KeyShredded, NoRecipients, NoWrapForKey, OtherHalf, WrapDamaged
+from gate.errors import HalfMissing, KeyShredded, NoRecipients, NoWrapForKey, OtherHalf, VaultError, WrapDamaged
 from gate.vault.keyfile import PrivateKey
 from gate.vault.publickey import HALVES, SUITE, Half, Recipient
 

@@ -16,14 +16,13 @@ from gate.config import load
 from gate.config.write import amend
 from gate.daemon.opening import open_folder
 from gate.daemon.recording import by_the_log
-from gate.errors import ConfigError, RefusedError
+from gate.errors import ConfigError, NoRecipients, RefusedError
 from gate.operations.audit.exporting import AuditExport
 from gate.operations.data_folder import DataFolder
 from gate.operations.ingest.ingesting import Ingests
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyRetire, admitted
 from gate.operations.keys.wraps import KeyWraps
 from gate.operations.status.glance import Status
-from gate.vault.errors import NoRecipients
 from gate.vault.keyring import sealable
 from gate.vault.sealer import sealer
 from tests.support.asking import ask

@@ -15,7 +15,7 @@ import pytest
 from gate.config import load
 from gate.config.write import amend
 from gate.daemon.opening import open_folder
-from gate.vault.errors import HalfMissing, NoWrapForKey
+from gate.errors import HalfMissing, NoWrapForKey
 from gate.vault.keyfile import PrivateKey, load_private, save_private
 from gate.vault.publickey import Recipient
 from gate.vault.wrap import data_key

@@ -16,8 +16,7 @@ from gate.client.opening import KeyOpener
 from gate.client.recordings import pressed
 from gate.config import load
 from gate.core.rtp import encode_map, encode_packet
-from gate.errors import ExportError, StoppedError, UsageError
-from gate.vault.errors import WrongPassphrase
+from gate.errors import ExportError, StoppedError, UsageError, WrongPassphrase
 from gate.vault.keyfile import save_private
 from tests.support.commands import dialgate
 from tests.support.phones import Phones

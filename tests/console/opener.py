@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gate.client.listening import Envelope, Listening
+from gate.errors import WrongPassphrase
 from gate.types import Progress
-from gate.vault.errors import WrongPassphrase
 from tests.support.waiting import PATIENCE
 
 SECONDS = 96.0

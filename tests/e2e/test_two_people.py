@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.vault.errors import HalfMissing
+from gate.errors import HalfMissing
 from gate.vault.keyfile import load_private, save_private
 from tests.support.phones import Phones
 from tests.support.running_gate import RunningGate, dialgate

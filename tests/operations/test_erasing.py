@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from gate.errors import StoreError, VaultError
+from gate.errors import KeyShredded, StoreError, VaultError
 from gate.ports import Fact
 from gate.recorder.messages import NOTE_SUFFIX
 from gate.store import kept
-from gate.vault.errors import KeyShredded
 from gate.vault.files import BESIDE
 from gate.vault.proof import rewrapped
 from gate.vault.reader import open_recording

@@ -20,7 +20,7 @@ from gate.config.write import amend
 from gate.core.retention import HoldGround
 from gate.core.rows.keys import Recipient
 from gate.daemon.opening import open_folder
-from gate.errors import ConfigError, RefusedError, UsageError, VaultError
+from gate.errors import ConfigError, NoRecipients, OtherHalf, RefusedError, UsageError, VaultError
 from gate.operations.data_folder import DataFolder
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire
 from gate.operations.keys.wraps import (
@@ -36,7 +36,6 @@ from gate.operations.keys.wraps import (
 from gate.operations.retention.holds import HoldAdd, HoldRelease
 from gate.operations.status.glance import Status
 from gate.vault import keyring
-from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable
 from gate.vault.proof import rewrapped
 from gate.vault.recipients import change_recipient

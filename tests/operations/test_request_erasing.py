@@ -12,7 +12,7 @@ import pytest
 
 from gate.core.request_words import Asks, LetterKind
 from gate.core.retention import HoldGround
-from gate.errors import GateError, RefusedError, StoreError
+from gate.errors import GateError, KeyShredded, RefusedError, StoreError
 from gate.operations.calls.calls import CallsList, CallsShow, Kind, Reveal
 from gate.operations.calls.recordings import RecordingTake
 from gate.operations.calls.screening import Check
@@ -26,7 +26,6 @@ from gate.operations.requests.listing import Show
 from gate.operations.requests.searching import Search
 from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 from gate.ports import Fact
-from gate.vault.errors import KeyShredded
 from gate.vault.reader import open_recording
 from tests.support.asking import ask
 from tests.support.databases import query

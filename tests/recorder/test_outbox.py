@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from gate.recorder import client as room_of_outbox
 from gate.recorder import messages as m
-from gate.recorder import outbox as room_of_outbox
-from gate.recorder.outbox import Outbox
+from gate.recorder.client import Outbox
 from tests.support.recorder_room import PAYLOADS, Phone, Room, event_names, packets, tone
 from tests.support.waiting import PATIENCE, until
 

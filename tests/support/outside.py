@@ -14,7 +14,7 @@ from gate.control.messages import parsed
 from gate.control.work import fields_of
 from gate.core import numbers, rtp, sdp
 from gate.core.evidence import EvidenceError, parse_checkpoint
-from gate.errors import GateError
+from gate.errors import GateError, SealedFault
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.catalogue import OPERATIONS
@@ -27,7 +27,6 @@ from gate.sip.bridge import digits_of
 from gate.sip.identity import raw_number, withheld
 from gate.sip.message import BadMessage, answer, body_of, destination, parse
 from gate.sip.sippy_adapter.rewriting import rewrite
-from gate.vault.errors import SealedFault
 from gate.vault.reader import SealedReader
 from gate.vault.signing import verify_note
 

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.errors import VaultError
-from gate.vault.errors import NoteInvalid, RecipientInvalid, SealedFault, WrapDamaged
+from gate.errors import NoteInvalid, RecipientInvalid, SealedFault, VaultError, WrapDamaged
 from gate.vault.publickey import parse_recipient
 from gate.vault.reader import SealedReader, scan
 from gate.vault.signing import CheckpointKey, verify_note

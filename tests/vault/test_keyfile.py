@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.errors import UsageError, VaultError
+from gate.errors import KeyFileDamaged, RecipientInvalid, UsageError, VaultError, WrongPassphrase
 from gate.vault import keyfile
-from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
 from gate.vault.keyfile import change_passphrase, generate, load_private, save_private
 from gate.vault.wrap import wrap
 from tests.support import cheap_keys

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import astuple
 
+from gate.errors import KeyStoreError
 from gate.vault import keystore
-from gate.vault.errors import KeyStoreError
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.wrap import WRAP_BYTES
 from tests.support.disks import no_file_longer_than

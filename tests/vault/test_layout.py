@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.errors import VaultError
+from gate.errors import ChunkDamaged, HeaderDamaged, VaultError
 from gate.vault import layout
-from gate.vault.errors import ChunkDamaged, HeaderDamaged
 from tests.support.vault import HEADER, TRAILER, payloads, sealed
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.vault.errors import (
+from gate.errors import (
     ChunkDamaged,
     HalfMissing,
     KeyShredded,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gate.vault.errors import OtherHalf, WrapDamaged
+from gate.errors import OtherHalf, WrapDamaged
 from gate.vault.proof import PROOF_BYTES, answer, challenge_to, commitments, holds, opened, rewrapped
 from gate.vault.sealer import Seal
 from gate.vault.wrap import WRAP_BYTES, data_key

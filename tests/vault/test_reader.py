@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.errors import VaultError
-from gate.vault.errors import (
+from gate.errors import (
     ChunkDamaged,
     ChunkOutOfOrder,
     ChunkSpliced,
@@ -21,6 +20,7 @@ from gate.vault.errors import (
     SealedFault,
     TrailingData,
     Truncated,
+    VaultError,
     WrongKey,
 )
 from gate.vault.layout import PREAMBLE, VERSION, file_keys, opening_bytes

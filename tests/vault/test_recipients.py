@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
-from gate.errors import VaultError
+from gate.errors import NoRecipients, NoSuchRecipient, RecipientInvalid, VaultError
 from gate.vault import recipients
-from gate.vault.errors import NoRecipients, NoSuchRecipient, RecipientInvalid
 from gate.vault.publickey import MLKEM_BYTES, PUBLIC_BYTES, make_recipient, parse_recipient
 from gate.vault.recipients import change_recipient, load_recipients, recipient_source, retire_recipient
 from tests.support.vault import NOW, add_recipient, private_key

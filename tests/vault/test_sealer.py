@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.errors import VaultError
-from gate.vault.errors import NoRecipients, RecipientInvalid
+from gate.errors import NoRecipients, RecipientInvalid, VaultError
 from gate.vault.reader import SealedReader
 from gate.vault.sealer import sealer
 from tests.support.vault import add_recipient, found_in, opened, payloads, private_key

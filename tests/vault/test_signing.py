@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.errors import UsageError, VaultError
-from gate.vault.errors import KeyFileDamaged, NoteInvalid
+from gate.errors import KeyFileDamaged, NoteInvalid, UsageError, VaultError
 from gate.vault.signing import CheckpointKey, parse_vkey, verify_note
 
 TEXT = "gate.example/log\n12\nqINS1GRFhWHwdkUeqLEoP4yEMkTBBzxBkGwGQlVlVcs=\n"

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.errors import VaultError
-from gate.vault.errors import DiskFull, Truncated
+from gate.errors import DiskFull, Truncated, VaultError
 from gate.vault.layout import MAX_PAYLOAD
 from gate.vault.reader import SealedReader, scan
 from gate.vault.sealer import SealedWriter

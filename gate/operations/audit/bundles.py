@@ -25,13 +25,12 @@ from gate.converting import decode
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.core.rows.audit import ForBundle, VerifierKey
 from gate.core.rows.keys import RegisteredKey
-from gate.errors import AuditError, GateError, StoreError, UsageError, VaultError
+from gate.errors import AuditError, GateError, StoreError, UsageError, VaultError, WrapDamaged
 from gate.exports import bundle as form
 from gate.exports.bundle import announcement_member, seal_text
 from gate.exports.bundle_write import Contents, Recorded, add_signature, wrap_line, write_parts
 from gate.store.slices import LogSlice
 from gate.types import Progress
-from gate.vault.errors import WrapDamaged
 from gate.vault.files import to_base64
 from gate.vault.keyfile import PrivateKey
 from gate.vault.publickey import Recipient

@@ -18,12 +18,11 @@ from gate.clock import Clock
 from gate.config import Config, Witness
 from gate.core.facts.audit import ClockAccepted
 from gate.core.rows.audit import LogBehind, LogVerified, NewestAt
-from gate.errors import GateError, VaultError
+from gate.errors import GateError, NoteInvalid, VaultError
 from gate.store.queries import Source
 from gate.store.reader import Reader
 from gate.store.rows import R, Values
 from gate.types import Response
-from gate.vault.errors import NoteInvalid
 
 if TYPE_CHECKING:
     from gate.outgoing import Answer

@@ -24,13 +24,12 @@ from gate.audit.heads import LARGEST, file_name, note_text
 from gate.config import Witness
 from gate.core.evidence import consistency_proof, parse_checkpoint
 from gate.durable import read_regular, whole_file
-from gate.errors import StoreError
+from gate.errors import NoteInvalid, StoreError
 from gate.log import Logger
 from gate.operations.audit.signed_log import asked_witness, name_of
 from gate.operations.operation import READERS, Caller, Request, Response, operation
 from gate.showing import local, many
 from gate.store.slices import nodes
-from gate.vault.errors import NoteInvalid
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder

@@ -38,11 +38,11 @@ from gate.core.rows.lists import RegisterIdentity
 from gate.core.terms import Reason
 from gate.errors import GateError, RegisterError, StoreError, UsageError
 from gate.handed_over_file import HandedOverFile
-from gate.lifeline import aside, end_with, kill
 from gate.operations.contacts.bulk_screener import NO_NUMBER, REMEMBERED, BulkScreener, Outcome, bulk_screener
 from gate.operations.contacts.csv_reader import Block, CsvReader
 from gate.operations.contacts.file_screening import places_of
 from gate.operations.lists.subscribers import KIND_COLUMN, SINCE_COLUMN, read_cells
+from gate.registers.import_process import aside, end_with, kill
 from gate.types import Progress
 
 LONGEST: Final = 180

@@ -14,11 +14,10 @@ from msgspec.structs import asdict
 from gate.converting import convert
 from gate.core.facts import keys as facts
 from gate.core.rows.keys import Recipient, RecipientWorth
-from gate.errors import RefusedError, VaultError
+from gate.errors import NoRecipients, RefusedError, VaultError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, about, operation
 from gate.store.recipients import Terms, in_the_log, logged
-from gate.vault.errors import NoRecipients
 from gate.vault.publickey import Recipient as Sealed
 from gate.vault.sealer import Admitted
 
