@@ -74,10 +74,17 @@ _ROOM = "DIALGATE_TEST_ROOM"
 """Environment variable: the folder for temporary files of all processes of a run."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """On which engine the stores are that tests open in their own process; tests/store runs on both."""
+    parser.addoption("--store", choices=("sqlite", "postgresql"), default="sqlite")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     _own_room()
     example.share()
     databases.copy_empty()
+    if config.getoption("--store") == "postgresql":
+        databases.use_postgresql()
     cheap_keys.ask_for_least()
     settings.register_profile("as many as asked", max_examples=examples(settings.default.max_examples))
     settings.load_profile("as many as asked")

@@ -135,7 +135,7 @@ def _recorded(tx: Source, bound: Bound) -> bool:
     rows = tx.values(
         int,
         "SELECT 1 FROM recordings WHERE call_id = ? AND NOT (bound_by IS NOT NULL AND source_sha256 IS NULL"
-        " AND closed_at IS NOT NULL AND (interrupted OR ? <> 'number'))",
+        " AND closed_at IS NOT NULL AND (interrupted = 1 OR ? <> 'number'))",
         [bound.call_id, bound.by],
     )
     return bool(rows)

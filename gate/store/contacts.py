@@ -148,7 +148,11 @@ def drop_some(tx: StoreTransaction, list_id: int, limit: int) -> bool:
 
 def outcome_of(tx: StoreTransaction, verdict: str, reason: str) -> int:
     """The number that stands for a verdict and its reason."""
-    tx.write("INSERT INTO contact_outcomes (verdict, reason) VALUES (?, ?) ON CONFLICT DO NOTHING", (verdict, reason))
+    tx.write(
+        "INSERT INTO contact_outcomes (outcome, verdict, reason) SELECT coalesce(max(outcome), 0) + 1, ?, ?"
+        " FROM contact_outcomes WHERE TRUE ON CONFLICT DO NOTHING",
+        (verdict, reason),
+    )
     sql = "SELECT outcome FROM contact_outcomes WHERE verdict = ? AND reason = ?"
     return tx.values(int, sql, (verdict, reason))[0]
 

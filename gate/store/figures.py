@@ -138,8 +138,8 @@ def agents(tx: Source, since: datetime) -> list[AgentRow]:
         "WITH day AS (SELECT claimed_by, leaf_index, at, verdict IS NOT 'allow' AS refused, reason, seconds"  # noqa: S608 - the code's own
         f" FROM calls INDEXED BY calls_at WHERE at >= ? AND claimed_by IS NOT NULL AND {IS_ATTEMPT}),"
         " passed AS (SELECT claimed_by, max(leaf_index) AS leaf FROM day WHERE NOT refused GROUP BY claimed_by),"
-        # Of a single max() SQLite gives the other columns of the row that has it.
-        " last AS (SELECT claimed_by, max(leaf_index) AS leaf, reason FROM day WHERE refused GROUP BY claimed_by)"
+        " last AS (SELECT claimed_by, reason FROM day JOIN (SELECT max(leaf_index) AS leaf_index FROM day WHERE refused"
+        " GROUP BY claimed_by) AS newest USING (leaf_index))"
         " SELECT claimed_by, count(*) AS attempts, sum(refused) AS refused, max(at) AS at,"
         " sum(refused AND leaf_index > coalesce(passed.leaf, -1)) AS streak, max(last.reason) AS reason,"
         " coalesce(sum(seconds), 0.0) AS seconds"

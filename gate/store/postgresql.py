@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import psycopg
@@ -38,6 +39,7 @@ from gate.store.schema import STEPS, Difference, made_by, unknown
 from gate.store.store import EvidenceStore
 from gate.store.transaction import Salts
 from gate.store.tree import check_start, load_frontier
+from gate.types import batched
 
 log = Logger()
 
@@ -357,6 +359,51 @@ def differences(connection: PostgresqlConnection) -> Iterator[Difference]:
     ):
         for (name,) in connection.execute(sql, [TABLES, VIEWS]).fetchall():
             yield "foreign_object", f"the database holds a trigger that is not the gate's: {name}"
+
+
+# --- from one database to another ---------------------------------------------------------------------------------
+
+
+def copy_rows(source: Connection, target: Connection) -> int:
+    """Every row of every table into a database whose tables are empty, in one transaction; how many leaves there are.
+
+    ``source`` is in a transaction, so that it is one state. Between SQLite and PostgreSQL, either way. Raises
+    ``StoreError`` where the target has evidence, ``AuditError`` where its leaves do not make the source's root, and
+    ``sqlite3.Error``.
+    """
+    if target.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is not None:
+        raise StoreError("there is evidence in the database already", hint="name one that no gate has written to")
+    target.execute("BEGIN IMMEDIATE")
+    try:
+        for table in [name for name, (kind, *_) in made_by(STEPS).items() if kind == "table"]:
+            target.execute(f"DELETE FROM {table}")  # noqa: S608 - the code's names, here and below
+            columns = plain_columns(table)
+            marks = ", ".join("?" * len(columns))
+            cursor = source.execute(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
+            for some in batched(cursor, COPIED_AT_ONCE):
+                target.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", some)  # noqa: S608
+        kept, copied = load_frontier(source), load_frontier(target)
+        if kept != copied:
+            raise AuditError(
+                "the leaves that were copied are not those of the log", hint="nothing was changed; try again"
+            )
+        target.execute("COMMIT")
+    except BaseException:
+        if target.in_transaction:
+            target.rollback()
+        raise
+    return copied.size
+
+
+COPIED_AT_ONCE: Final = 1000
+
+
+@cache
+def plain_columns(table: str) -> list[str]:
+    """The columns that a row of a table is written with: those that are not computed from the others."""
+    with closing(sqlite3.connect(":memory:")) as made:
+        made.execute(made_by(STEPS)[table][2])
+        return [name for _, name, *_ in made.execute(f"PRAGMA table_info({table})")]
 
 
 # --- the store ----------------------------------------------------------------------------------------------------

@@ -74,8 +74,10 @@ UNKNOWN: Final = "answered_at IS NULL AND (source = 'ask' AND ended_at IS NULL O
 COUNTED: Final = "reason NOT IN ('call_in', 'emergency_call')"
 REPLAYED: Final = (
     "SELECT json_extract(body, '$.answered_at') AS answered_at, json_extract(body, '$.claimed_by') AS claimed_by,"  # noqa: S608
-    " json_extract(body, '$.campaign') AS campaign, json_extract(body, '$.informed') AS informed,"
-    f" coalesce(json_extract(body, '$.live'), 0) AS live, leaf_index FROM facts WHERE kind = '{AbandonedReplayed.kind}'"
+    " json_extract(body, '$.campaign') AS campaign,"
+    " CAST(json_extract(body, '$.informed') AS INTEGER) AS informed,"
+    " coalesce(CAST(json_extract(body, '$.live') AS INTEGER), 0) AS live, leaf_index"
+    f" FROM facts WHERE kind = '{AbandonedReplayed.kind}'"
 )
 """Abandoned calls that a restore had lost, and how many live ones with each."""
 LIVE_OF_DAY: Final = (

@@ -29,9 +29,9 @@ def engine(request: pytest.FixtureRequest):
     pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
     from tests.support import postgresql
 
-    Engine.name = request.param
+    before, Engine.name = Engine.name, request.param
     yield request.param
-    Engine.name = "sqlite"
+    Engine.name = before
     postgresql.drop_all()
 
 

@@ -14,7 +14,9 @@ import pytest
 
 from gate.errors import AuditError, StoreError
 from gate.ports import Fact
-from gate.store.reader import Reader
+from gate.store import contacts
+from gate.store.erasure import erase_facts
+from gate.store.reader import Reader, open_reader, open_writer
 from gate.store.schema import STEPS, made_by
 from gate.store.store import EvidenceStore
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_lists, put, root_of, rows
@@ -22,7 +24,7 @@ from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
 from gate.store.dialect import FUNCTIONS, INSTEAD, statements, translated
-from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore
+from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore, copy_rows
 from tests.support import postgresql
 
 pytestmark = pytest.mark.engine("postgresql")
@@ -41,6 +43,7 @@ def place_of(store) -> Postgresql:
     [
         ("SELECT a FROM t WHERE b = ? AND c = ?", "SELECT a FROM t WHERE b = $1 AND c = $2"),
         ("SELECT :b, :a, :b", "SELECT $1, $2, $1"),
+        ("SELECT ?2, ?1, ?2", "SELECT $2, $1, $2"),
         ("SELECT '?', ':x', \"a?\", b::text FROM t", "SELECT '?', ':x', \"a?\", b::text FROM t"),
         ("SELECT 1 FROM calls AS c INDEXED BY calls_at WHERE x", "SELECT 1 FROM calls AS c WHERE x"),
         ("SELECT 1 FROM a CROSS JOIN b USING (c)", "SELECT 1 FROM a JOIN b USING (c)"),
@@ -394,3 +397,40 @@ def test_a_million_rows_are_not_in_memory_at_once(store):
             if n == 3:
                 break
         assert [row for (row,) in reader.each("SELECT count(*) FROM facts")] == [20]
+
+
+# --- from one to the other ------------------------------------------------------------------------------------------
+
+
+def test_evidence_goes_from_sqlite_to_postgresql_and_back_row_by_row(store, tmp_path):
+    first, last = tmp_path / "first.db", tmp_path / "last.db"
+    kept = EvidenceStore(first, pepper=PEPPER)
+    put(kept, *own_lists(), *(fact for n in range(40) for fact in a_call(n, f"+44770090{n:04}")))
+    kept.call(lambda tx: erase_facts(tx, [0, 9], subject="r", at=START, actor="x", basis="request", what="facts"))
+    outcome = kept.call(lambda tx: contacts.outcome_of(tx, "block", "tps"))
+    kept.close()
+    for source, target in ((first, place_of(store)), (place_of(store), last)):
+        with closing(open_reader(source)) as one, closing(open_writer(target)) as other:
+            one.execute("BEGIN")
+            size = copy_rows(one, other)
+            with pytest.raises(StoreError, match="there is evidence"):
+                copy_rows(one, other)
+    assert size == 288
+    for name, (kind, *_) in made_by(STEPS).items():
+        if kind == "table":
+            there = [sorted(rows(place, f"SELECT * FROM {name}"), key=repr) for place in (first, store.path, last)]  # noqa: S608
+            assert there[0] == there[1] == there[2], name
+    with closing(PostgresqlStore(place_of(store), pepper=PEPPER)) as again:
+        assert put(again, decision("next")) == [size]
+        assert again.call(lambda tx: contacts.outcome_of(tx, "allow", "none")) > outcome
+
+
+def test_a_copy_whose_leaves_are_others_is_given_up(store, tmp_path):
+    kept = EvidenceStore(tmp_path / "first.db", pepper=PEPPER)
+    put(kept, decision("c1"), decision("c2"))
+    kept.close()
+    with closing(sqlite3.connect(tmp_path / "first.db")) as damaged, closing(open_writer(place_of(store))) as target:
+        damaged.execute("DELETE FROM leaves WHERE leaf_index = 0")
+        with pytest.raises(AuditError):
+            copy_rows(damaged, target)
+        assert target.execute("SELECT count(*) FROM facts").fetchone() == (0,)

@@ -16,9 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gate.store import schema, store
+from gate.sqlite_thread import Connection
+from gate.store import reader, schema, store
 from gate.store.reader import Reader, open_writer
 from gate.store.transaction import StoreTransaction
+from tests.support.evidence import Engine
 
 
 def query(source: StoreTransaction | Reader, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -53,3 +55,22 @@ def _open(path: Path) -> sqlite3.Connection:
 def copy_empty() -> None:
     """From now on the stores that this process opens begin with a copy."""
     store.open_writer = _open
+
+
+def use_postgresql() -> None:
+    """From now on what this process opens as a folder's ``gate.db`` is a database of PostgreSQL's instead
+    (``--store postgresql``). A gate that is started by an interpreter of its own has SQLite as before."""
+    from gate.operations import data_folder
+    from gate.store import slices
+    from tests.support import postgresql
+
+    def opened(path: Path, *, pepper: bytes) -> store.EvidenceStore:
+        return postgresql.open_store(path.parent, pepper)
+
+    def read(place: reader.Place) -> Connection:
+        return open_reader(postgresql.place_of(place.parent) if isinstance(place, Path) else place)
+
+    open_reader = reader.open_reader
+    data_folder.EvidenceStore = opened  # type: ignore[assignment,misc]
+    reader.open_reader = slices.open_reader = read
+    Engine.name = "postgresql"

@@ -28,9 +28,9 @@ from gate.core.rules import AttemptLimits, Rules
 from gate.core.terms import Attempt, Purpose, RegisterView, Topic
 from gate.errors import RecorderError
 from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened
-from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from tests.support.databases import query
+from tests.support.evidence import open_store
 
 NOW = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)
 OWN = "+442079460000"
@@ -251,7 +251,7 @@ class Play:
     ) -> None:
         self.clock = Clock()
         self.stage = Stage(self.clock)
-        self.store = EvidenceStore(folder / "gate.db", pepper=b"0" * 32)
+        self.store = open_store(folder, b"0" * 32)
         rules = Rules(frozenset({OWN}), Hours(), ZoneInfo("Europe/London"), live=False, emergency_numbers=emergency)
         rules = replace(rules, attempts=AttemptLimits(0, 0, 0, 0))  # tests dial the same few again and again
         self.mended: list[str] = []

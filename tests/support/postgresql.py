@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import psycopg
 
-from gate.store.postgresql import Postgresql, PostgresqlStore
+from gate.store.postgresql import Postgresql, PostgresqlStore, copy_rows
+from gate.store.reader import open_reader
 
 PROGRAMS: Final = Path("/usr/lib/postgresql/17/bin")
 _SETTINGS: Final = {"listen_addresses": "", "max_connections": "60", "shared_buffers": "64MB", "autovacuum": "off"}
@@ -127,6 +128,8 @@ def server() -> Server:
 
 
 _places: dict[Path, Postgresql] = {}
+_NAME: Final = ".database"
+"""File in a folder with the name of its database: a copy of the folder gets a copy of the database."""
 
 
 def place_of(folder: Path) -> Postgresql:
@@ -134,8 +137,14 @@ def place_of(folder: Path) -> Postgresql:
     found = _places.get(folder)
     if found is None:
         name = f"store_{next(_numbers)}"
-        server().do(f"CREATE DATABASE {name} TEMPLATE empty")
+        copied_from = folder / _NAME
+        server().do(f"CREATE DATABASE {name} TEMPLATE {copied_from.read_text() if copied_from.exists() else 'empty'}")
         found = _places[folder] = Postgresql(server().dsn(name))
+        if (file := folder / "gate.db").exists() and not copied_from.exists():
+            with closing(open_reader(file)) as source, closing(found.open_writer()) as target:
+                source.execute("BEGIN")
+                copy_rows(source, target)
+        copied_from.write_text(name)
     return found
 
 

@@ -139,8 +139,8 @@ def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShow
 
 _BY_REASON: Final = f"""
 SELECT claimed_by, verdict, reason, count(*) AS attempts FROM calls
-WHERE at >= ? AND at < ? AND (? IS NULL OR claimed_by = ?) AND {IS_ATTEMPT}
-GROUP BY claimed_by, verdict, reason ORDER BY attempts DESC, claimed_by, reason
+WHERE at >= ? AND at < ? AND (CAST(? AS TEXT) IS NULL OR claimed_by = ?) AND {IS_ATTEMPT}
+GROUP BY claimed_by, verdict, reason ORDER BY attempts DESC, claimed_by NULLS FIRST, reason
 """  # noqa: S608 - the code's own
 
 
