@@ -29,6 +29,7 @@ from gate.operations.contacts.pages import (
 )
 from gate.operations.contacts.rescreening import ContactsRescreen
 from gate.operations.parsing import Findable
+from gate.showing import many
 
 _PAGE = 1000
 _SHOWN = 20
@@ -87,14 +88,14 @@ def _narrate(imported: ContactsImported) -> None:
     if imported.not_utf8:
         say(f"Line {imported.not_utf8} is not UTF-8: such fields were read as Windows-1252.")
     if imported.objections:
-        say(f"{imported.objections:,} numbers want no calls by the file's own words: kept as objections.")
+        say(f"Kept as objections: {many(imported.objections, 'number')} whose row in the file wants no calls.")
     if imported.subscribers:
         say(f"{imported.subscribers:,} numbers: the file says who has them, which was not noted before.")
     for each in imported.faults[:_SHOWN]:
         where = f"line {each.line}" + (f", {each.column}" if each.column else "")
         say(f"{where}{' (' + each.reference + ')' if each.reference else ''}: {each.fault}")
     if imported.bad_rows:
-        say(f"{imported.bad_rows:,} rows are kept apart: dialgate contacts list --bad")
+        say(f"Kept apart: {many(imported.bad_rows, 'row')}. See them: dialgate contacts list --bad")
 
 
 @make("status", group=command, example="dialgate contacts status --since 2026-03-01")

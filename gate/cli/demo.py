@@ -114,7 +114,7 @@ class Afterwards:
         self._check("bundle_sound", (place / "opened" / "recordings" / f"{self._recording}.wav").exists())
 
     def _access(self) -> None:
-        self._tell("\n7. The customer asks what is held of them.")
+        self._tell("\n7. The customer asks what is held about them.")
         reference = self._granted("access")
         pack = self._folder / "pack.html"
         first = private_keys([self._keys / "first.key"], [self._keys / "first.passphrase"])
@@ -125,11 +125,11 @@ class Afterwards:
             gate.ask(AnswerSent(request=reference))
         told = f"{many(made.calls, 'call')}, {many(made.recordings, 'recording')}"
         self._check("pack", [made.calls, made.recordings], f"   Written as one HTML file: {told}.", expected=[1, 1])
-        self._tell(f"   It opens in any browser with {made.passphrase}, told by another way.")
+        self._tell(f"   Any browser opens it with {made.passphrase}, which is sent by another way.")
         self._check("pack_in_clear", holding(pack, self._person), "   Closed, it names nobody.", expected=[])
 
     def _erasure(self) -> None:
-        self._tell("\n8. And asks to be erased.")
+        self._tell("\n8. The customer asks to be erased.")
         data = self._folder / "data"
         wraps = wraps_of(data, self._recording)
         self._check("wraps_before", bool(wraps))

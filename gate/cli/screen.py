@@ -162,7 +162,7 @@ def _narrate(result: dict[str, Any]) -> None:
     if result["not_utf8"]:
         say(f"Line {result['not_utf8']} is not UTF-8: such fields were read as Windows-1252.")
     if out := result["opted_out"]:
-        say(f"{out:,} rows want no calls by the file's own words: objected. Keep that: dialgate contacts import FILE")
+        say(f"Objected: {many(out, 'row')} that want no calls. Keep that: dialgate contacts import FILE")
     if result["bad_rows"]:
         lines = ", ".join(str(line) for line in result["bad_lines"][:_SHOWN])
         more = " and more" if result["bad_rows"] > _SHOWN else ""

@@ -245,13 +245,14 @@ def _keys(gate: Gate) -> Iterator[Finding]:
 
 
 def _backups(gate: Gate, now: datetime) -> Iterator[Finding]:
+    mend = f"dialgate backup /mnt/backup/{now:%Y-%m-%d} --keys /mnt/keys/{now:%Y-%m-%d}"
     made = gate.ask(AuditLeaves(kind=BackupMade.kind, limit=1)).items
     if not made:
-        yield Finding(State.WARN, "backup", "none was made", "dialgate backup")
+        yield Finding(State.WARN, "backup", "none was made", mend)
         return
     old = now - datetime.fromisoformat(made[0].at) > timedelta(days=BACKUP_DAYS)
     text = f"the last one was made on {made[0].at[:16].replace('T', ' ')} UTC"
-    yield Finding(State.WARN if old else State.OK, "backup", text, "dialgate backup" if old else "")
+    yield Finding(State.WARN if old else State.OK, "backup", text, mend if old else "")
 
 
 def _heard(gate: Gate, now: datetime) -> Iterator[Finding]:
@@ -259,7 +260,7 @@ def _heard(gate: Gate, now: datetime) -> Iterator[Finding]:
     last = next((each for each in gate.ask(RecordingList(limit=20)).items if each.closed_at), None)
     if last is None or now - datetime.fromisoformat(last.opened_at) > timedelta(days=7):
         text = "no call was recorded in the last seven days: make one, and look again"
-        yield Finding(State.WARN, "audio", text)
+        yield Finding(State.WARN, "audio", text, "dialgate doctor --call NUMBER")
         return
     heard = last.packets or {}
     text = f"packets of the last call that was recorded ({last.recording_id[:12]}): " + ", ".join(

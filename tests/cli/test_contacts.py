@@ -29,7 +29,7 @@ def test_import_says_what_was_kept_apart(gate: ExampleAnswers, crm: Path) -> Non
     )
     assert done.code == 0
     assert "line 5, phone (c-4): it is empty" in done.err
-    assert "1 rows are kept apart" in done.err
+    assert "Kept apart: 1 row." in done.err
     assert "contacts: 3" in done.out
     op, asked = gate.asked[-1]
     actor, progress = asked.pop("actor"), asked.pop("progress")

@@ -80,7 +80,7 @@ def test_a_crms_own_opt_out_is_an_objection(folder: Path, column: str) -> None:
     assert tried["objections"] == 2
     assert dialgate("objection", "list", "--number", "020 7946 0124", "--json").json["items"] == []
     done = dialgate("contacts", "import", str(asked), "--reference", "id")
-    assert "2 numbers want no calls by the file's own words: kept as objections." in done.err
+    assert "Kept as objections: 2 numbers whose row in the file wants no calls." in done.err
     for number, reason in (
         ("01632 960202", "objected"),
         ("020 7946 0123", "not_listed"),

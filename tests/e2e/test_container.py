@@ -74,6 +74,7 @@ def test_the_composition_reads_the_edges_files_and_may_do_little() -> None:
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """``buildah`` on a store of its own, with a base image made from the release's packages."""
     if shutil.which("buildah") is None:
+        assert not os.environ.get("CI"), "buildah must be installed"
         pytest.skip("builds an image: needs buildah")
     folder = tmp_path_factory.mktemp("image")
     options = ["--root", folder / "root", "--runroot", folder / "run", "--storage-driver", "vfs"]
@@ -88,9 +89,6 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         return done.stdout.strip()
 
     root = debian(folder / "debian", "python3", "ca-certificates")
-    # The machine's own way to a package index.
-    shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/machine.crt")
-    (root / "etc/pip.conf").write_text("[global]\ncert = /etc/machine.crt\n")
     base = buildah("from", "scratch")
     buildah("copy", "-q", base, root, "/")
     buildah("commit", "-q", base, "localhost/base")

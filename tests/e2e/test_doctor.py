@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -63,6 +64,7 @@ def test_a_gate_that_carries_calls_fails_in_nothing_and_hears_both_sides(gate: R
         assert "trunk:pbx" in tested
         text = dialgate("doctor", "-c", str(gate.config)).out
         assert "\n      mend: dialgate trunk-test pbx\n" in text and "Traceback" not in text
+        assert re.search(r"\n      mend: dialgate backup /\S+ --keys /\S+\n", text), "a command that can be typed"
     finally:
         gate.stop()
 

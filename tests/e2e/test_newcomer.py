@@ -1,8 +1,9 @@
 """A newcomer types what the manual says: from a fresh clone to a recording that is heard and a bundle that is opened.
 
-On this machine's file system with all that is written kept beside it, under a systemd and a network of the test's own:
-so accounts, units, absolute paths and ports are those of the manual, and each Python that is here has its turn. A line
-is taken from its page as it stands; what is put in another's place is named.
+Under a systemd and a network of the test's own: so accounts, units, absolute paths and ports are those of the manual.
+Each Python that is here has its turn: Debian's on a clean Debian that has what the manual says to install, any other on
+this machine's file system with all that is written kept beside it. A line is taken from its page as it stands; what is
+put in another's place is named.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from tests.support.accounts import NEEDS_ROOT
 from tests.support.audio import read_wav, windows
 from tests.support.baresip import Baresip, required
 from tests.support.documents import page
-from tests.support.systemd import NEEDS_SYSTEMD, Systemd, overlay, systemd
+from tests.support.systemd import NEEDS_SYSTEMD, Systemd, debian, overlay, systemd
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+RELEASES = {"3.13": "trixie", "3.14": "forky"}
+"""Debian's, by their Python."""
+NEEDED = ("adduser", "baresip-core", "ca-certificates", "curl", "iproute2", "systemd")
+"""What the pages take for granted, and the phones."""
 NEAR, FAR = 700.0, 1000.0
 """What the phone says, and the UAS that the page has in the carrier's place, in Hz."""
 
@@ -42,12 +46,16 @@ def interpreter(version: str) -> str:
     return ""
 
 
-def line(name: str, start: str, **instead: str) -> str:
-    """The one line of a page's commands that begins so, continued ones joined.
+PYTHONS = [each for each in ("3.11", "3.12", "3.13", "3.14") if each in RELEASES or interpreter(each)]
+
+
+def line(name: str, start: str, *, other: str = "", **instead: str) -> str:
+    """The one line of a page's commands that begins so, continued ones joined, and has not ``other`` in it.
 
     ``instead``: words of it -> what a reader puts in their place."""
     text = re.sub(r"\\\n\s*", "", "\n".join(block.text for block in page(name).blocks if block.language == "sh"))
-    (found,) = {each.strip() for each in text.splitlines() if each.strip().startswith(start)}
+    lines = {each.strip() for each in text.splitlines() if each.strip().startswith(start)}
+    (found,) = {each for each in lines if not other or other not in each}
     for word, given in instead.items():
         assert word in found, f"{name} has no {word} any more: {found}"
         found = found.replace(word, given)
@@ -69,25 +77,32 @@ class Newcomer:
 @pytest.fixture(params=PYTHONS)
 def newcomer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Newcomer]:
     required()
-    python = interpreter(request.param)
-    if not python:
-        pytest.skip(f"no Python {request.param} is here")
+    release = RELEASES.get(request.param, "")
     place = Path("/dev/shm") / f"newcomer-{tmp_path.name}"
     place.mkdir(mode=0o755)
     (tmp_path / "units").mkdir()
     try:
-        with systemd(tmp_path / "units", overlay(place / "root"), network=True) as manager:
-            yield Newcomer(manager, python)
+        root = debian(place / "root", *NEEDED, release=release) if release else overlay(place / "root")
+        with systemd(tmp_path / "units", root, network=True) as manager:
+            newcomer = Newcomer(manager, f"/usr/bin/python{request.param}" if release else interpreter(request.param))
+            if release:
+                manager.typed("apt-get update -qq -o Acquire::Check-Valid-Until=false", seconds=300, outside=True)
+                for name in ("getting-started", "deployment"):
+                    wanted = line(name, "apt install git", **{"install": "install -y -qq --no-install-recommends"})
+                    manager.typed(f"DEBIAN_FRONTEND=noninteractive {wanted}", seconds=300, outside=True)
+            with (newcomer.root / "etc/pip.conf").open("a") as options:
+                options.write("retries = 10\ntimeout = 60\n")  # of an index that is slow to answer
+            yield newcomer
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def test_what_the_manual_says_ends_in_a_recording_heard_and_a_bundle_opened(newcomer: Newcomer) -> None:
+def test_what_the_manual_says_ends_in_a_recording_heard_and_a_bundle_opened(newcomer: Newcomer, tmp_path: Path) -> None:
     machine = newcomer.manager
-    machine.typed(
-        "chmod 755 /root && useradd -m newcomer && install -d -m 755 /opt && mkdir -p /mnt"
-    )  # where a pyenv is
-    machine.typed(f"git clone -q file://{ROOT} ~newcomer/dialgate && chown -R newcomer: ~newcomer/dialgate")
+    machine.typed("chmod 755 /root && useradd -m -s /bin/bash newcomer")  # a pyenv is in /root
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
+    shutil.copytree(tmp_path / "clone", newcomer.root / "home/newcomer/dialgate", symlinks=True)
+    machine.typed("chown -R newcomer: ~newcomer/dialgate")
     first_call(newcomer)
     bundle(newcomer)
     if not newcomer.python.startswith("/root/"):  # the unit hides every home, and an interpreter in one
@@ -245,7 +260,10 @@ def in_service(newcomer: Newcomer) -> None:
         done = machine.run("su", "-", name, "-c", "\n".join([*there, "dialgate retention sweep"]))
         assert done.returncode and "role" in done.stderr, done
     doctor = newcomer.types(
-        "dialgate", activate, environment, line("troubleshooting", "dialgate doctor") + " || test $? = 1"
+        "dialgate",
+        activate,
+        environment,
+        line("troubleshooting", "dialgate doctor", other="--call") + " || test $? = 1",
     )
     assert re.search(r"^ok ", doctor, re.MULTILINE) and "Traceback" not in doctor, doctor
 
