@@ -153,6 +153,12 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+def pytest_sessionfinish() -> None:
+    """One look at what is garbage by now; pytest itself has the collector look five times at everything."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
     """What a command that ran in this process has set ends with its test."""

@@ -28,6 +28,8 @@ from tests.support.waiting import PATIENCE
 
 SMALL, LARGE = (80, 24), (120, 40)
 DRAW_AT_ONCE = Screen._compositor_refresh
+SEEN = WeakKeyDictionary[App[Any], tuple[Screen[Any], str]]()
+"""What was last looked at, and is still on the screen."""
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -60,6 +62,7 @@ def drawn_when_looked_at() -> Iterator[None]:
     shut_down = App._shutdown
 
     def put_off(self: Screen[Any]) -> None:
+        SEEN.pop(self.app, None)
         if self.app.is_inline or self is not self.app.screen:
             DRAW_AT_ONCE(self)
             return
@@ -156,11 +159,14 @@ async def until(pilot: Pilot[Any], true: Callable[[], Any], seconds: float = PAT
 
 
 def screen_text(app: Any) -> str:
-    """What is on the screen, as text."""
-    height = app.size.height
-    visible_screen_stack.set(app._background_screens)  # what shows through
-    lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines[:height])
+    """What is on the screen, as text: drawn where a terminal would have been drawn on since it was last looked at."""
+    screen, text = SEEN.get(app, (None, ""))
+    if screen is not app.screen:
+        visible_screen_stack.set(app._background_screens)  # what shows through
+        lines = app.screen._compositor.render_strips()[: app.size.height]
+        text = "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
+        SEEN[app] = app.screen, text
+    return text
 
 
 def shows(pilot: Pilot[Any], *texts: str) -> Callable[[], bool]:
