@@ -30,6 +30,9 @@ CALLED: Final = "CALLED ALL THE SAME"
 _KNOWN: Final = (
     (re.compile(r"made against (?:the gate's refusal|refusals)"), CALLED, Place("calls")),
     (re.compile(r"^Breach BR-"), "BREACH", Place("audit", 3)),
+    (re.compile(r"^Refusals jump"), "REFUSALS JUMP", Place("calls")),
+    (re.compile(r"^One caller jumps: (?:account|trunk|http):([^ @]+)"), r"\1 JUMPS", Place("live", 1)),
+    (re.compile(r"^One-sided talks: \d.* in the last hour"), "ONE-SIDED TALKS", Place("calls")),
     (re.compile(r"^One-sided talk"), "one-sided talk", Place("calls")),
     (re.compile(r"^(?:account|trunk):([^ :]++)(?=.*dialgate trunk-test)"), r"\1 2nd trunk", Place("live")),
     (re.compile(r"^(\w+) supports (?:no calls|calls for)"), r"\1", Place("registers", 0)),

@@ -60,7 +60,7 @@ async def show(screen: GateScreen) -> None:
     if what in (MONTH, RECORD):
         await _page(screen, ReportMonth if what == MONTH else ReportArticle30)
     elif what == FORECAST:
-        await _forecast(screen)
+        await forecast(screen)
     elif what == CAMPAIGNS:
         await _campaigns(screen)
     elif what == RECEIPTS:
@@ -163,7 +163,8 @@ def _value(value: Any) -> words.Shown:
 # --- tomorrow -------------------------------------------------------------------------------------------------------
 
 
-async def _forecast(screen: GateScreen) -> None:
+async def forecast(screen: GateScreen) -> None:
+    """Who may be called on a day to come. Call it in a worker."""
     if shut := screen.shut(ContactsForecast):
         screen.notify(shut, severity="warning", timeout=6, markup=False)
         return

@@ -1,9 +1,9 @@
-"""The day in rows: what is overdue or due, what waits, what goes, registers, yesterday against the days before."""
+"""The day in rows of three bands: what needs somebody now, the day beside the days before, what comes tomorrow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,8 @@ JUMP: Final = 2
 """Refusals are told of where there were so many times as many as on a day of the week before,"""
 LEAST: Final = 5
 """and so many more."""
+JUMPS: Final = 2
+"""Of reasons, and of agents, so many are told."""
 MOSTLY: Final = 0.9
 """A day on which a larger part is refused is an alarm: a register has run out, or a list is wrong."""
 _ALLOWING: Final = frozenset(reason.value for reason in ALLOWING)
@@ -41,6 +43,13 @@ ORDER: Final[Mapping[str, Sequence[str]]] = {
     "viewer": ("attention", "calls", "register", "sweep", "request", "waits", "jump"),
 }
 """What comes first, by role, behind what is overdue or wrong: that comes first for everybody."""
+
+
+NOW, TODAY, TOMORROW = "NOW", "TODAY", "TOMORROW"
+BANDS: Final = (NOW, TODAY, TOMORROW)
+_OF_TODAY: Final = frozenset({"calls", "jump"})
+_URGENT: Final = frozenset({ALARM, "attention", "waits"})
+_DUE: Final = frozenset({"request", "register"})
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,18 @@ class Item:
     """What is looked for there."""
     more: Standing | None = None
     """The thing itself, where Enter opens it."""
+    today: bool = False
+    """It is still to come today."""
+    first: bool = False
+    """Of its band: the band's name stands before it."""
+
+    @property
+    def band(self) -> str:
+        """Which of ``BANDS`` it is in: what is wrong or due is of now, whatever it is."""
+        tone = self.label[1]
+        if self.kind in _URGENT or tone == BAD or (tone == WARN and self.kind in _DUE):
+            return NOW
+        return TODAY if self.kind in _OF_TODAY or self.today else TOMORROW
 
 
 def attentions(found: Iterable[Attention]) -> list[Item]:
@@ -125,7 +146,8 @@ def sweep(now: RetentionNow, at: datetime) -> list[Item]:
         goes = words.many(now.due, "recording") + time
     held = f"; {now.held:,} held, which {'stays' if now.held == 1 else 'stay'}" if now.held else ""
     tone = WARN if now.due else DIM
-    return [Item("sweep", "sweep", ("sweep", tone), (f"Goes {when}: {goes}{held}", PLAIN if now.due else DIM), place)]
+    said = (f"Goes {when}: {goes}{held}", PLAIN if now.due else DIM)
+    return [Item("sweep", "sweep", ("sweep", tone), said, place, today=when != "tomorrow")]
 
 
 def registers(rows: Iterable[RegisterState]) -> list[Item]:
@@ -180,11 +202,10 @@ def _by_each(before: Iterable[ReasonCount], days: int) -> Usual:
 def _jumps(when: str, found: str, counts: Sequence[ReasonCount], usual: Usual) -> Iterator[Item]:
     """Refusals by reason and by agent that are many more than usual."""
     for what, key in _COUNTED.items():
-        now = _by(counts, key)
-        for name in sorted(now, key=lambda name: -now[name]):
-            was = usual[what].get(name, 0)
-            if now[name] < JUMP * was or now[name] < was + LEAST:
-                continue
+        now, before = _by(counts, key), usual[what]
+        high = [name for name in now if now[name] >= max(JUMP * before.get(name, 0), before.get(name, 0) + LEAST)]
+        for name in sorted(high, key=lambda name: -now[name])[:JUMPS]:
+            was = before.get(name, 0)
             shown = name.replace("_", " ") if what == "reason" else words.caller(name)[0]
             told = f"{now[name]:,} refused {when}{' of' if what == 'agent' else ' as'} {shown}, usually {was:.0f}"
             yield Item(
@@ -224,7 +245,28 @@ def hour(counts: Mapping[str, int]) -> list[Item]:
     return [Item("hour", "calls", ("last hour", OK if total else DIM), (said, PLAIN), Place("live"))]
 
 
+def tomorrow(day: date, rows: Iterable[RegisterState], requests: Sequence[Standing]) -> list[Item]:
+    """What comes on the next day: requests that are due, the last day of a register; who may be called is asked for."""
+    due = sum(row.days_left == 1 and not row.stuck for row in requests)
+    ends = [words.register_line(row)[0].partition(" ")[0] for row in rows if row.days_left == 0]
+    said = [f"{words.many(due, 'request')} due"] * bool(due) + [f"{each} supports calls no more" for each in ends]
+    due_then = Item("tomorrow", "request", ("due", PLAIN), ("; ".join(said), PLAIN), Place("requests", 1))
+    told = f"Who may be called on {day:%A}: Enter looks at all contacts"
+    asked = Item("forecast", "forecast", ("forecast", DIM), (told, DIM), Place("today", 0, "forecast"))
+    return [*([due_then] if said else ()), asked]
+
+
 def ordered(items: Iterable[Item], role: str) -> list[Item]:
-    """What was called all the same, what is overdue or wrong, then as the role has its day."""
-    order = (ALARM, *ORDER.get(role, ORDER["admin"]))
-    return sorted(items, key=lambda item: (item.kind != ALARM, item.label[1] != BAD, order.index(item.kind)))
+    """By band: first what was called all the same, what is overdue or wrong, then as the role has its day."""
+    order = (ALARM, *ORDER.get(role, ORDER["admin"]), "forecast")
+    found = sorted(
+        items,
+        key=lambda item: (
+            BANDS.index(item.band), item.kind != ALARM, item.label[1] != BAD, order.index(item.kind)
+        ),
+    )  # fmt: skip
+    if not any(item.band == NOW for item in found):
+        nothing = Item("nothing", "attention", ("nothing", OK), ("Nothing needs somebody now.", DIM), Place("today"))
+        found.insert(0, nothing)
+    begins = {item.band: item for item in reversed(found)}
+    return [replace(item, first=begins[item.band] is item) for item in found]

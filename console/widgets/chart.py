@@ -1,10 +1,11 @@
-"""Counts as bars, minutes as columns: what an hour was like, without a colour being needed to read it;
-and the levels of a call, a bar for each side.
+"""Counts as bars, minutes and hours as columns: what an hour or a day was like, without a colour being needed to read
+it; and the levels of a call, a bar for each side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from rich.style import Style
@@ -13,7 +14,8 @@ from textual.widget import Widget
 
 from console.theme import DIM, LOUD, OK, TONES
 from console.words import ALLOWING, reason
-from gate.core.rows.calls import MinuteCount
+from gate.core.days import LONDON
+from gate.core.rows.calls import MinuteCount, TrendHour
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -96,6 +98,65 @@ class Hour(Widget):
         return self.get_component_rich_style(f"hour--{name}", partial=True)
 
 
+def by_hour(rows: Iterable[TrendHour]) -> tuple[Sequence[int], Sequence[int]]:
+    """Attempts and refusals in each hour of London's day."""
+    attempts, refused = [0] * 24, [0] * 24
+    for row in rows:
+        hour = datetime.fromisoformat(f"{row.hour}:00+00:00").astimezone(LONDON).hour
+        attempts[hour] += row.attempts
+        refused[hour] += row.refused
+    return attempts, refused
+
+
+class DayCurve(Widget):
+    """A day's attempts by hour beside those of a week ago: two columns for each hour, refusals below in a line."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"curve--heading", "curve--today", "curve--before", "curve--refused"}
+    DEFAULT_CSS = """
+    DayCurve { height: 5; padding: 0 1; }
+    .-high DayCurve, Mode.-high DayCurve { height: 9; }
+    DayCurve .curve--heading { color: $muted; }
+    DayCurve .curve--today { color: $success; }
+    DayCurve .curve--before { color: $muted; }
+    DayCurve .curve--refused { color: $error; }
+    """
+
+    def __init__(self, **extra: Any) -> None:
+        super().__init__(**extra)
+        self._attempts: Sequence[int] = [0] * 24
+        self._refused: Sequence[int] = [0] * 24
+        self._before: Sequence[int] = [0] * 24
+        self._day: date | None = None
+
+    def show(self, attempts: Sequence[int], refused: Sequence[int], before: Sequence[int], day: date) -> None:
+        """Draw these; ``day``: that of ``before``."""
+        self._attempts, self._refused, self._before, self._day = attempts, refused, before, day
+        self.refresh()
+
+    def render(self) -> Text:
+        """Heading, columns, hours."""
+        style = {name: self.get_component_rich_style(f"curve--{name}", partial=True) for name in _CURVE}
+        whole = Text(no_wrap=True, overflow="crop")
+        refused = f"; {sum(self._refused):,} refused" if sum(self._refused) else ""
+        day = f"{self._day:%a %d %b}" if self._day else ""
+        whole.append(f"Attempts by hour: █ today {sum(self._attempts):,}{refused}  ", style["heading"])
+        whole.append(f"▒ {day} {sum(self._before):,}\n", style["before"])
+        height = max(1, self.size.height - 3)
+        most = max(*self._attempts, *self._before, 1)
+        drawn = columns([*self._attempts, most], height), columns([*self._before, most], height)
+        for today, before in zip(*drawn, strict=True):
+            for hour in range(24):
+                whole.append(today[hour], style["today"])
+                whole.append("▒" if before[hour] != " " else " ", style["before"])
+                whole.append(" ")
+            whole.append("\n")
+        marks = (f"{min(count, 99) or '':<3}" for count in self._refused)
+        whole.append("".join(marks) + "\n", style["refused"])
+        whole.append("".join(f"{hour:02} " for hour in range(24)), style["heading"])
+        return whole
+
+
+_CURVE = ("heading", "today", "before", "refused")
 _STEPS = " ▁▂▃▄▅▆▇█"
 FULL = 127
 

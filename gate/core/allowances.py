@@ -1,17 +1,18 @@
 """What one account or PBX may use of the gate: calls a minute, calls at once, seconds of talk a day; and how large a
-share of its calls may be claimed to be service calls before somebody is told.
+share of its calls may be claimed to be service calls before somebody is told. Spikes of all calls: of refusals, and of
+one caller's share.
 
 They bound what a stolen password, a phone system that has gone wrong or a claim that is made too easily can do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from gate.core.rows.calls import UsageRow
-from gate.core.terms import Reason
+from gate.core.rows.calls import ReasonCount, UsageRow
+from gate.core.terms import Reason, Verdict
 
 FEWEST_FOR_A_SHARE = 20
 """Calls of a day below which a share says nothing."""
@@ -134,3 +135,62 @@ def jumps(usage: Iterable[UsageRow]) -> Iterator[str]:
                 f"listed or have objected, {today} % of its calls, and {before} % in the {DAYS_BEFORE} days before: "
                 "dialgate calls list --reason service_call"
             )
+
+
+# --- spikes -----------------------------------------------------------------------------------------------------------
+
+SPIKE_MINUTES = 5
+"""The attempts of so long are compared with what was usual in the day before."""
+FEWEST_IN_SPIKE = 40
+"""Attempts of these minutes below which a share says nothing."""
+MOSTLY = 0.5
+"""A share above which refusals, or the attempts of one caller of several, may be a spike."""
+
+
+def spikes(now: Iterable[ReasonCount], usual: Iterable[ReasonCount]) -> Iterator[str]:
+    """A sentence where more than ``MOSTLY`` of the attempts of the last minutes are refused, or come from one of
+    several callers, and that share is more than ``JUMP`` times the usual one, or more than half way from it to all."""
+    counts, before = list(now), list(usual)
+    total, was = sum(each.attempts for each in counts), sum(each.attempts for each in before)
+    if total < FEWEST_IN_SPIKE:
+        return
+
+    def share(of: Iterable[ReasonCount], whole: int, key: Callable[[ReasonCount], bool]) -> float:
+        return sum(each.attempts for each in of if key(each)) / whole if whole else 0.0
+
+    def jumps_to(key: Callable[[ReasonCount], bool]) -> tuple[float, float] | None:
+        part, usually = share(counts, total, key), share(before, was, key)
+        return (part, usually) if part > MOSTLY and part > min(JUMP * usually, (1 + usually) / 2) else None
+
+    def refused(each: ReasonCount) -> bool:
+        return each.verdict != Verdict.ALLOW
+
+    if found := jumps_to(refused):
+        reason, caller = (_most(filter(refused, counts), key) for key in (_reason_of, _caller_of))
+        yield (
+            f"Refusals jump: {found[0]:.0%} of {total:,} attempts in {SPIKE_MINUTES} minutes, usually {found[1]:.0%}; "
+            f"most of them {reason.replace('_', ' ')}, by {caller}: dialgate calls reasons --since today"
+        )
+    caller = _most(counts, _caller_of)
+    several = len({_caller_of(each) for each in (*counts, *before)}) > 1
+    if several and (found := jumps_to(lambda each: _caller_of(each) == caller)):
+        yield (
+            f"One caller jumps: {caller} makes {found[0]:.0%} of {total:,} attempts in {SPIKE_MINUTES} minutes, "
+            f"usually {found[1]:.0%}: dialgate calls agents"
+        )
+
+
+def _reason_of(row: ReasonCount) -> str:
+    return row.reason
+
+
+def _caller_of(row: ReasonCount) -> str:
+    return row.claimed_by or "erased"
+
+
+def _most(rows: Iterable[ReasonCount], key: Callable[[ReasonCount], str]) -> str:
+    """The name that has most of the attempts."""
+    sums: dict[str, int] = {}
+    for each in rows:
+        sums[key(each)] = sums.get(key(each), 0) + each.attempts
+    return max(sums, key=lambda name: (sums[name], name))

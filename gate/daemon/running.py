@@ -64,7 +64,7 @@ from gate.operations.accounts import nobody_confirms
 from gate.operations.audit.witnesses import Witnesses
 from gate.operations.calls.calls import not_ready
 from gate.operations.calls.campaigns import campaign_warnings
-from gate.operations.calls.warnings import alarms, one_sided_warnings
+from gate.operations.calls.warnings import Spikes, alarms, one_sided_warnings
 from gate.operations.contacts.rescreening import Contacts
 from gate.operations.data_folder import new_id
 from gate.operations.erasure.eraser import Eraser
@@ -291,6 +291,7 @@ class GateProcess:
             up=lambda: (self._line.trunk_up, self._recorder.available(), self._line.trunks()),
             warnings=lambda: [
                 *alarms(self._folder),
+                *self._folder.one(Spikes).warnings(),
                 *one_sided_warnings(self._folder),
                 *campaign_warnings(self._folder),
                 *reminders(self._config, self._folder.today()),

@@ -292,12 +292,12 @@ def up_and_down(terminal: Painted) -> Keys:
 
 def paused(terminal: Painted) -> Callable[[], bool]:
     """The live picture stands."""
-    return lambda: "PAUSED" in terminal.picture.line(2)
+    return lambda: "STANDS STILL" in terminal.picture.line(3)
 
 
 def going(terminal: Painted) -> Callable[[], bool]:
     """It goes on."""
-    return lambda: "PAUSED" not in terminal.picture.line(2)
+    return lambda: "STANDS STILL" not in terminal.picture.line(3)
 
 
 def mode(terminal: Painted, number: int) -> Callable[[], bool]:

@@ -173,10 +173,10 @@ class Served:
         """What the log holds, in its order; of one kind where named."""
         connection = sqlite3.connect(f"file:{self.config.data / 'gate.db'}?mode=ro", uri=True)
         try:
-            rows = connection.execute("SELECT kind, subject, actor, body FROM facts ORDER BY leaf_index").fetchall()
+            rows = connection.execute("SELECT kind, subject, at, actor, body FROM facts ORDER BY leaf_index").fetchall()
         finally:
             connection.close()
-        made = [dict(zip(("kind", "subject", "actor", "body"), row, strict=True)) for row in rows]
+        made = [dict(zip(("kind", "subject", "at", "actor", "body"), row, strict=True)) for row in rows]
         return [fact | {"body": json.loads(fact["body"] or "{}")} for fact in made if kind in ("", fact["kind"])]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,17 @@ from console.attention import Attention, Place, placed
 from console.modes.calls import CallDetail
 from console.modes.recordings import RecordingDetail
 from console.modes.request_detail import RequestDetail
-from console.modes.today_shown import ORDER, Item, attentions, ordered, sweep, yesterday
+from console.modes.today_shown import BANDS, ORDER, Item, attentions, ordered, sweep, yesterday
 from console.setup import Setup
-from console.theme import BAD, PLAIN
+from console.theme import BAD, OK, PLAIN, WARN
+from console.widgets.chart import DayCurve
 from console.widgets.rows import LocalTable, RowsTable
 from gate.control.client import ControlClient
+from gate.core.days import LONDON
 from gate.core.rows.retention import LastSweep, RetentionNow, RetentionTerms
 from gate.operations.calls.calls import ReasonCount
 from tests.console.asked import board
-from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, until
+from tests.console.conftest import SMALL, answered, app_of, screen_text, shows, typed, until
 from tests.console.day import NOW
 from tests.console.opener import PASSPHRASE, MadeUpOpener
 from tests.console.served import Served
@@ -139,9 +141,65 @@ def test_refusals_that_jumped_are_told_by_reason_and_by_agent() -> None:
     assert said["jump yesterday agent account:alice"].find == "14/07/2026 account:alice"
     assert said["jump yesterday reason listed_tps"].find == "14/07/2026 listed tps"
     assert "jump yesterday agent account:bilal" not in said
-    assert ordered(found, "auditor")[0].kind == "jump" and ordered(found, "viewer")[0].kind == "calls"
+    assert [ordered(found, role)[1].kind for role in ("auditor", "viewer")] == ["jump", "calls"]
     overdue = Item("request 1", "request", ("OVERDUE 1 d", BAD), ("", ""), Place("requests"))
-    assert all(ordered([*found, overdue], role)[0] is overdue for role in ORDER)
+    assert all(ordered([*found, overdue], role)[0].ident == overdue.ident for role in ORDER)
+
+
+def test_the_day_is_in_three_bands_each_named_once_and_what_is_wrong_is_of_now() -> None:
+    def item(ident: str, kind: str, tone: str, **more: Any) -> Item:
+        return Item(ident, kind, (ident, tone), ("", PLAIN), Place("calls"), **more)
+
+    found = ordered(
+        [
+            item("stale", "register", BAD),
+            item("fine", "register", OK),
+            item("calls", "calls", OK),
+            item("sweep today", "sweep", WARN, today=True),
+            item("sweep tomorrow", "sweep", WARN),
+            item("jump", "jump", WARN),
+            item("keys", "attention", BAD),
+            item("due", "request", WARN),
+            item("mostly refused", "calls", BAD),
+        ],
+        "admin",
+    )
+    bands = [(each.band, each.ident) for each in found]
+    assert {ident for band, ident in bands if band == "NOW"} == {"stale", "keys", "due", "mostly refused"}
+    assert {ident for band, ident in bands if band == "TODAY"} == {"calls", "sweep today", "jump"}
+    assert {ident for band, ident in bands if band == "TOMORROW"} == {"fine", "sweep tomorrow"}
+    assert [each.band for each in found if each.first] == ["NOW", "TODAY", "TOMORROW"]
+    assert [each.band for each in found] == sorted((each.band for each in found), key=BANDS.index)
+    assert ordered([item("calls", "calls", OK)], "viewer")[0].text[0] == "Nothing needs somebody now."
+
+
+async def test_todays_curve_stands_by_hour_beside_that_of_a_week_ago(served: Served) -> None:
+    app = app_of(served, mode="today")
+    hours = [0] * 24
+    for fact in served.facts("decision"):
+        hours[datetime.fromisoformat(fact["at"]).astimezone(LONDON).hour] += 1
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "Attempts by hour: █ today 182; 52 refused", "▒ Wed 08 Jul 0"))
+        curve = app.screen.query_one(DayCurve)
+        assert list(curve._attempts) == hours
+        assert "00 01 02 03" in screen_text(app)
+        served.asked.clear()
+        served.clock.time += timedelta(seconds=10)
+        app.screen.returned()  # type: ignore[attr-defined]
+        await until(pilot, lambda: served.rows("calls_trend"))
+        await until(pilot, answered(pilot))
+        assert len(served.rows("calls_trend")) == len(served.rows("calls_reasons")) == 1, "what is over is asked once"
+        served.clock.time += timedelta(days=7)
+        app.screen.returned()  # type: ignore[attr-defined]
+        await until(pilot, shows(pilot, "█ today 0", "▒ Wed 15 Jul 182"))
+
+
+async def test_who_may_be_called_tomorrow_is_asked_from_the_day(served: Served) -> None:
+    app = app_of(served, mode="today")
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, shows(pilot, "Who may be called on Thursday"))
+        await pilot.press("G", "enter")
+        await until(pilot, shows(pilot, "Who may be called?", "Nothing is kept of it."))
 
 
 async def test_one_line_finds_by_day_time_agent_and_reason_together(shared: Served) -> None:

@@ -164,8 +164,15 @@ class CallsReasons(Request[ReasonCounts], frozen=True, kw_only=True):
 def calls_reasons(folder: DataFolder, asked: CallsReasons, caller: Caller) -> ReasonCounts:
     """Count attempts by caller and reason. No number is shown."""
     since, until = _period(folder, asked.since, asked.until)
-    values = [stamp(since), stamp(until), asked.claimed_by, asked.claimed_by]
-    return ReasonCounts(folder.read(lambda tx: tx.rows(ReasonCount, _BY_REASON, values)))
+    return ReasonCounts(reason_counts(folder, since, until, asked.claimed_by))
+
+
+def reason_counts(
+    folder: DataFolder, since: datetime, until: datetime, claimed_by: str | None = None
+) -> list[ReasonCount]:
+    """Attempts by caller and reason, most first, in times of UTC."""
+    values = [stamp(since), stamp(until), claimed_by, claimed_by]
+    return folder.read(lambda tx: tx.rows(ReasonCount, _BY_REASON, values))
 
 
 class By(StrEnum):

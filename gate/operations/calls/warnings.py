@@ -1,17 +1,19 @@
 """Calls that somebody must look at: those made although the gate had refused them, as their recordings show (the worst
 that there can be), and talks in which nothing came from one side at first: somebody was not heard, and is not in
-the recording.
+the recording. Spikes of refusals, and of one caller's share.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
+from gate.core.allowances import SPIKE_MINUTES, spikes
 from gate.core.evidence import stamp
 from gate.core.facts.calls import AgainstRefusalAcknowledged, CalledAgainstRefusal, OneSided
-from gate.core.rows.calls import AgainstKnown, OneSidedTalk
+from gate.core.rows.calls import AgainstKnown, OneSidedTalk, ReasonCount
 from gate.errors import UsageError
+from gate.operations.calls.calls import reason_counts
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.showing import local
 
@@ -104,6 +106,32 @@ def calls_acknowledge(folder: DataFolder, asked: CallsAcknowledge, caller: Calle
     return Acknowledged(call_id=asked.call_id, at=folder.store.call(work))
 
 
+LOOK_SECONDS: Final = 10.0
+"""How often the last minutes are looked at, whoever asks."""
+
+
+class Spikes:
+    """What the last minutes have that is not usual (``core.allowances.spikes``): looked at by whoever asks, now and
+    then; what is usual is counted once an hour."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._looked: datetime | None = None
+        self._usual: tuple[datetime, list[ReasonCount]] | None = None
+        self._found: list[str] = []
+
+    def warnings(self) -> list[str]:
+        """A sentence each."""
+        now = self._folder.clock.now()
+        if self._looked is None or not timedelta(0) <= now - self._looked < timedelta(seconds=LOOK_SECONDS):
+            self._looked = now
+            hour, since = now.replace(minute=0, second=0, microsecond=0), now - timedelta(minutes=SPIKE_MINUTES)
+            if self._usual is None or self._usual[0] != hour:
+                self._usual = hour, reason_counts(self._folder, hour - timedelta(days=1), hour)
+            self._found = list(spikes(reason_counts(self._folder, since, now), self._usual[1]))
+        return self._found
+
+
 HOURS: Final = 24
 """For so long after it each is told of."""
 _ONE_SIDED: Final = (
@@ -123,6 +151,8 @@ def one_sided_warnings(folder: DataFolder) -> list[str]:
         return []
     last, many = rows[0], len(rows)
     talks = "One-sided talk" if many == 1 else f"One-sided talks: {many:,} in {HOURS} hours"
+    lately = sum(row.at > stamp(folder.clock.now() - timedelta(hours=1)) for row in rows)
+    talks += f", {lately:,} in the last hour" if many > 1 and lately else ""
     silent = {"both": "either side"}.get(last.side or "", f"the {last.side or 'erased side'}")
     return [f"{talks}: no audio came from {silent} ({local(last.at)}). dialgate calls show {last.subject}"]
 

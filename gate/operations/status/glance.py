@@ -20,7 +20,7 @@ from gate.exports.letters import LetterError, outdated
 from gate.operations.breaches import breach_warnings
 from gate.operations.calls.calls import lookup_warnings, not_ready
 from gate.operations.calls.campaigns import campaign_warnings, rates_of_day
-from gate.operations.calls.warnings import acknowledged, alarms, one_sided_warnings
+from gate.operations.calls.warnings import Spikes, acknowledged, alarms, one_sided_warnings
 from gate.operations.erasure.terms import TermSweep
 from gate.operations.keys import recipients
 from gate.operations.lists.objections import held_warnings
@@ -164,6 +164,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
         *held_warnings(folder),
+        *folder.one(Spikes).warnings(),
         *one_sided_warnings(folder),
         *campaign_warnings(folder),
         *complaint_warnings(folder),
