@@ -23,11 +23,12 @@ from console.widgets.pages import MarkedTable, PagedTable, Rows, compared
 from console.widgets.report import Report, ReportScroll, Section
 from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.words import InFull, today
-from gate.core.finding import sought
+from gate.core.finding import sought, terms
 from gate.core.rows.calls import LiveNow
 from gate.errors import RefusedError
 from gate.operations.operation import Request
 from gate.operations.parsing import Findable, FindMeant
+from gate.showing import VISIBLE, blunted, grouped
 
 FOLLOW_SECONDS = 2.0
 """How often a list looks for news at most."""
@@ -210,7 +211,13 @@ class ListMode(ModeScreen):
     def _said_more(self) -> str:
         marked = len(table.marked) if isinstance(table := self.table, MarkedTable) else 0
         by = sorting.named(self.view.sorts, self._sorts[self.at]) if self.at in self._sorts else ""
-        return (f"   by {by}" if by else "") + (f"   {marked:,} marked" if marked else "")
+        cut = [] if self.feed.session.may("reveal") else [blunted(word) for word in terms(self._texts.get(self.at, ""))]
+        begins = ", ".join(grouped(word) for word in cut if word.startswith("+") and len(word) == VISIBLE)
+        return (
+            (f"   only its beginning is looked for: {begins}" if begins else "")
+            + (f"   by {by}" if by else "")
+            + (f"   {marked:,} marked" if marked else "")
+        )
 
     @on(MarkedTable.Marked)
     def _marks(self) -> None:

@@ -1,9 +1,9 @@
 """What cannot be undone: the gate's own dry run, a phrase to type, a reason; what is done is what was shown.
 
 The dialog asks the gate what the act would do (``dry_run``) and shows its counts. The act is bound to that answer by
-its digest, so that the gate refuses where it would not be the same any more; then the dialog asks again. Cancel has the
-focus, and what is typed goes into the phrase; Enter goes on to the next field, and behind the last one does it. A thing
-that is held is refused by the gate with the hold's name, which is shown as it is.
+its digest, so that the gate refuses where it would not be the same any more; then the dialog asks again. The phrase has
+the focus before the plan is drawn, Cancel where there is nothing to do; Enter goes on to the next field, and behind the
+last one does it. A thing that is held is refused by the gate with the hold's name, which is shown as it is.
 """
 
 from __future__ import annotations
@@ -142,7 +142,11 @@ class DangerDialog(Dialog[str | None]):
             self._looked = True
             self._fail(error)
             return
-        self._plan, self._looked = plan, True
+        self._plan = plan
+        self._ready()
+        if not plan.nothing:  # before it is drawn, and before any key is given to it: what is typed goes nowhere else
+            self.set_focus(self.query_one("#danger-phrase", Line))
+        self._looked = True
         sections = [Section("The gate says that this would", plan.counts)]
         if plan.held:
             sections.append(Section("Held, and stays", lines=[(name, "warn") for name in plan.held]))

@@ -105,6 +105,8 @@ class PagedTable(RowsTable):
         self._again = False
         """News were asked for while an answer was on the way, which may be older than they are."""
         self._changes: dict[str, dict[str, Any]] = {}
+        self._walks = False
+        """On its way to the end, page after page."""
 
     # --- what there is --------------------------------------------------------------------------------------------
 
@@ -208,18 +210,22 @@ class PagedTable(RowsTable):
             self.run_worker(self._to_the_end(self._edition), group="end", exclusive=True)
 
     async def _to_the_end(self, edition: int) -> None:
-        """Page after page, in large ones, where the gate cannot begin at the end."""
-        while (older := self._older) is not None:
-            try:
+        """Page after page, in large ones, where the gate cannot begin at the end. News that come meanwhile are taken,
+        and nothing is let go of that is on the way there."""
+        self._walks = True
+        try:
+            while (older := self._older) is not None:
                 answer = await self._fetch(older, None, LARGEST)
-            except GateError as error:
-                self.post_message(self.Failed(self, error))
-                return
-            if edition != self._edition:
-                return
-            self._append(older, answer)
-            self.changed()
-            self.post_message(self.Loaded(self))
+                if edition != self._edition:
+                    return
+                self._append(older, answer)
+                self.changed()
+                self.post_message(self.Loaded(self))
+        except GateError as error:
+            self.post_message(self.Failed(self, error))
+            return
+        finally:
+            self._walks = False
         self.cursor = self.total - 1
 
     def action_first(self) -> None:
@@ -316,7 +322,7 @@ class PagedTable(RowsTable):
 
     def _drop_tail(self) -> None:
         """A list that is left open on its newest rows does not grow: pages far below go, places and all."""
-        if len(self._pages) <= 2 * WINDOW:
+        if len(self._pages) <= 2 * WINDOW or self._walks:
             return
         far = range(WINDOW, len(self._pages))
         cut = next((number for number in far if self._pages[number].after is not None), None)
@@ -363,9 +369,9 @@ class PagedTable(RowsTable):
         self.scroll_to(y=self.scroll_offset.y + by, animate=False, force=True)
 
     def _forget_far(self, page: _Page) -> None:
-        at = self._pages.index(page)
+        at, seen = self._pages.index(page), self._seen()
         held = [number for number, each in enumerate(self._pages) if each.rows is not None]
-        for far in sorted(held, key=lambda number: abs(number - at))[WINDOW:]:
+        for far in sorted(held, key=lambda number: (number not in seen, abs(number - at)))[WINDOW:]:
             self._pages[far].rows = None
 
     # --- looking ahead --------------------------------------------------------------------------------------------

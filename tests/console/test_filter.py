@@ -10,8 +10,9 @@ from textual.widgets import Input
 
 from console.modes.listing import ListMode
 from console.widgets.filter import FilterLine
-from tests.console.conftest import SMALL, app_of, shows, until
+from tests.console.conftest import SMALL, app_of, screen_text, shows, until
 from tests.console.served import Served
+from tests.console.test_told import become
 
 
 def texts(app: Any) -> dict[int, str]:
@@ -62,3 +63,15 @@ async def test_a_filter_typed_in_one_go_is_the_fields_and_does_nothing_else(shar
             app.post_message(events.Key(key, "/" if key == "slash" else key))
         await until(pilot, lambda: app.screen.query_one(FilterLine).text == "tpsq1")
         assert app.screen is here and not getattr(here, "paused", False)
+
+
+async def test_whoever_sees_numbers_in_part_is_told_that_a_beginning_is_looked_for(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        become(app, "viewer")
+        await pilot.press("4", "slash", *"02079460101", "enter")
+        await until(pilot, shows(pilot, "filter: 02079460101   only its beginning is looked for: +44207"))
+        await pilot.press("slash", *["backspace"] * 11, *"alice", "enter")
+        await until(pilot, shows(pilot, "filter: alice"))
+        assert "only its beginning" not in screen_text(app)

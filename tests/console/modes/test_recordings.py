@@ -6,6 +6,8 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import pytest
+from textual import events
 from textual.widgets import Input
 
 from console.widgets.wave import Wave
@@ -96,3 +98,20 @@ async def test_without_a_key_of_ones_own_nothing_can_be_opened(shared: Served) -
         await opened_list(pilot, "o", "p", "e")
         await pilot.pause(0.2)
         assert "Passphrase" not in screen_text(app)
+
+
+@pytest.mark.parametrize("key", ["o", "p", "e"])
+async def test_a_passphrase_that_is_typed_in_one_burst_lands_in_no_other_field(
+    shared: Served, tmp_path: Path, key: str
+) -> None:
+    opener = MadeUpOpener(tmp_path)
+    app = app_of(shared, opener=opener, exports=tmp_path)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await opened_list(pilot)
+        for letter in f"{key}complaint 17\r{PASSPHRASE}\r":
+            app.post_message(events.Key({" ": "space", "\r": "enter"}.get(letter, letter), letter))
+        await until(pilot, lambda: ("unlock", "ann.key") in opener.asked)
+        await until(pilot, lambda: opener.holder() == "Ann Example")
+        assert not [each for each in opener.asked if PASSPHRASE in " ".join(each)]
+        assert not [field for field in app.screen.query(Input) if PASSPHRASE in field.value]
+        assert PASSPHRASE not in screen_text(app)

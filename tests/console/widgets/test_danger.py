@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.widgets import Button, Static
 
@@ -59,15 +60,29 @@ def button(app: App[None]) -> Button:
     return app.screen.query_one("#danger-do", Button)
 
 
-async def test_cancel_has_the_focus_and_enter_does_nothing() -> None:
+async def test_the_phrase_has_the_focus_and_enter_alone_does_nothing() -> None:
     app = Shown(Gate())
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, shows(pilot, "3 recordings", "hold claim 17/2026", "Type: erase 3"))
-        assert app.focused is app.screen.query_one("#dialog-cancel")
+        assert app.focused is app.screen.query_one("#danger-phrase")
         assert button(app).disabled
-        await pilot.press("enter")
+        await pilot.press("enter", "enter")
+        await until(pilot, shows(pilot, "Type: erase 3"))
+        assert (app.gate.done, app.answers) == ([], [])
+        await pilot.press("escape")
         await until(pilot, lambda: app.answers == [None])
-        assert app.gate.done == []
+
+
+async def test_what_is_typed_in_one_burst_when_it_is_drawn_goes_into_its_fields() -> None:
+    app = Shown(Gate())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, shows(pilot, "Type: erase 3"))
+        for sign in ("erase 3", "\r", "their year is over", "\r"):
+            for letter in sign:
+                key = {" ": "space", "\r": "enter"}.get(letter, letter)
+                app.post_message(events.Key(key, letter))
+        await until(pilot, lambda: app.answers)
+        assert app.answers == ["3 recordings erased"]
 
 
 async def test_it_is_done_as_shown_after_the_phrase_and_a_reason() -> None:

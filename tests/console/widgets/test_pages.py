@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -91,6 +92,31 @@ async def test_a_list_that_cannot_begin_at_its_end_is_gone_through_to_it() -> No
         assert app.table.complete and app.table.total == 12_345
         assert len(source.asked) <= 25, "in large pages"
         assert held(app.table) <= WINDOW
+
+
+async def test_news_on_the_way_to_the_end_do_not_lead_back_to_the_top() -> None:
+    source = Source(50_000)
+    app = Shown(source, both_ways=False)
+    fetch = source.fetch
+
+    async def busy(after: str | None, before: str | None, limit: int) -> Rows:
+        """Calls come: the list is looked at anew between any two pages."""
+        answer = await fetch(after, before, limit)
+        if after is not None:
+            app.table.renew()
+            await asyncio.sleep(0)
+        return answer
+
+    app.table._fetch = busy
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        await pilot.press("G")
+        await until(pilot, lambda: app.table.row and app.table.row.key == 1)
+        assert app.table.total == 50_000
+        app.table.renew()
+        await pilot.pause(0.1)
+        assert app.table.row.key == 1
+        assert held(app.table) <= WINDOW + 2
 
 
 async def test_every_row_comes_once_on_the_way_down_and_up_again() -> None:
