@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-Row = dict[str, Any]
-"""A row of a table, or what an operation answers, by name of column."""
 Progress = Callable[[float, str], None]
 """Called with the part done (0.0 to 1.0) and what is being done. Where it raises, the work ends."""
 

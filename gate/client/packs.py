@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from msgspec.structs import replace
 
 from gate.client.files import must_be_new
 from gate.client.gate import Gate, copy_of, written
@@ -26,13 +26,15 @@ from gate.core.pack_words import (
     reason_words,
     standard_notice,
 )
+from gate.core.rows import Row
 from gate.core.rows.audit import CopyKind
+from gate.core.rows.requests import HeldCall, HeldObjection
 from gate.errors import RefusedError, UsageError
 from gate.exports.audio import MEDIA_TYPE, export_flac
 from gate.exports.letters import firm_of
 from gate.exports.pack import build_pack, new_passphrase
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
-from gate.operations.requests.searching import ContentsOf, PackMade
+from gate.operations.requests.searching import Contents, ContentsOf, PackMade
 from gate.showing import local, spoken_number
 
 if TYPE_CHECKING:
@@ -40,13 +42,8 @@ if TYPE_CHECKING:
 
 _HELD = ("closed", "interrupted")
 """States of a recording that can be opened."""
-ENTRIES = ("objections", "consents", "subscribers", "contacts", "holds", "requests")
-"""What is held besides calls."""
-_ENTRIES = ("consents", "objections", "holds")
-"""What can be left out besides recordings, by its id."""
 _LEFT_OUT = "Showing it would harm somebody else (Article 15(4) of the UK GDPR)."
 _OF_OTHERS = "Showing them would harm somebody else (Article 15(4) of the UK GDPR)."
-Rows = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +58,25 @@ class Pack:
     left_out: int
 
 
-def held_of(gate: Gate, reference: str) -> dict[str, Any]:
-    """All that is held for an access request, as JSON values."""
-    held: dict[str, Any] = msgspec.to_builtins(gate.ask(ContentsOf(request=reference)))
-    return held
+def held_of(gate: Gate, reference: str) -> Contents:
+    """All that is held for an access request."""
+    return gate.ask(ContentsOf(request=reference))
 
 
-def anything(held: dict[str, Any]) -> bool:
+def anything(held: Contents) -> bool:
     """Whether there is anything to put into a pack."""
-    return bool(held["calls"] or any(held[name] for name in ENTRIES))
+    return any((held.calls, held.objections, held.consents, held.subscribers, held.contacts, held.holds, held.requests))
 
 
-def recordings_in(held: dict[str, Any]) -> list[dict[str, Any]]:
+def recordings_in(held: Contents) -> list[HeldCall]:
     """The calls whose recordings have to be opened."""
-    return [call for call in held["calls"] if call["recording"] in _HELD]
+    return [call for call in held.calls if call.recording in _HELD]
 
 
 def write_pack(
     config: Config,
     gate: Gate,
-    held: dict[str, Any],
+    held: Contents,
     privates: Sequence[Any],
     output: Path,
     leave_out: Sequence[str] = (),
@@ -94,10 +90,10 @@ def write_pack(
     must_be_new(output)
     held, entries = _without(held, leave_out)
     there = recordings_in(held)
-    taken, left_out = _take(gate, there, held["reference"], who(privates), leave_out)
+    taken, left_out = _take(gate, there, held.reference, who(privates), leave_out)
     contents = contents_of(config, held, left_out, today(), entries)
     passphrase = new_passphrase()
-    with written(gate, copy_of(CopyKind.PACK, output, f"to answer {held['reference']}", of=held["reference"])):
+    with written(gate, copy_of(CopyKind.PACK, output, f"to answer {held.reference}", of=held.reference)):
         made = build_pack(
             contents,
             _opened(config.data, gate, there, taken, privates),
@@ -107,43 +103,47 @@ def write_pack(
         )
     gate.ask(
         PackMade(
-            request=held["reference"],
+            request=held.reference,
             sha256=made.sha256,
-            calls=len(held["calls"]),
+            calls=len(held.calls),
             recordings=made.recordings,
             left_out=len(left_out) + entries,
             why=" ".join(contents.held_back),
         )
     )
-    return Pack(output, made.sha256, passphrase, len(held["calls"]), made.recordings, len(left_out))
+    return Pack(output, made.sha256, passphrase, len(held.calls), made.recordings, len(left_out))
 
 
-def _without(held: dict[str, Any], leave_out: Sequence[str]) -> tuple[dict[str, Any], int]:
+def _without(held: Contents, leave_out: Sequence[str]) -> tuple[Contents, int]:
     """What is held, but for the entries that are left out, and how many these are, requests of others among
     them. A hold that
     is left out is not told of: to say that there is one may harm what it is for (DPA 2018, Schedule 2).
 
     Raises ``UsageError`` for an id of nothing: what somebody meant to leave out would be shown.
     """
-    known = {call["recording_id"] for call in held["calls"]} | {each["id"] for name in _ENTRIES for each in held[name]}
+    known = {call.recording_id for call in held.calls} | {each.id for each in held.consents}
+    known |= {each.id for each in held.objections} | {each.id for each in held.holds}
     if unknown := [each for each in leave_out if each not in known]:
         raise UsageError(
-            f"{held['reference']}: nothing that is held of this person has the id {unknown[0]}",
-            hint=f"dialgate request search {held['reference']} shows recordings and entries with their ids",
+            f"{held.reference}: nothing that is held of this person has the id {unknown[0]}",
+            hint=f"dialgate request search {held.reference} shows recordings and entries with their ids",
         )
-    kept = {name: [each for each in held[name] if each["id"] not in leave_out] for name in _ENTRIES}
-    left = sum(len(held[name]) - len(kept[name]) for name in ("consents", "objections"))
-    return held | kept, left + held["requests_of_others"] + held["entries_of_others"]
+    consents = [each for each in held.consents if each.id not in leave_out]
+    objections = [each for each in held.objections if each.id not in leave_out]
+    holds = [each for each in held.holds if each.id not in leave_out]
+    left = len(held.consents) - len(consents) + len(held.objections) - len(objections)
+    kept = replace(held, consents=consents, objections=objections, holds=holds)
+    return kept, left + held.requests_of_others + held.entries_of_others
 
 
 def _take(
-    gate: Gate, calls: Rows, reference: str, recipient: str, leave_out: Sequence[str]
+    gate: Gate, calls: Sequence[HeldCall], reference: str, recipient: str, leave_out: Sequence[str]
 ) -> tuple[dict[str, RecordingTaken], dict[str, str]]:
     """What the gate gives out of these recordings, each logged before; and why it gives the others not."""
     taken: dict[str, RecordingTaken] = {}
     left_out: dict[str, str] = {}
     for call in calls:
-        recording_id = call["recording_id"]
+        recording_id = call.recording_id or ""
         if recording_id in leave_out:
             left_out[recording_id] = _LEFT_OUT
             continue
@@ -159,11 +159,11 @@ def _take(
 
 
 def _opened(
-    data: Path, gate: Gate, calls: Rows, taken: dict[str, RecordingTaken], privates: Sequence[Any]
+    data: Path, gate: Gate, calls: Sequence[HeldCall], taken: dict[str, RecordingTaken], privates: Sequence[Any]
 ) -> Iterator[PackRecording]:
     """One at a time: a recording's audio is in memory only while it is encrypted again."""
     for call in calls:
-        recording_id = call["recording_id"]
+        recording_id = call.recording_id or ""
         if recording_id not in taken:
             continue
         chunks, announcement = open_taken(gate, data, recording_id, taken[recording_id], privates)
@@ -171,7 +171,7 @@ def _opened(
         at = _when(call)
         yield PackRecording(
             recording_id=recording_id,
-            call_id=call["call_id"],
+            call_id=call.call_id,
             at=at,
             seconds=report.seconds,
             title=f"Call of {spoken_day(at.astimezone(LONDON).date())}",
@@ -201,18 +201,18 @@ def notice_of(config: Config) -> PackNotice:
 
 
 def contents_of(
-    config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date, entries: int = 0
+    config: Config, held: Contents, left_out: dict[str, str], made_on: date, entries: int = 0
 ) -> PackContents:
     """All of a pack but the audio, from what the gate holds; ``entries``: how many of the lists are left out."""
     reasons = sorted(set(left_out.values()))
     return PackContents(
         firm=firm_of(config, made_on),
-        reference=held["reference"],
+        reference=held.reference,
         made_on=made_on,
-        numbers=tuple(held["lines"]),
+        numbers=tuple(held.lines),
         notice=notice_of(config),
-        name=held["name"] or "",
-        calls=tuple(_call(call, left_out) for call in held["calls"]),
+        name=held.name or "",
+        calls=tuple(_call(call, left_out) for call in held.calls),
         held=tuple(_tables(held)),
         statements=tuple(_statements(held)),
         held_back=(
@@ -225,43 +225,41 @@ def contents_of(
     )
 
 
-def _call(call: dict[str, Any], left_out: dict[str, str]) -> PackCall:
+def _call(call: HeldCall, left_out: dict[str, str]) -> PackCall:
     return PackCall(
-        call_id=call["call_id"],
+        call_id=call.call_id,
         at=_when(call),
         # Whom they were transferred to, and why that number could be called, is that person's own (Article 15(4)).
-        number="" if call["by_transfer"] else call["number"] or "",
-        decision="" if call["by_transfer"] else reason_words(call["reason"]),
+        number="" if call.by_transfer else call.number or "",
+        decision="" if call.by_transfer else reason_words(call.reason or ""),
         purpose=_purpose(call),
-        outcome=call["outcome"],
+        outcome=call.outcome,
         recording=_recording(call, left_out),
     )
 
 
-def _when(call: dict[str, Any]) -> datetime:
+def _when(call: HeldCall) -> datetime:
     """A call that was made against a refusal, or without a question, was when its recording began: the decision may
     have come with the recording, days later."""
-    return datetime.fromisoformat(
-        call["recorded_at"] if call["verdict"] != "allow" and call["recorded_at"] else call["at"]
-    )
+    return datetime.fromisoformat(call.recorded_at if call.verdict != "allow" and call.recorded_at else call.at)
 
 
-def _purpose(call: dict[str, Any]) -> str:
-    if not call["purpose"]:
+def _purpose(call: HeldCall) -> str:
+    if not call.purpose:
         return ""
-    about = call["topic"] if call["topic"] not in (None, "general") else ""
-    for_whom = f" on behalf of {call['on_behalf_of']}" if call["on_behalf_of"] else ""
-    return f"{call['purpose']} call{f' about {about}' if about else ''}{for_whom}"
+    about = call.topic if call.topic not in (None, "general") else ""
+    for_whom = f" on behalf of {call.on_behalf_of}" if call.on_behalf_of else ""
+    return f"{call.purpose} call{f' about {about}' if about else ''}{for_whom}"
 
 
-def _recording(call: dict[str, Any], left_out: dict[str, str]) -> str:
-    if call["recording_id"] in left_out:
-        return f"not in this file: {left_out[call['recording_id']]}"
-    if call["recording"] in _HELD:
-        return f"in this file, {length(call['recorded_seconds'] or 0.0)}"
-    if call["recording"] == "erased":
-        return f"erased on {local(call['erased_at'])}"
-    return {None: "not recorded", "erasing": "being erased"}.get(call["recording"], "being recorded")
+def _recording(call: HeldCall, left_out: dict[str, str]) -> str:
+    if why := left_out.get(call.recording_id or ""):
+        return f"not in this file: {why}"
+    if call.recording in _HELD:
+        return f"in this file, {length(call.recorded_seconds or 0.0)}"
+    if call.erased_at and call.recording == "erased":
+        return f"erased on {local(call.erased_at)}"
+    return {None: "not recorded", "erasing": "being erased"}.get(call.recording, "being recorded")
 
 
 _PLAIN = {
@@ -279,12 +277,12 @@ _SCOPE = ("evidence", "purpose", "topics", "caller", "holds_until")
 _LINES = {"individual": "a person's", "corporate": "a company's", "unknown": "we do not know"}
 
 
-def _stopped(objection: dict[str, Any]) -> str:
-    calls = "all calls" if objection["scope"] == "all" else "marketing calls"
-    return f"{calls} on behalf of {objection['on_behalf_of']}" if objection["on_behalf_of"] else calls
+def _stopped(objection: HeldObjection) -> str:
+    calls = "all calls" if objection.scope == "all" else "marketing calls"
+    return f"{calls} on behalf of {objection.on_behalf_of}" if objection.on_behalf_of else calls
 
 
-def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
+def _tables(held: Contents) -> Iterator[PackTable]:
     """The entries of every list, and what is kept of earlier requests."""
     yield PackTable(
         "Objections to our calls",
@@ -292,8 +290,8 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
         tuple(
             (*row[:4], _stopped(each), *row[4:])
             for each, row in zip(
-                held["objections"],
-                _rows(held["objections"], "number", "made_at", "source", "note", "removed_at", "removed_why"),
+                held.objections,
+                _rows(held.objections, "number", "made_at", "source", "note", "removed_at", "removed_why"),
                 strict=True,
             )
         ),
@@ -316,7 +314,7 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
             "Why",
         ),
         _rows(
-            [each | {"caller": each["caller"] or each["on_behalf_of"]} for each in held["consents"]],
+            [replace(each, caller=each.caller or each.on_behalf_of) for each in held.consents],
             "number",
             "given_at",
             "how",
@@ -331,9 +329,9 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
         "Whose line it is, as we noted it",
         ("Number", "Noted", "A person's or a company's", "Yours since", "How we know"),
         tuple(
-            (number, noted, _LINES.get(each["kind"], each["kind"]), since, source)
+            (number, noted, _LINES.get(each.kind, each.kind), since, source)
             for each, (number, noted, since, source) in zip(
-                held["subscribers"], _rows(held["subscribers"], "number", "noted_at", "since", "source"), strict=True
+                held.subscribers, _rows(held.subscribers, "number", "noted_at", "since", "source"), strict=True
             )
         ),
         note="No consent from before the line was yours counts for us.",
@@ -341,53 +339,45 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
     yield PackTable(
         "Entries of our contact list",
         ("Number", "Our reference", "Could it be called, when we looked last"),
-        tuple(
-            (spoken_number(each["number"]), each["reference"], reason_words(each["reason"]))
-            for each in held["contacts"]
-        ),
+        tuple((spoken_number(each.number), each.reference, reason_words(each.reason)) for each in held.contacts),
     )
     yield PackTable(
         "Requests you made before",
         ("Reference", "For", "Received", "State"),
-        _rows(held["requests"], "reference", "asks", "received", "state"),
+        _rows(held.requests, "reference", "asks", "received", "state"),
     )
     yield PackTable(
         "What was put right",
         ("What", "When", "What is right", "Your request"),
-        tuple(
-            (f"{each['record']} {each['id']}", local(each["at"]), each["statement"], each["request"])
-            for each in held["statements"]
-        ),
+        tuple((f"{each.record} {each.id}", local(each.at), each.statement, each.request) for each in held.statements),
     )
-    yield PackTable(
-        "Receipts of calls", ("Call", "Code"), tuple((local(each["at"]), each["code"]) for each in held["receipts"])
-    )
+    yield PackTable("Receipts of calls", ("Call", "Code"), tuple((local(each.at), each.code) for each in held.receipts))
     yield PackTable(
         "Who was given recordings or records of you",
         ("To whom, what and when",),
-        tuple((each,) for each in held["given"]),
+        tuple((each,) for each in held.given),
         none="Our log knows of nobody.",
     )
     yield PackTable(
         "When we looked",
         ("When", "What"),
-        tuple((local(each["at"]), each["what"]) for each in held["looked"]),
+        tuple((local(each.at), each.what) for each in held.looked),
         note="Who of our staff it was is not told: it is their data.",
     )
     yield PackTable(
         "What keeps data from being erased",
         ("Kind", "Since"),
-        _rows(held["holds"], "kind", "made_at"),
+        _rows(held.holds, "kind", "made_at"),
         note="A hold keeps recordings for a legal claim or an inquiry; a restriction closes them as well.",
     )
 
 
-def _rows(entries: Rows, *names: str) -> tuple[tuple[str, ...], ...]:
+def _rows(entries: Sequence[Row], *names: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(_cell(entry, name) for name in names) for entry in entries)
 
 
-def _cell(entry: dict[str, Any], name: str) -> str:
-    value = entry.get(name)
+def _cell(entry: Row, name: str) -> str:
+    value = getattr(entry, name)
     if value is None:
         return ""
     if name == "number":
@@ -397,9 +387,9 @@ def _cell(entry: dict[str, Any], name: str) -> str:
     return local(str(value)) if name.endswith("_at") else str(value)
 
 
-def _statements(held: dict[str, Any]) -> Iterator[str]:
-    erased = sum(call["recording"] == "erased" for call in held["calls"])
+def _statements(held: Contents) -> Iterator[str]:
+    erased = sum(call.recording == "erased" for call in held.calls)
     if erased:
         yield f"Recordings of calls with you that are erased and cannot be read again: {erased}."
-    if not held["whole"]:
+    if not held.whole:
         yield "This file is about the calls that you asked for; we may hold more."

@@ -31,7 +31,7 @@ from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import BundleError, Entry
 from gate.exports.bundle_read import Bundle, Faults, Findings, Leaves
-from gate.types import Progress, Row
+from gate.types import Progress
 from gate.vault.keyfile import PrivateKey
 from gate.vault.reader import open_recording
 
@@ -329,7 +329,7 @@ class _Contents:
             self._counts["recordings"] += 1
             self._counts[str(status)] += 1
 
-    def _csv(self, logs: Mapping[str, Iterator[bytes]], name: str, columns: Sequence[str], row: Row) -> None:
+    def _csv(self, logs: Mapping[str, Iterator[bytes]], name: str, columns: Sequence[str], row: rows.BundleRow) -> None:
         wanted = rows.csv_lines(columns, [row]).split(b"\n")[:-1]
         found = [next(logs[f"{name}.csv"], b"") for _ in wanted]  # a text may hold a newline, inside of quotes
         if found != wanted:

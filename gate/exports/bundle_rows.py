@@ -17,7 +17,6 @@ from gate.core.facts import Body, calls, recordings
 from gate.core.facts.derived import OF_CALL
 from gate.core.facts.lists import Objection, RegisterImported
 from gate.exports.bundle import BundleError
-from gate.types import Row
 
 
 class FactRow(NamedTuple):
@@ -32,6 +31,10 @@ class FactRow(NamedTuple):
     salt: bytes | None
     body: str | None
 
+
+BundleRow = dict[str, Any]
+"""A row of a bundle by name of column, as the facts have it. No type is promised: the version that wrote a fact decided
+what stands in it, and a bundle that is opened may be forged."""
 
 AT, SUBJECT, INDEX = "(at)", "(subject)", "(leaf_index)"
 Source = tuple[type[Body], str]
@@ -151,7 +154,7 @@ def body_of(fact: FactRow) -> Mapping[str, Any]:
     return body
 
 
-def _row(sources: Mapping[str, Source], facts: Iterable[FactRow]) -> Row:
+def _row(sources: Mapping[str, Source], facts: Iterable[FactRow]) -> BundleRow:
     last = {fact.kind: fact for fact in facts}
     bodies = {kind: body_of(fact) for kind, fact in last.items()}
     return {name: _value(last.get(of.kind), bodies.get(of.kind, {}), field) for name, (of, field) in sources.items()}
@@ -172,25 +175,25 @@ def call_of(fact: FactRow) -> str:
     return call_id if isinstance(call_id, str) else ""
 
 
-def announcement_of(row: Row) -> str:
+def announcement_of(row: BundleRow) -> str:
     """``ID@VERSION`` of what was played before a recording; empty where that is not known."""
     name, version = row["announcement"], row["announcement_version"]
     return f"{name}@{version}" if isinstance(name, str) and isinstance(version, str) else ""
 
 
-def call_row(call_id: str, facts: Sequence[FactRow]) -> Row:
+def call_row(call_id: str, facts: Sequence[FactRow]) -> BundleRow:
     """The row of a call, from all facts that speak of it, in the order of their leaves. A call in begins with a fact of
     its own kind, which says what a decision says of a call out."""
     begun = [fact._replace(kind=calls.Decision.kind) if fact.kind == calls.CallIn.kind else fact for fact in facts]
     return {"call_id": call_id, **_row(CALL, begun)}
 
 
-def decision_rows(facts: Sequence[FactRow]) -> list[Row]:
+def decision_rows(facts: Sequence[FactRow]) -> list[BundleRow]:
     """The decisions among a call's facts."""
     return [_row(DECISION, [fact]) for fact in facts if fact.kind == calls.Decision.kind]
 
 
-def recording_rows(facts: Sequence[FactRow]) -> list[Row]:
+def recording_rows(facts: Sequence[FactRow]) -> list[BundleRow]:
     """The recordings among a call's facts, without ``status`` and ``why``."""
     opened = dict.fromkeys(fact.subject for fact in facts if fact.kind == recordings.RecordingOpened.kind)
     return [
@@ -202,7 +205,7 @@ def recording_rows(facts: Sequence[FactRow]) -> list[Row]:
     ]
 
 
-def register_row(fact: FactRow) -> Row:
+def register_row(fact: FactRow) -> BundleRow:
     """The row of an import."""
     return _row(REGISTER, [fact])
 
@@ -210,10 +213,16 @@ def register_row(fact: FactRow) -> Row:
 # --- facts ---------------------------------------------------------------------------------------------------------
 
 
-def fact_value(fact: FactRow, leaf: bytes | None = None) -> Row:
+def fact_value(fact: FactRow, leaf: bytes | None = None) -> BundleRow:
     """A fact as it stands in a bundle: with ``salt`` (hex) and ``body`` (text); an erased one with its leaf's
     ``commit`` in place of both."""
-    value: Row = {"index": fact.leaf, "kind": fact.kind, "subject": fact.subject, "at": fact.at, "actor": fact.actor}
+    value: BundleRow = {
+        "index": fact.leaf,
+        "kind": fact.kind,
+        "subject": fact.subject,
+        "at": fact.at,
+        "actor": fact.actor,
+    }
     if fact.body is None or fact.salt is None:
         return value | {"commit": json.loads(leaf or b"{}").get("commit", "")}
     return value | {"salt": fact.salt.hex(), "body": fact.body}
@@ -242,7 +251,7 @@ def read_fact(value: Any) -> tuple[FactRow, bytes]:
 # --- CSV -----------------------------------------------------------------------------------------------------------
 
 
-def csv_lines(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
+def csv_lines(columns: Sequence[str], rows: Iterable[BundleRow]) -> bytes:
     """Rows as CSV (RFC 4180, UTF-8): null is empty, yes and no are ``true`` and ``false``, lists are JSON.
 
     A text that a spreadsheet would take for a formula gets an apostrophe before it (``gate.core.cells``): numbers and

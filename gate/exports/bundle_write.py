@@ -27,9 +27,9 @@ from gate.core.rows.keys import RegisteredKey
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import COPY, BundleError, TarWriter
-from gate.exports.bundle_rows import FactRow
+from gate.exports.bundle_rows import BundleRow, FactRow
 from gate.store.slices import LogSlice
-from gate.types import Progress, Row
+from gate.types import Progress
 from gate.vault.sealer import Seal
 
 CHUNK: Final = 256 * 1024
@@ -252,7 +252,7 @@ class _Writing:
             if self._counts["calls"] % 200 == 0:
                 self._progress(0.3 * self._counts["calls"] / max(total, 1), f"{self._counts['calls']:,} calls")
 
-    def _status(self, row: Row) -> Row:
+    def _status(self, row: BundleRow) -> BundleRow:
         status, why = self._contents.statuses.get(row["recording_id"], ("open", "it began after the export did"))
         self._counts[status] += 1
         if status == "included":
@@ -273,7 +273,7 @@ class _Writing:
                 hint="if somebody's data was erased just now, export again; else see: dialgate audit verify",
             )
 
-    def _fact(self, fact: FactRow) -> Row:
+    def _fact(self, fact: FactRow) -> BundleRow:
         self._counts["facts"] += 1
         if fact.leaf not in self._run:
             self._outside.append(fact.leaf)
@@ -344,7 +344,7 @@ class _Writing:
         return Parts(manifest, digest, len(data), self._damaged)
 
 
-def _both(logs: Mapping[str, _SealedLog], name: str, columns: Sequence[str], found: Sequence[Row]) -> None:
+def _both(logs: Mapping[str, _SealedLog], name: str, columns: Sequence[str], found: Sequence[BundleRow]) -> None:
     for row in found:
         logs[f"{name}.jsonl"].write(form.json_line(row))
     logs[f"{name}.csv"].write(rows.csv_lines(columns, found))

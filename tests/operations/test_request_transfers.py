@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from gate.client.packs import contents_of
@@ -136,7 +135,7 @@ def test_a_pack_has_the_recordings_and_nothing_else_of_the_other_person(data: Da
     ask(data, Rectify(request=theirs, records=("next",), statement="My name is Olly Other."), ANN)
     reference = granted(data, PERSON, Asks.ACCESS)
     held = ask(data, ContentsOf(request=reference), ANN)
-    contents = contents_of(data.config, msgspec.to_builtins(held), {}, date(2026, 3, 2))
+    contents = contents_of(data.config, held, {}, date(2026, 3, 2))
     assert [call.number for call in contents.calls] == [PERSON, "", ""]
     assert [bool(call.decision) for call in contents.calls] == [True, False, False]
     assert contents.calls[1].recording.startswith("in this file")

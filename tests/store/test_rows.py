@@ -12,10 +12,12 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import pytest
 
+from gate import types
 from gate.core.rows import Heading, Row, heading
 from gate.core.rows.calls import CallRow, ReceiptRow, RecordingRow
 from gate.errors import StoreError
 from gate.store import schema
+from gate.store.queries import Source
 from gate.store.rows import structs_of, values_of
 
 pytestmark = pytest.mark.engine("sqlite")
@@ -114,8 +116,8 @@ def test_what_stands_above_a_field() -> None:
 ROOT = Path(__file__).parents[2]
 GENERIC = frozenset({"Operation", "Request", "Proposed"})
 """Of any operation: ``Request[Any]`` says no less of a value than the registry of operations can."""
-MOST_BUILTINS = 5
-"""Where Structs become JSON values: a request that is proposed, what the door answers, a body, a pack, ``--json``.
+MOST_BUILTINS = 4
+"""Where Structs become JSON values: a request that is proposed, what the door answers, a body, ``--json``.
 Lower it with each that goes."""
 
 
@@ -168,6 +170,17 @@ def test_no_operation_takes_or_gives_rows_that_are_no_structs() -> None:
         if loose(hint)
     ]
     assert files and found == []
+
+
+def test_nobody_reads_rows_as_dictionaries() -> None:
+    """A row of the store is a Struct, a tuple or a value of a promised type."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "gate").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "query"
+    ]
+    assert not hasattr(Source, "query") and not hasattr(types, "Row") and found == []
 
 
 def test_structs_become_json_values_in_few_places() -> None:
