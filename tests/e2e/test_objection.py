@@ -14,7 +14,7 @@ import pytest
 from gate import g711
 from gate.errors import UsageError
 from tests.support.audio import Samples, read_wav, share, tone
-from tests.support.phones import FRAME, Audio, Phones, Talk
+from tests.support.phones import FRAME, Audio, Phones, Talk, hears
 from tests.support.running_gate import RunningGate, dialgate, running
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
@@ -93,18 +93,12 @@ def test_nine_during_the_talk_is_kept_while_the_call_goes_on(gate: RunningGate) 
     with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         (talk,) = near.wait([near.dial(LATE)], "up", PATIENCE)
         (other,) = far.all()
-        time.sleep(0.5)
-        pressed = time.monotonic()
+        hears(25, talk, other)
         other.press("9")
         found = gate.wait(lambda: objection(gate, LATE), PATIENCE, "the objection is not kept")
-        took = time.monotonic() - pressed
-        print(f"kept {took:.3f} s after the key")
-        assert took < 2.0
         assert_refused(near, LATE)  # the consent is older than the objection
-        before = talk.packets_in, other.packets_in
-        time.sleep(1.0)
+        hears(30, talk, other)
         assert (talk.state, other.state) == ("up", "up")
-        assert talk.packets_in - before[0] > 30 and other.packets_in - before[1] > 30
         near.hang_up(talk)
         gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
         assert len(far.all()) == 1
@@ -121,22 +115,22 @@ def test_nothing_of_a_pause_is_kept(gate: RunningGate) -> None:
     with Phones(port=gate.trunk_port, keep=True) as far, Phones(to=gate.address, keep=True) as near:
         (talk,) = near.wait([near.dial(PAUSED)], "up", PATIENCE)
         (other,) = far.all()
-        time.sleep(1.0)
+        hears(50, talk, other)
         spoken_before = time.monotonic()
         talk.press("*5")
         paused = gate.wait(lambda: facts(gate, "recording_paused"), PATIENCE, "the pause is not kept")[-1]
         first = time.monotonic()
         other.press("4929")  # a card number has nines in it: none of them is an objection
         talk.press("7")
-        time.sleep(1.6)
+        hears(80, talk, other)
         talk.press("*")
-        time.sleep(0.3)
+        hears(15, talk, other)
         last = time.monotonic()
         talk.press("6")
         resumed = gate.wait(lambda: facts(gate, "recording_resumed"), PATIENCE, "the resumption is not kept")[-1]
         spoken_after = time.monotonic()
         other.press("3")
-        time.sleep(1.0)
+        hears(50, talk, other)
         near.hang_up(talk)
         gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
     assert paused["call_id"] == resumed["call_id"]
@@ -246,14 +240,14 @@ def test_the_floor_manager_pauses_a_call_and_silence_stands_in_its_place(gate: R
             gate.client.call("calls_pause", call_id=call["call_id"], why="too early")
         near.wait([talk], "up", PATIENCE)
         gate.wait(lambda: in_state(gate, "talking"), PATIENCE, "they do not talk")
-        time.sleep(1.2)
+        hears(60, talk)
         command = ("calls", "pause", call["call_id"], "--reason", "a bank card")
         assert dialgate(*command, config=gate.config) == {"call_id": call["call_id"], "paused": True}
         (shown,) = in_state(gate, "talking")
         assert shown["paused"] and shown["paused_by"].startswith("user:")
-        time.sleep(1.2)
+        hears(60, talk)
         gate.client.call("calls_resume", call_id=call["call_id"], why="paid")
-        time.sleep(1.2)
+        hears(60, talk)
         gate.client.call("calls_pause", call_id=call["call_id"], why="another card")
         gate.wait(lambda: len(facts(gate, "recording_paused")) >= 2, PATIENCE, "the pause is not kept")
         near.hang_up(talk)

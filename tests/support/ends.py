@@ -7,6 +7,7 @@ be in a span that is closed.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,10 +90,11 @@ class Ends:
 
     @contextmanager
     def span(self) -> Iterator[Callable[[], Span]]:
-        """What is heard from now until the end of the ``with``, without what was on its way when it began."""
+        """What is heard from now until the end of the ``with``, without what was on its way when it began; so far,
+        where it is asked for inside."""
         time.sleep(SETTLED)
         began = time.monotonic()
-        ended = began
+        ended = math.inf
 
         def of() -> Span:
             mine = [packet for packet in list(self.customer.heard) if began <= packet.at <= ended]

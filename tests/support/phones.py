@@ -24,7 +24,7 @@ import numpy as np
 from gate import g711
 from tests.support.audio import share
 from tests.support.sip_peer import Heard, read, sdp
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 FRAME = 160
 TICK = 0.02
@@ -394,6 +394,12 @@ def _media(body: str) -> tuple[str, int]:
     port, address = re.search(r"m=audio (\d+)", body), re.search(r"c=IN IP4 (\S+)", body)
     assert port and address, body
     return address[1], int(port[1])
+
+
+def hears(packets: int, *talks: Talk) -> None:
+    """Until each has heard so many packets more, which is 20 ms of talk each."""
+    whole = [talk.packets_in + packets for talk in talks]
+    until(lambda: all(talk.packets_in >= enough for talk, enough in zip(talks, whole, strict=True)))
 
 
 def speaking(frequency: float) -> Audio:
