@@ -79,6 +79,7 @@ class ContactDetail(DetailScreen):
             ("Verdict", words.verdict(contact.verdict)),
             ("Reason", words.reason(contact.reason)),
             ("Since", words.moment(contact.since)),
+            *((("On behalf of", words.text(contact.on_behalf_of)),) if contact.on_behalf_of else ()),
             ("Calls about", words.topic(contact.topic)),
             ("Same number", (f"{words.many(others, 'contact')} more", WARN) if others else ("no other contact", DIM)),
         ]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 PAGE = 1000
+_FIELDS = ("path", "reference", "columns", "on_behalf_of", "topic", "add")
 SHRINKS = "contacts_shrink"
 """Reason of the gate's refusal of a list with fewer than half of the contacts before."""
 
@@ -39,9 +40,9 @@ async def import_list(screen: GateScreen) -> None:
     done = await filled(
         screen,
         "Import the CRM's list",
-        (*(Field.from_request(ContactsImport, name) for name in ("path", "reference", "columns", "topic", "add")),),
+        (*(Field.from_request(ContactsImport, name) for name in _FIELDS),),
         send,
-        said="The file is the whole list: contacts that are not in it are gone, unless it is merged.",
+        said="The file is the whole list of a firm: contacts that are not in it are gone, unless it is merged.",
         act="Import",
     )
     if done:
@@ -53,6 +54,7 @@ def _request(told: Mapping[str, str]) -> ContactsImport:
         "path": told["path"].strip(),
         "reference": told["reference"].strip(),
         "columns": [name.strip() for name in told["columns"].split(",") if name.strip()],
+        "on_behalf_of": told["on_behalf_of"].strip(),
         "topic": told["topic"],
         "add": told["add"] == YES,
     }

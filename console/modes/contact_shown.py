@@ -26,8 +26,14 @@ def change(row: ContactChange) -> words.Shown:
 
 def standing(now: ContactsNow, since: datetime) -> list[words.Shown]:
     """Counts by verdict and reason, what they rest on, what has changed, and how old the oldest screening is."""
+    others = [
+        (f"On behalf of {clean(name)}: {words.many(count, 'contact')}", PLAIN)
+        for name, count in now.others.items()
+        if name
+    ]
     if not now.contacts:
-        return [("No contacts are kept: i imports the CRM's list.", WARN)]
+        own = "of the firm's own " if others else ""
+        return [(f"No contacts {own}are kept: i imports the CRM's list.", WARN), *others]
     came = f"from {words.text(now.source_name)[0]}, {words.moment(now.imported_at)[0]}"
     counted = f"allow {now.verdicts.get('allow', 0):,}, block {now.verdicts.get('block', 0):,}"
     lines = [(f"{words.many(now.contacts, 'contact')}: {counted} · {came}", PLAIN), (_reasons(now.reasons), PLAIN)]
@@ -41,7 +47,7 @@ def standing(now: ContactsNow, since: datetime) -> list[words.Shown]:
     changed = f"Since {day}: {now.newly_blocked or 0:,} newly blocked, {now.newly_allowed or 0:,} newly allowed"
     changed += f", {now.first_blocked or 0:,} came blocked · {words.many(now.bad_rows, 'bad row')}"
     lines.append((changed, WARN if now.newly_blocked or now.bad_rows else PLAIN))
-    return lines
+    return lines + others
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:

@@ -44,8 +44,14 @@ CONTACTS, CHANGES, FAULTS = range(3)
 LOOK_SECONDS = 10.0
 """How often the counts are asked for at most: the gate goes through all contacts for them."""
 
+
+def _named(row: ContactRow) -> str:
+    """Its reference, and whose list it stands in, where that is not the firm's own."""
+    return f"{row.reference} (for {row.on_behalf_of})".strip() if row.on_behalf_of else row.reference
+
+
 _NUMBER: Column[ContactRow] = Column("Number", 16, lambda row: words.number(row.number))
-_REFERENCE: Column[ContactRow] = Column("Reference", 10, lambda row: words.text(row.reference), grows=True)
+_REFERENCE: Column[ContactRow] = Column("Reference", 10, lambda row: words.text(_named(row)), grows=True)
 _REASON: Column[ContactRow] = Column("Reason", 17, lambda row: words.reason(row.reason))
 _SINCE: Column[ContactRow] = Column("Since", words.WHEN, lambda row: words.moment(row.since))
 VIEWS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -22,6 +21,7 @@ from gate.operations.contacts.list_import import ContactsImport, ContactsImporte
 from gate.operations.contacts.pages import (
     CHANGE_COLUMNS,
     ContactsChanges,
+    ContactsDrop,
     ContactsFaults,
     ContactsForget,
     ContactsList,
@@ -36,6 +36,7 @@ _SHOWN = 20
 """Bad rows named on the terminal; ``contacts list --bad`` has all of them."""
 
 _HEADINGS = [
+    ("on_behalf_of", "For"),
     ("reference", "Reference"),
     ("number", "Number"),
     ("verdict", "Verdict"),
@@ -107,11 +108,16 @@ def status(view: View, asked: ContactsStatus) -> None:
         view.data(now)
         return
     if not now.contacts:
-        say("There are no contacts: dialgate contacts import FILE")
+        of = f" on behalf of {now.on_behalf_of}" if now.on_behalf_of else ""
+        say(f"There are no contacts{of}: dialgate contacts import FILE")
     elif now.up_to_date is False:
         say("A register has changed: the contacts are being screened again.")
+    for name, count in now.others.items():
+        whose = f"on behalf of {name}: --on-behalf-of {name}" if name else "are the firm's own"
+        say(f"{count:,} contacts {whose}")
     registers = [{key: getattr(each, key) for key in ("name", "state", "as_of", "count")} for each in now.registers]
-    view.data(asdict(now) | {"registers": registers})
+    shown = {key: value for key, value in asdict(now).items() if key != "others" and value != ""}
+    view.data(shown | {"registers": registers})
 
 
 @make("rescreen", group=command, example="dialgate contacts rescreen")
@@ -143,7 +149,7 @@ def list_(view: View, asked: ContactsList, words: tuple[str, ...], bad: bool) ->
         rows_found(view, Findable.CONTACTS, words, asked, _HEADINGS, "There is no such contact.")
         return
     columns = [("line", "Line"), ("field", "Column"), ("reference", "Reference"), ("fault", "What is wrong")]
-    faults = ask(view, ContactsFaults(after=asked.after, limit=asked.limit))
+    faults = ask(view, ContactsFaults(after=asked.after, limit=asked.limit, on_behalf_of=asked.on_behalf_of or ""))
     view.rows(faults, "items", columns, none="No row was kept apart.")
 
 
@@ -167,21 +173,21 @@ def changes(view: View, asked: ContactsChanges, output: Path | None) -> None:
     with reach(view.config) as gate:
         if output is None:
             page = gate.ask(asked)
-            heads = [*_HEADINGS[:2], ("change", "Change"), *_HEADINGS[2:]]
+            heads = [*_HEADINGS[:3], ("change", "Change"), *_HEADINGS[3:]]
             view.rows(page, "items", heads, none="Nothing has changed.")
             return
-        counts = _export(gate, asked.since, output)
+        counts = _export(gate, asked, output)
     say(f"{sum(counts.values()):,} changes written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     if view.json and str(output) != "-":
         view.data({"file": str(output)} | counts)
 
 
-def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
+def _export(gate: Gate, asked: ContactsChanges, output: Path) -> dict[str, int]:
     counts = dict.fromkeys(("newly_blocked", "newly_allowed", "first_blocked"), 0)
     copy = copy_of(CopyKind.LIST, output, "changes of contacts taken out as a list", of="contacts")
     with written(gate, copy) as entered, output_file(output) as file:
         file.write(csv_text([CHANGE_COLUMNS]).encode())
-        for page in pages(gate, ContactsChanges(since=since, limit=_PAGE, export=True)):
+        for page in pages(gate, replace(asked, limit=_PAGE, export=True)):
             file.write(csv_text([getattr(item, name) for name in CHANGE_COLUMNS] for item in page.items).encode())
             for item in page.items:
                 counts[item.change] += 1
@@ -206,6 +212,13 @@ def forecast(view: View, asked: ContactsForecast) -> None:
                 say(f"{each.name.upper()} is too old by then: import a newer file.")
     shown = ("day", "at", "contacts", "may_be_called", "reasons", "no_longer", "again")
     view.data(then if view.json else {name: getattr(then, name) for name in shown})
+
+
+@make("drop", group=command, example='dialgate contacts drop acme --reason "the contract is over"')
+@asks(ContactsDrop, "on_behalf_of")
+def drop(view: View, asked: ContactsDrop) -> None:
+    """Delete the whole list that is kept on behalf of INSTIGATOR. Objections and consents stay."""
+    view.data(ask(view, asked))
 
 
 @make("forget", group=command, numbers=True, example='dialgate contacts forget "020 7946 0123"')

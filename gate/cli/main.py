@@ -78,7 +78,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("gate.cli.status", "The gate at a glance; exit code 1 where something needs attention."),
     "check": ("gate.cli.check", "May this number be dialled?"),
     "screen": ("gate.cli.screen", "A whole CRM file: which numbers may be dialled?"),
-    "contacts": ("gate.cli.contacts", "The CRM's numbers: import, status, forecast, rescreen, list, changes, forget."),
+    "contacts": (
+        "gate.cli.contacts",
+        "The CRM's numbers: import, status, forecast, rescreen, list, changes, drop, forget.",
+    ),
     "register": ("gate.cli.register", "TPS and CTPS: import, watch, status."),
     "objection": (
         "gate.cli.lists:objection",

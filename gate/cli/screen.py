@@ -51,6 +51,7 @@ _SHOWN = 20
 @option(ContactsImport, "columns", "--column")
 @option(Screened, "purpose", default="marketing")
 @option(Screened, "topic", default="general")
+@option(Screened, "on_behalf_of", default="")
 @click.option("--at", type=Moment(ahead=True), metavar="TIME", help="As if all were called then, hours and all.")
 @option(ContactsImport, "delimiter", default="")
 @option(ContactsImport, "header")
@@ -116,14 +117,23 @@ def _screen(
     *,
     purpose: str,
     topic: str,
+    on_behalf_of: str,
     at: datetime | None,
     header: bool | None,
     **how: Any,
 ) -> None:
     now = SystemClock().now()
     with reach(view.config) as gate:
-        actor = user(os.getuid())
-        screener = bulk_screener(view.config, purpose=purpose, topic=topic, now=now, at=at, actor=actor, compared=True)
+        screener = bulk_screener(
+            view.config,
+            purpose=purpose,
+            topic=topic,
+            on_behalf_of=on_behalf_of.strip().lower(),
+            now=now,
+            at=at,
+            actor=user(os.getuid()),
+            compared=True,
+        )
         _warn(screener.registers.identities)
         with view.progress(f"Screening {name}") as bar, output_file(output) as target:
             own = view.config.calling.opt_out_columns

@@ -337,9 +337,17 @@ def _tables(held: Contents) -> Iterator[PackTable]:
         note="No consent from before the line was yours counts for us.",
     )
     yield PackTable(
-        "Entries of our contact list",
-        ("Number", "Our reference", "Could it be called, when we looked last"),
-        tuple((spoken_number(each.number), each.reference, reason_words(each.reason)) for each in held.contacts),
+        "Entries of our contact lists",
+        ("Number", "Reference", "Could it be called, when we looked last", "List"),
+        tuple(
+            (
+                spoken_number(each.number),
+                each.reference,
+                reason_words(each.reason),
+                f"of {each.on_behalf_of}, for whom we call" if each.on_behalf_of else "ours",
+            )
+            for each in held.contacts
+        ),
     )
     yield PackTable(
         "Requests you made before",

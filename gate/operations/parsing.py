@@ -186,8 +186,7 @@ def find_meant(folder: DataFolder, asked: FindMeant, caller: Caller) -> LineMean
             return search.recordings_counted(tx, asked.text, asked.since, asked.until)
         if asked.where is Findable.REQUESTS:
             return requests.requests_counted(tx, asked.text, (day_from(asked.since), day_before(asked.until)))
-        current = contacts.in_force(tx)
-        return contacts.contacts_counted(tx, current.list if current else 0, asked.text, *seconds_of(asked))
+        return contacts.contacts_counted(tx, asked.text, *seconds_of(asked))
 
     *words, (_, count) = folder.read(read)
     return LineMeant(

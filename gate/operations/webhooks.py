@@ -306,9 +306,11 @@ class WebhookPost:
         return (found or [])[:CONTACTS_AT_ONCE]
 
     def _of_contact(self, row: ContactRow) -> Event:
-        digest = hmac.new(self._key, f"{row.number} {row.reference}".encode(), hashlib.sha256).hexdigest()[:32]
+        named = f"{row.number} {row.reference}" + (f"\0{row.on_behalf_of}" if row.on_behalf_of else "")
+        digest = hmac.new(self._key, named.encode(), hashlib.sha256).hexdigest()[:32]
         at = datetime.fromtimestamp(row.since, UTC).isoformat()
         data = {"number": f"+{row.number}", "reference": row.reference, "reason": row.reason}
+        data |= {"on_behalf_of": row.on_behalf_of} if row.on_behalf_of else {}
         return Event(f"contact-{row.since}-{digest}", NEWLY_BLOCKED, at, data, mark=Mark(row.since, digest))
 
     def _wanted(self, event: Event) -> bool:

@@ -68,6 +68,8 @@ class ContactRow(NamedTuple):
     reason: str
     since: int
     """The second in which its verdict changed."""
+    on_behalf_of: str
+    """The instigator in whose list it is; empty: the firm's own."""
 
 
 Key = tuple[int, str]
@@ -77,19 +79,22 @@ Key = tuple[int, str]
 # --- lists --------------------------------------------------------------------------------------------------------
 
 
-def in_force(tx: Source) -> ContactList | None:
-    """The list in force; None where nothing was ever imported."""
-    rows = tx.rows(ContactList, "SELECT * FROM contact_lists WHERE state = 'in_force'")
-    return rows[0] if rows else None
+IN_FORCE: Final = "SELECT list FROM contact_lists WHERE state = 'in_force'"
 
 
-def new_list(tx: StoreTransaction, *, at: str, actor: str, source_name: str, topic: str) -> int:
-    """Begin a list beside the one in force."""
+def in_force(tx: Source) -> list[ContactList]:
+    """The lists in force, one for each firm that is called for, the firm's own first; none where nothing was ever
+    imported."""
+    return tx.rows(ContactList, "SELECT * FROM contact_lists WHERE state = 'in_force' ORDER BY on_behalf_of")
+
+
+def new_list(tx: StoreTransaction, *, at: str, actor: str, source_name: str, topic: str, on_behalf_of: str = "") -> int:
+    """Begin a list beside the ones in force, of an instigator's contacts or of the firm's own."""
     (new,) = tx.values(int, "SELECT coalesce(max(list), 0) + 1 FROM contact_lists")
-    values = (new, "loading", at, actor, source_name, "", topic)
+    values = (new, "loading", at, actor, source_name, "", topic, on_behalf_of)
     tx.write(
-        "INSERT INTO contact_lists (list, state, imported_at, actor, source_name, sha256, topic)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO contact_lists (list, state, imported_at, actor, source_name, sha256, topic, on_behalf_of)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         values,
     )
     return new
@@ -98,9 +103,13 @@ def new_list(tx: StoreTransaction, *, at: str, actor: str, source_name: str, top
 def put_in_force(
     tx: StoreTransaction, list_id: int, *, at: str, sha256: str, contacts: int, bad_rows: int, leaf: int
 ) -> int:
-    """The list takes the place of the one in force. Returns how many contacts it has: those that were forgotten while
-    it came in are not among them."""
-    tx.write("UPDATE contact_lists SET state = 'gone' WHERE state = 'in_force'")
+    """The list takes the place of the one in force for the same firm. Returns how many contacts it has: those that
+    were forgotten while it came in are not among them."""
+    tx.write(
+        "UPDATE contact_lists SET state = 'gone' WHERE state = 'in_force'"
+        " AND on_behalf_of = (SELECT on_behalf_of FROM contact_lists WHERE list = ?)",
+        (list_id,),
+    )
     gone = tx.write(
         "DELETE FROM contacts WHERE list = ? AND number IN (SELECT number FROM contact_forgotten WHERE list = ?)",
         (list_id, list_id),
@@ -112,6 +121,11 @@ def put_in_force(
         (at, sha256, contacts - gone, bad_rows, leaf, list_id),
     )
     return contacts - gone
+
+
+def take_out(tx: StoreTransaction, list_id: int) -> None:
+    """The list is in force no more: what is left of it goes with the others (``leftovers``)."""
+    tx.write("UPDATE contact_lists SET state = 'gone' WHERE list = ?", (list_id,))
 
 
 def screened(tx: StoreTransaction, list_id: int, *, at: str, registers: Sequence[RegisterIdentity], leaf: int) -> None:
@@ -183,8 +197,8 @@ def change(tx: StoreTransaction, list_id: int, rows: Iterable[tuple[int, int, in
 
 
 def forget_number(tx: StoreTransaction, number: str) -> int:
-    """Delete every contact with this E.164 number, and what is kept apart of its references; those of a list that is
-    just coming in too. Returns how many contacts.
+    """Delete every contact with this E.164 number, of whichever firm's list, and what is kept apart of its references;
+    those of a list that is just coming in too. Returns how many contacts.
 
     For the erasure of a person. What the CRM holds is not reached: its next list brings the number back, unless it is
     gone there. After the commit, ``EvidenceStore.scrub`` removes what the write-ahead log still holds.
@@ -195,18 +209,23 @@ def forget_number(tx: StoreTransaction, number: str) -> int:
         " WHERE state = 'loading' ON CONFLICT DO NOTHING",
         (key,),
     )
+    return sum(forget_in(tx, each, key) for each in tx.values(int, "SELECT list FROM contact_lists"))
+
+
+def forget_in(tx: StoreTransaction, list_id: int, number: int) -> int:
+    """The same of the digits of a number in one list alone."""
+    here = (list_id, number)
     tx.write(
         "DELETE FROM contact_faults WHERE reference <> ''"
-        " AND (list, reference) IN (SELECT list, reference FROM contacts WHERE number = ?"
-        " AND list IN (SELECT list FROM contact_lists))",
-        (key,),
+        " AND (list, reference) IN (SELECT list, reference FROM contacts WHERE list = ? AND number = ?)",
+        here,
     )
+    gone = tx.write("DELETE FROM contacts WHERE list = ? AND number = ?", here)
     tx.write(
-        "UPDATE contact_lists SET contacts = contacts - (SELECT count(*) FROM contacts AS c"
-        " WHERE c.list = contact_lists.list AND c.number = ?) WHERE state = 'in_force'",
-        (key,),
+        "UPDATE contact_lists SET contacts = contacts - CAST(? AS INTEGER) WHERE list = ? AND state = 'in_force'",
+        (gone, list_id),
     )
-    return tx.write("DELETE FROM contacts WHERE number = ? AND list IN (SELECT list FROM contact_lists)", (key,))
+    return gone
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -267,13 +286,15 @@ def counts(tx: Source, list_id: int) -> list[ContactCount]:
     )
 
 
-def newly_blocked(reader: Reader, list_id: int, since: int, until: int | None) -> Iterator[ContactRow]:
-    """Contacts that were newly blocked in these seconds, the first and the last among them; None: to this day."""
+def newly_blocked(reader: Reader, of: ContactList, since: int, until: int | None) -> Iterator[ContactRow]:
+    """Contacts of a list that were newly blocked in these seconds, the first and the last among them; None: to this
+    day."""
     sql = (
         "SELECT number, reference, reason, since FROM contacts JOIN contact_outcomes USING (outcome)"  # noqa: S608
         f" WHERE list = ? AND since BETWEEN ? AND ? AND {CHANGED['newly_blocked']}"
     )
-    return map(ContactRow._make, reader.each(sql, (list_id, since, 1 << 62 if until is None else until)))
+    found = reader.each(sql, (of.list, since, 1 << 62 if until is None else until))
+    return (ContactRow(number, reference, reason, at, of.on_behalf_of) for number, reference, reason, at in found)
 
 
 def changes_since(tx: Source, list_id: int, since: int) -> ContactChanges:
@@ -361,10 +382,10 @@ def _condition(asked: Condition) -> Kept:
     return Kept(f"outcome IN (SELECT outcome FROM contact_outcomes WHERE {column} = ?)", (value,))  # noqa: S608 - a name of ours
 
 
-def contacts_counted(tx: Source, list_id: int, text: str, since: int | None, until: int | None) -> Counts:
-    """How many contacts of a list fit what was typed."""
+def contacts_counted(tx: Source, text: str, since: int | None, until: int | None) -> Counts:
+    """How many contacts of all lists in force fit what was typed."""
     words = contacts_meant(text)
-    span = [Kept("list = ?", (list_id,)), *_span(since, until)]
+    span = [Kept(f"list IN ({IN_FORCE})", ()), *_span(since, until)]
     return counted(tx, "contacts", words, span, [_fits(word) for word in words])
 
 

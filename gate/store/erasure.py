@@ -336,17 +336,17 @@ def forget_faults(tx: StoreTransaction, before: datetime) -> int:
 
 
 def forget_idle(tx: StoreTransaction, before: datetime, limit: int) -> int:
-    """Delete so many of the contacts that were neither imported nor called since a time; returns how many went."""
-    found = _list_from_before(tx, before)
-    if found is None:
-        return 0
-    numbers = tx.values(int, f"SELECT DISTINCT number {_IDLE} LIMIT ?", [found.list, stamp(before), limit])
-    return sum(contacts.forget_number(tx, f"+{number}") for number in numbers)
+    """Delete so many of the contacts of each list that were neither imported with it nor called since a time; returns
+    how many went. The same number stays in the list of another firm that names it anew."""
+    return sum(
+        contacts.forget_in(tx, each.list, number)
+        for each in _lists_from_before(tx, before)
+        for number in tx.values(int, f"SELECT DISTINCT number {_IDLE} LIMIT ?", [each.list, stamp(before), limit])
+    )
 
 
-def _list_from_before(tx: Source, before: datetime) -> ContactList | None:
-    found = contacts.in_force(tx)
-    return found if found is not None and found.imported_at < stamp(before) else None
+def _lists_from_before(tx: Source, before: datetime) -> list[ContactList]:
+    return [each for each in contacts.in_force(tx) if each.imported_at < stamp(before)]
 
 
 def due(tx: Source, before: Mapping[str, datetime], over: Mapping[str, date], months: int) -> dict[str, int]:
@@ -356,14 +356,13 @@ def due(tx: Source, before: Mapping[str, datetime], over: Mapping[str, date], mo
     def count(sql: str, values: Mapping[str, object] | Sequence[object]) -> int:
         return tx.values(int, f"SELECT count(*) {sql}", values)[0]
 
-    found = _list_from_before(tx, before["contacts"])
+    lists, idle_since = _lists_from_before(tx, before["contacts"]), stamp(before["contacts"])
     return {
         "calls": count(_CALLS, {"before": stamp(before["calls"]), "refused": False}),
         "refused": count(_CALLS, {"before": stamp(before["refused"]), "refused": True}),
         "requests": count(_CLOSED, [over["requests"].isoformat()]) + count(_RELEASED, [over["requests"].isoformat()]),
         "lists": len(entries_over(tx, over["lists"], months)),
-        "contacts": (count(_IDLE, [found.list, stamp(before["contacts"])]) if found else 0)
-        + count(_FAULTY, [stamp(before["contacts"])]),
+        "contacts": sum(count(_IDLE, [each.list, idle_since]) for each in lists) + count(_FAULTY, [idle_since]),
     }
 
 

@@ -319,13 +319,14 @@ def _by_hash(
 
 
 def contacts_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldContact]:
-    """Rows of the contact list in force with these numbers."""
-    current = contacts.in_force(tx)
-    if current is None:
-        return []
+    """Rows of the contact lists in force with these numbers, of whichever firm's."""
     return [
-        HeldContact(**asdict(row) | {"number": number, "imported_at": current.imported_at})
+        HeldContact(
+            **asdict(row)
+            | {"number": number, "imported_at": current.imported_at, "on_behalf_of": current.on_behalf_of or None}
+        )
         for number in numbers
+        for current in contacts.in_force(tx)
         for row in contacts.page(
             tx, current.list, None, 1000, {"number": int(number.removeprefix("+"))}, changed_since=None
         )[0]

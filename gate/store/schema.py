@@ -482,6 +482,13 @@ STEPS: Final = (
     ),
     # Of a number that was kept before nobody has noted whose it is.
     Step("m030_subscribers", SUBSCRIBERS),
+    # What was imported before is the firm's own list.
+    Step(
+        "m031_contact_lists_apart",
+        "ALTER TABLE contact_lists ADD COLUMN on_behalf_of TEXT NOT NULL DEFAULT '';\n"
+        "DROP INDEX contact_list_in_force;\n"
+        "CREATE UNIQUE INDEX contact_list_in_force ON contact_lists (on_behalf_of) WHERE state = 'in_force';\n",
+    ),
 )
 """Every change of the tables, in order."""
 

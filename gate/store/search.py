@@ -419,9 +419,10 @@ _NUMBERS = {
 }
 """Kind of thing -> how its number is found by its id; of a request without one, who asks."""
 _CONTACT = """SELECT '+' || number AS number FROM contacts
-    WHERE list = (SELECT list FROM contact_lists WHERE state = 'in_force') AND reference = ? AND reference <> ''
-    LIMIT 1"""
-"""By the CRM's own id; walks the list: not for the store's own thread."""
+    WHERE list = (SELECT list FROM contact_lists WHERE state = 'in_force' AND on_behalf_of = '')
+    AND reference = ? AND reference <> '' LIMIT 1"""
+"""By the id of the firm's own CRM, which may be another person's in an instigator's list. Walks the list: not for the
+store's own thread."""
 
 
 def number_of(tx: Source, kind: str, key: str) -> str | None:

@@ -28,8 +28,8 @@ CANNOT_MATTER = {
     **{
         f"{table}.{column}": _CRM
         for table, columns in {
-            "contact_lists": "list state imported_at actor source_name sha256 topic contacts bad_rows screened_at"
-            " registers leaf",
+            "contact_lists": "list state on_behalf_of imported_at actor source_name sha256 topic contacts bad_rows"
+            " screened_at registers leaf",
             "contacts": "list number reference outcome since was",
             "contact_outcomes": "outcome verdict reason",
             "contact_faults": "list line field reference fault",

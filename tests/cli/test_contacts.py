@@ -40,6 +40,7 @@ def test_import_says_what_was_kept_apart(gate: ExampleAnswers, crm: Path) -> Non
         "reference": "id",
         "delimiter": "\t",
         "header": True,
+        "on_behalf_of": "",
         "subscriber": "",
         "subscriber_since": "",
         "add": True,

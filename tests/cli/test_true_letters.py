@@ -115,6 +115,9 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         f"{HERE}::test_a_topic_is_refused_by_the_row_of_its_law",
         f"{HERE}::test_an_access_letter_names_the_firm_for_which_a_call_was_made",
         "cli/test_calls_for_others.py::test_what_stops_which_calls",
+        "cli/test_lists_apart.py::test_each_firm_has_its_list_and_a_list_replaces_its_own_alone",
+        "cli/test_lists_apart.py::test_a_list_is_screened_as_calls_on_behalf_of_its_firm_are",
+        "cli/test_lists_apart.py::test_who_objects_in_the_list_of_another_firm_objects_to_every_call",
     ),
     "a line is somebody's since a day, a person's or a company's": (
         "cli/test_subscribers.py::test_a_consent_of_an_earlier_subscriber_counts_no_more_and_every_objection_stands",

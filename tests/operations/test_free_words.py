@@ -60,7 +60,12 @@ NOTES: dict[str, str] = {
     **dict.fromkeys(
         (
             *("audit_export.purpose", "audit_restore.reason", "audit_clock.reason", "memory_renew.reason"),
-            *("retention_sweep.reason", "contacts_forget.reason", "register_import.accept_implausible"),
+            *(
+                "retention_sweep.reason",
+                "contacts_forget.reason",
+                "contacts_drop.reason",
+                "register_import.accept_implausible",
+            ),
             *("copies_add.why", "copies_destroyed.how", "copies_ended.failed", "campaigns_release.why"),
             *(f"breach_add.{part}" for part in ("facts", "effects", "measures")),
             *(f"breach_update.{part}" for part in ("facts", "effects", "measures", "unlikely", "late", "not_told")),

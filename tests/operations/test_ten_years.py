@@ -67,6 +67,8 @@ def lived(year: Year, outside: Path) -> None:
     crm.write_text(f"id,phone\n{MAIL},{HOME}\n{MAIL}.2,not {NAME}'s phone\n{MAIL}.3,{WORK} x9\n", encoding="utf-8")
     run("contacts", "import", str(crm), "--reference", "id")
     run("contacts", "forget", HOME, "--reason", f"{NAME} asked")
+    run("subscriber", "set", MOBILE, "--kind", "individual", "--since", "2027-10-01")
+    run("subscriber", "set", HOME, "--kind", "corporate")
     run("hold", "add", "--number", MOBILE, "--ground", "claim", "--reason", f"claim of {NAME}", "--reference", NAME)
     run("breach", "add", "--nature", "disclosed", "--facts", f"the letter to {NAME} went next door")
     hold = dialgate("hold", "list", "--json").json["items"][0]["id"]
@@ -111,6 +113,7 @@ def noted(year: Year) -> None:
                                           "html_sha256": "ab" * 32, "recipient": "person", "server": f"250 {MAIL}"}),
             ("campaign_stopped", "spring", {"claimed_by": "trunk:pbx1", "campaign": "spring", "stop_percent": 3.0,
                                             "day": "2027-11-01", "abandoned": 4, "live": 96, "least": 50}),
+            ("contacts_dropped", "contacts", {"contacts": 1, "reason": f"{NAME} was the last of them"}),
             ("campaign_released", "spring", {"why": f"{NAME} answered for it"}),
             ("hold_grounded", holds[0], {"ground": "claim", "law": f"{NAME} v Webeo", "review_on": "2028-11-01"}),
             ("number_shown", requests[0], {"sort": "request", "why": f"{NAME} rang", "reference": ""}),

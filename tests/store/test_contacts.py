@@ -37,7 +37,7 @@ def put(store, rows, *, faults=()):
 
 def numbers(store):
     def read(tx):
-        current = contacts.in_force(tx)
+        (current,) = contacts.in_force(tx)
         return [
             (row.number, row.reference, row.verdict)
             for row in contacts.page(tx, current.list, None, 100, {}, changed_since=None)[0]
@@ -53,10 +53,10 @@ def drop_all(store, limit=1):
 
 
 def test_a_list_takes_the_place_of_the_one_before_and_that_one_goes_piece_by_piece(store):
-    assert store.call(contacts.in_force) is None
+    assert store.call(contacts.in_force) == []
     first = put(store, [(ONE, "a", False, 1, None), (TWO, "b", True, 1, None), (TWO, "b", True, 1, None)])
     assert numbers(store) == [(ONE, "a", "allow"), (TWO, "b", "block")]
-    assert store.call(contacts.in_force).contacts == 2, "the same row twice is one contact"
+    assert store.call(contacts.in_force)[0].contacts == 2, "the same row twice is one contact"
     put(store, [(THREE, "c", False, 2, None)])
     assert numbers(store) == [(THREE, "c", "allow")]
     assert store.call(contacts.leftovers) == [first]
@@ -77,7 +77,7 @@ def test_forgetting_reaches_every_list_and_one_that_is_just_coming_in(store):
 
     loading = store.call(begin)
     assert store.call(lambda tx: contacts.forget_number(tx, f"+{ONE}")) == 2
-    assert store.call(contacts.in_force).contacts == 1
+    assert store.call(contacts.in_force)[0].contacts == 1
     assert [row["line"] for row in store.call(lambda tx: query(tx, "SELECT line FROM contact_faults"))] == [8, 9]
     store.call(lambda tx: contacts.add(tx, loading, [(ONE, "a", 1, 1, None)]))  # the file is read on, and holds it
 
@@ -204,3 +204,23 @@ def test_a_list_that_was_cut_off_leaves_the_one_before(store, tmp_path):
         assert again.call(lambda tx: query(tx, "SELECT count(*) AS n FROM contacts")) == [{"n": 1}]
     finally:
         again.close()
+
+
+def test_the_lists_of_two_firms_stand_side_by_side(store):
+    put(store, [(ONE, "a", False, 1, None)])
+
+    def of_acme(tx, rows):
+        wanted = {"at": AT, "actor": "user:ann(1000)", "source_name": "acme.csv", "topic": "general"}
+        key = contacts.new_list(tx, **wanted, on_behalf_of="acme")
+        contacts.add(
+            tx, key, [(number, "a", contacts.outcome_of(tx, "allow", "not_listed"), 1, None) for number in rows]
+        )
+        contacts.put_in_force(tx, key, at=AT, sha256="", contacts=len(rows), bad_rows=0, leaf=0)
+        return key
+
+    first = store.call(lambda tx: of_acme(tx, [ONE, TWO]))
+    second = store.call(lambda tx: of_acme(tx, [ONE, THREE]))
+    assert [(each.on_behalf_of, each.contacts) for each in store.call(contacts.in_force)] == [("", 1), ("acme", 2)]
+    assert store.call(contacts.leftovers) == [first]
+    assert store.call(lambda tx: contacts.forget_in(tx, second, ONE)) == 1
+    assert [each.contacts for each in store.call(contacts.in_force)] == [1, 1], "the firm's own has it still"

@@ -162,6 +162,8 @@ class ListExported(Body, frozen=True, kw_only=True):
     list: Code
     """``objections``, ``consents``, ``contacts``."""
     since: Maybe[Time] = UNSET
+    on_behalf_of: Maybe[Firm] = UNSET
+    """The instigator whose contacts they were."""
 
 
 @fact(
@@ -230,6 +232,8 @@ class ContactsImported(Body, frozen=True, kw_only=True):
     source_name: Firm
     path_said: Maybe[Firm] = UNSET
     sha256: Id
+    on_behalf_of: Maybe[Firm] = UNSET
+    """The instigator whose list it is; missing of the firm's own."""
     mode: Code
     """``add`` or ``replace``."""
     columns: list[Firm]
@@ -251,14 +255,26 @@ class ContactsImported(Body, frozen=True, kw_only=True):
 
 @fact("contacts_screened", Subject.CONTACTS)
 class ContactsScreened(Body, frozen=True, kw_only=True):
-    """All contacts were screened again."""
+    """All contacts of a list were screened again."""
 
     why: Code
+    on_behalf_of: Maybe[Firm] = UNSET
+    """The instigator whose list it is; missing of the firm's own."""
     contacts: int
     newly_blocked: int
     newly_allowed: int
     topic: Code
     registers: Editions
+
+
+@fact("contacts_dropped", Subject.CONTACTS, term=Term.REQUESTS)
+class ContactsDropped(Body, frozen=True, kw_only=True):
+    """The whole list of a firm was deleted."""
+
+    on_behalf_of: Maybe[Firm] = UNSET
+    """The instigator whose it was; missing of the firm's own."""
+    contacts: int
+    reason: Words
 
 
 @fact("contacts_forgotten", Subject.CONTACTS, term=Term.REQUESTS)
@@ -283,5 +299,7 @@ class Screened(Body, frozen=True, kw_only=True):
     registers: Editions
     purpose: Code
     topic: Code
+    on_behalf_of: Maybe[Firm] = UNSET
+    """The instigator for whom the calls would be."""
     as_of: Time
     hours_applied: bool

@@ -135,6 +135,8 @@ class ContactList(Row, frozen=True):
     """What it was screened against."""
     leaf: int
     """Own lists are taken into account up to this leaf."""
+    on_behalf_of: str = ""
+    """The instigator whose list it is; empty: the firm itself."""
 
 
 class Contact(Row, frozen=True):
@@ -179,7 +181,7 @@ class ContactFault(Row, frozen=True):
     fault: str
 
 
-class ContactRow(Row, frozen=True):
+class ContactRow(Row, frozen=True, kw_only=True):
     """A contact, and what the last screening said of it."""
 
     id: str
@@ -190,9 +192,11 @@ class ContactRow(Row, frozen=True):
     reason: str
     since: str
     """From when on the verdict is what it is."""
+    on_behalf_of: str = ""
+    """The instigator in whose list it is; empty: the firm's own."""
 
 
-class ContactChange(ContactRow, frozen=True):
+class ContactChange(ContactRow, frozen=True, kw_only=True):
     """A contact whose verdict has changed."""
 
     change: str

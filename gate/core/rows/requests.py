@@ -141,6 +141,8 @@ class HeldContact(Row, frozen=True):
     was: str | None
     """The verdict before that."""
     imported_at: str
+    on_behalf_of: str | None
+    """The instigator in whose list it is; None: the firm's own."""
 
 
 class HeldHold(Row, frozen=True):

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from gate.config.policy import announcement_gaps
@@ -323,12 +324,16 @@ class Screened(Request[ScreeningKept], frozen=True):
     topic: Annotated[Topic, about("What marketing calls are about.")]
     as_of: Annotated[Moment, about("As if all were called then.")]
     hours_applied: Annotated[bool, about("Calling hours counted.")]
+    on_behalf_of: Annotated[
+        Line, about("The instigator that the calls are for, as [[instigator]] names it.", absent="the firm itself")
+    ] = ""
 
 
 @operation(Screened, "screened", roles=KEEPERS)
 def screened(folder: DataFolder, asked: Screened, caller: Caller) -> ScreeningKept:
     """Log that a file was screened in bulk, with what it rested on and what came of it."""
     screening_id = folder.new_id()
-    body = facts.Screened(**asdict(asked) | {"as_of": asked.as_of.isoformat()})
+    for_whom = {"on_behalf_of": asked.on_behalf_of or UNSET}
+    body = facts.Screened(**asdict(asked) | {"as_of": asked.as_of.isoformat()} | for_whom)
     folder.keep(body, screening_id, caller.actor)
     return ScreeningKept(id=screening_id)

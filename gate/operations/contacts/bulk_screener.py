@@ -329,12 +329,14 @@ def bulk_screener(
     now: datetime,
     at: datetime | None,
     actor: str,
+    on_behalf_of: str = "",
     compared: bool = False,
 ) -> BulkScreener:
     """Registers, own lists and rules as of this moment.
 
     Where ``at`` is None, calling hours and the redial pause are left out: they are asked of every call when it is made,
     and a list screened at night is dialled by day. Else everything is decided as if all were called then.
+    ``on_behalf_of``: the instigator for whom the calls would be, by name; empty: the firm itself.
     ``compared``: where the evidence is older than what was signed, nothing is allowed (``evidence_rolled_back``),
     nor by a clock that is behind the log (``clock_behind``).
     Raises ``StoreError`` where own lists cannot be read.
@@ -360,7 +362,8 @@ def bulk_screener(
             rules = replace(rules, evidence=Reason.CLOCK_BEHIND)
     today = moment.astimezone(LONDON).date()
     registers = FixedRegisters(config.data / "registers", tuple(REGISTER_TITLES), today, live=rules.live)
-    attempt = Attempt("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)
+    asked = ("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)
+    attempt = Attempt(*asked, on_behalf_of=on_behalf_of)
     return BulkScreener(registers, own, rules, attempt, moment)
 
 

@@ -287,6 +287,7 @@ def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed:
         registers=screener.registers.identities,
         purpose=screener.attempt.purpose,
         topic=screener.attempt.topic,
+        on_behalf_of=screener.attempt.on_behalf_of,
         as_of=screener.now,
         hours_applied=timed,
     )

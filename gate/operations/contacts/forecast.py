@@ -9,10 +9,10 @@ from gate.core.days import LONDON
 from gate.core.rules import days_left
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import Outcome, bulk_screener
-from gate.operations.contacts.rescreening import Contacts
+from gate.operations.contacts.rescreening import WHOSE_LIST, Contacts
 from gate.operations.contacts.states import AT_ONCE, States
 from gate.operations.data_folder import rules_of
-from gate.operations.operation import LEADERS, Caller, Request, Response, about, operation
+from gate.operations.operation import LEADERS, Caller, Line, Request, Response, about, operation
 from gate.operations.registers.in_force import states
 from gate.store import contacts as rows
 
@@ -57,6 +57,7 @@ class ContactsForecast(Request[ContactsThen], frozen=True):
     """The contacts on a day to come."""
 
     day: Annotated[date | None, about("A day to come.", "Day", absent="tomorrow")] = None
+    on_behalf_of: Annotated[Line, WHOSE_LIST] = ""
 
 
 @operation(ContactsForecast, "contacts_forecast", roles=LEADERS)
@@ -68,7 +69,7 @@ def contacts_forecast(folder: DataFolder, asked: ContactsForecast, caller: Calle
     if not today < day <= today + timedelta(days=366):
         raise UsageError(f"{day} is not a day within a year from now", hint="leave --day out for tomorrow")
     folder.one(Contacts).up_to_date()
-    current = folder.one(Contacts).in_force()
+    current = folder.one(Contacts).in_force(asked.on_behalf_of)
     if current is None:
         raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
     at, closed = _opening(rules_of(folder.config).hours, day)
@@ -78,6 +79,7 @@ def contacts_forecast(folder: DataFolder, asked: ContactsForecast, caller: Calle
             folder.config,
             purpose="marketing",
             topic=current.topic,
+            on_behalf_of=current.on_behalf_of,
             now=folder.clock.now(),
             at=moment,
             actor="gate",

@@ -46,7 +46,7 @@ from gate.operations.contacts.list_reading import (
 from gate.operations.contacts.rescreening import IMPORT, Contacts
 from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, settle
 from gate.operations.data_folder import NO_GATE
-from gate.operations.lists.entries import AT_ONCE, ObjectionEntry
+from gate.operations.lists.entries import AT_ONCE, ObjectionEntry, instigator_of
 from gate.operations.lists.objections import keep_objections
 from gate.operations.lists.subscribers import SubscriberEntry, keep_subscribers
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, about, operation
@@ -88,6 +88,8 @@ class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     source_name: str
     path_said: str
     sha256: str
+    on_behalf_of: str = ""
+    """The instigator whose list it is; empty: the firm's own."""
     mode: str
     """``replace`` or ``add``."""
     columns: list[str]
@@ -174,6 +176,14 @@ class ContactsImport(Request[ContactsImported], frozen=True):
         bool,
         about("Merge the file with the contacts that are kept; else it replaces them.", "Merge it with what is kept"),
     ] = False
+    on_behalf_of: Annotated[
+        Line,
+        about(
+            "The instigator whose list it is, as [[instigator]] names it: it takes the place of its list alone.",
+            "On behalf of",
+            absent="the firm's own",
+        ),
+    ] = ""
     topic: Annotated[Topic, about("What marketing calls to them are about.", "What calls are about")] = Topic.GENERAL
     accept_shrink: Annotated[bool, about("Accept a list of fewer than half as many contacts as before.")] = False
     dry_run: Annotated[bool, about("Read and screen it, and only say what would come of it.")] = False
@@ -191,6 +201,8 @@ class ListImport:
     progress: Progress
     _old: ContactList | None = None
     _states: States = field(default_factory=States)
+    _for: str = ""
+    """The instigator whose list it is; empty: the firm itself."""
     _list: int = 0
     _contacts: int = 0
     _new: int = 0
@@ -211,13 +223,17 @@ class ListImport:
         (``contacts_shrink``), ``RegisterError``, ``StoreError``; then the list in force has stayed."""
         folder, asked, topic = self.folder, self.asked, self.asked.topic.value
         now = folder.clock.now()
-        self._old = old = folder.one(Contacts).in_force()
+        to = instigator_of(folder, asked.on_behalf_of)
+        self._for = to if isinstance(to, str) else ""
+        self._old = old = folder.one(Contacts).in_force(self._for)
         if old:
             self._states = folder.read(lambda reader: States(rows.states(reader, old.list)))
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
         name = self.file.name
         self._list = folder.store.call(
-            lambda tx: rows.new_list(tx, at=stamp(now), actor=self.actor, source_name=name, topic=topic)
+            lambda tx: rows.new_list(
+                tx, at=stamp(now), actor=self.actor, source_name=name, topic=topic, on_behalf_of=self._for
+            )
         )
         file = self._read(topic, now)
         if self._contacts == 0:
@@ -275,6 +291,7 @@ class ListImport:
             config=config,
             said=self.file.said,
             topic=topic,
+            on_behalf_of=self._for,
             now=now,
             columns=asked.columns,
             reference=asked.reference,
@@ -398,6 +415,7 @@ class ListImport:
             source_name=name,
             path_said=self.file.said,
             sha256=file.sha256,
+            on_behalf_of=self._for or UNSET,
             mode="add" if self.asked.add else "replace",
             columns=file.columns,
             topic=self.asked.topic.value,

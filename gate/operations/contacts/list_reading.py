@@ -291,6 +291,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     said: str
     topic: str
+    on_behalf_of: str
     now: datetime
     columns: tuple[str, ...]
     reference: str
@@ -378,7 +379,13 @@ def read_list(job: Job, given: HandedOverFile, into: Into, tell: Callable[[Part]
     """Read and screen a list. Raises ``UsageError`` (no such column, or it cannot be read), ``RegisterError``,
     ``StoreError``, and what ``tell`` raises."""
     screener = bulk_screener(
-        job.config, purpose="marketing", topic=job.topic, now=job.now, at=None, actor="gate"
+        job.config,
+        purpose="marketing",
+        topic=job.topic,
+        on_behalf_of=job.on_behalf_of,
+        now=job.now,
+        at=None,
+        actor="gate",
     )  # calling hours and redial pause left out: they are asked when a call is made
     size = max(given.size, 1)
     table: list[Any] = [np.zeros(0, dtype=RECORD)]

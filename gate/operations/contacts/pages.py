@@ -12,20 +12,22 @@ import hmac
 import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
+import msgspec
 from msgspec import UNSET
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from gate.core.days import LONDON
 from gate.core.facts import lists as facts
 from gate.core.facts.lists import ListExported
-from gate.core.rows.lists import Contact, ContactChange, ContactFault, ContactRow, RegisterIdentity
+from gate.core.rows.lists import Contact, ContactChange, ContactFault, ContactList, ContactRow, RegisterIdentity
 from gate.core.terms import Topic
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.calls.screening import Check, Checked, check
-from gate.operations.contacts.rescreening import Contacts, identity
+from gate.operations.contacts.rescreening import WHOSE_LIST, Contacts, identity
 from gate.operations.operation import (
     KEEPERS,
     READERS,
@@ -43,7 +45,7 @@ from gate.operations.operation import (
     operation,
     sorted_by,
 )
-from gate.operations.parsing import number_of, seconds_of
+from gate.operations.parsing import must_have, number_of, seconds_of
 from gate.store import contacts as rows
 from gate.store.paging import Order, order_of
 from gate.store.queries import Source
@@ -77,9 +79,9 @@ class ContactIds:
         """``secret``: of the data folder; what is made of it here serves nothing else."""
         self._key = hmac.digest(secret, b"dialgate contact ids", "sha256")
 
-    def make(self, number: int, reference: str) -> str:
-        """The id of a contact: 32 hexadecimal digits."""
-        return self._block(number.to_bytes(_DIGITS) + mark(reference), backwards=False).hex()
+    def make(self, number: int, reference: str, on_behalf_of: str = "") -> str:
+        """The id of a contact in the list of an instigator, or the firm's own: 32 hexadecimal digits."""
+        return self._block(number.to_bytes(_DIGITS) + mark(reference, on_behalf_of), backwards=False).hex()
 
     def read(self, ident: str) -> Named | None:
         """What an id says; None where it is none."""
@@ -99,13 +101,19 @@ class ContactIds:
         return turned.update(block) + turned.finalize()
 
 
-def mark(reference: str) -> bytes:
-    """What stands for a reference in an id."""
-    return hashlib.sha256(reference.encode("utf-8", "surrogatepass")).digest()[:_DIGITS]
+def mark(reference: str, on_behalf_of: str = "") -> bytes:
+    """What stands in an id for a reference in a list; in an instigator's it is another contact."""
+    named = f"{reference}\0{on_behalf_of}" if on_behalf_of else reference
+    return hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()[:_DIGITS]
 
 
 CHANGE_COLUMNS: Final = ("reference", "number", "change", "verdict", "reason", "since")
 """Of the file of changes that the CRM takes back."""
+_WHICH: Final = about(
+    "Only the list of this instigator; an empty name is the firm's own.",
+    "On behalf of",
+    absent="every list; of a file that is taken out, the firm's own",
+)
 ALL: Final = 1_000_000
 """More contacts than one number has."""
 
@@ -134,12 +142,17 @@ class ContactsNow(Response, frozen=True, kw_only=True, omit_defaults=True):
     screened_at: str | None = None
     up_to_date: bool | None = None
     """They rest on the registers in force."""
+    on_behalf_of: str = ""
+    """The instigator whose list it is; empty: the firm's own."""
+    others: dict[str, int] = msgspec.field(default_factory=dict)
+    """How many contacts the other lists have, by instigator, the firm's own under an empty name."""
 
 
 class ContactsStatus(Request[ContactsNow], frozen=True):
     """Counts by verdict and reason, and what has changed since a time."""
 
     since: Annotated[Moment | None, about("For what changed.", absent="yesterday")] = None
+    on_behalf_of: Annotated[Line, WHOSE_LIST] = ""
 
 
 @operation(ContactsStatus, "contacts_status", roles=READERS)
@@ -148,9 +161,12 @@ def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -
     since = asked.since or datetime.combine(folder.today() - timedelta(days=1), time(), LONDON)
     since = since.astimezone(LONDON)
     folder.one(Contacts).up_to_date()
-    current = folder.one(Contacts).in_force()
+    current, lists = folder.one(Contacts).in_force(asked.on_behalf_of), folder.one(Contacts).lists()
+    others = {each.on_behalf_of: each.contacts for each in lists if current is None or each.list != current.list}
     if current is None:
-        return ContactsNow(contacts=0, verdicts={}, reasons={}, bad_rows=0, imported_at=None, registers=[])
+        name = asked.on_behalf_of.strip().lower()
+        none = ContactsNow(contacts=0, verdicts={}, reasons={}, bad_rows=0, imported_at=None, registers=[])
+        return replace(none, on_behalf_of=name, others=others)
 
     with folder.reader() as reader:
         counts = rows.counts(reader, current.list)
@@ -171,6 +187,8 @@ def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -
         imported_by=current.actor,
         source_name=current.source_name,
         screened_at=current.screened_at,
+        on_behalf_of=current.on_behalf_of,
+        others=others,
         up_to_date=identity(current.registers or ()) == folder.one(Contacts).editions(),
     )
 
@@ -194,6 +212,7 @@ class ContactsList(Paged[Page[ContactRow]], frozen=True):
             "reference. Each word must fit."
         ),
     ] = None
+    on_behalf_of: Annotated[Line | None, _WHICH] = None
     since: Annotated[Moment | None, about("The verdict is so from this time on, e.g. yesterday, 25/11.")] = None
     until: Annotated[Moment | None, about("The verdict has been so since before this time.")] = None
     sort: Annotated[Line | None, sorted_by("reference", "verdict", "reason", "since", then="by number")] = None
@@ -207,15 +226,15 @@ def contacts_list(folder: DataFolder, asked: ContactsList, caller: Caller) -> Pa
     key = int(number_of(asked.number)[1:]) if asked.number else None
     where = {"number": key, "reference": asked.reference, "verdict": asked.verdict, "reason": asked.reason}
     order = order_of(asked.sort, rows.SORTS)
-    found, following = _page(
-        folder, asked.after, asked.limit, where, text=asked.text, between=seconds_of(asked), order=order
-    )
-    return Page(items=[_shown(folder, row) for row in found], next=following)
+    place, span = (asked.after, asked.limit), seconds_of(asked)
+    found, following = _page(folder, *place, where, asked.on_behalf_of, text=asked.text, between=span, order=order)
+    return Page(items=[_shown(folder, *each) for each in found], next=following)
 
 
-def _shown(folder: DataFolder, row: Contact) -> ContactRow:
+def _shown(folder: DataFolder, of: ContactList, row: Contact) -> ContactRow:
     return ContactRow(
-        id=ContactIds(folder.pepper).make(row.number, row.reference),
+        id=ContactIds(folder.pepper).make(row.number, row.reference, of.on_behalf_of),
+        on_behalf_of=of.on_behalf_of,
         reference=row.reference,
         number=f"+{row.number}",
         verdict=row.verdict,
@@ -229,30 +248,51 @@ def _page(
     after: str | None,
     limit: int,
     where: Mapping[str, str | int | None],
+    on_behalf_of: str | None,
     *,
     changed_since: datetime | None = None,
     text: str | None = None,
     between: tuple[int | None, int | None] = (None, None),
     order: Order | None = None,
-) -> tuple[list[Contact], str | None]:
-    current = folder.one(Contacts).in_force()
-    if current is None:
-        return [], None
+) -> tuple[list[tuple[ContactList, Contact]], str | None]:
+    """Of the list of a firm, or of all, one after the other. The cursor names the list, and the place in it."""
     second = int(changed_since.timestamp()) if changed_since else None
-    found, following = folder.read(
-        lambda reader: rows.page(
-            reader,
-            current.list,
-            _key(after),
-            limit,
-            where,
-            changed_since=second,
-            text=text,
-            between=between,
-            order=order,
+    begun, place = _begun(after)
+    found: list[tuple[ContactList, Contact]] = []
+    for each in _lists(folder, on_behalf_of):
+        if each.list < begun:
+            continue
+        if len(found) == limit:
+            return found, f"{each.list} 0 "
+        some, following = folder.read(
+            partial(
+                rows.page,
+                list_id=each.list,
+                after=place if each.list == begun else None,
+                limit=limit - len(found),
+                where=where,
+                changed_since=second,
+                text=text,
+                between=between,
+                order=order,
+            )
         )
-    )
-    return found, _cursor(following)
+        found += [(each, row) for row in some]
+        if following:
+            return found, f"{each.list} {_cursor(following)}"
+    return found, None
+
+
+def _lists(folder: DataFolder, on_behalf_of: str | None) -> list[ContactList]:
+    """Of a firm, or all of them, in the order in which they came."""
+    contacts = folder.one(Contacts)
+    found = contacts.lists() if on_behalf_of is None else [contacts.in_force(on_behalf_of)]
+    return sorted(filter(None, found), key=lambda each: each.list)
+
+
+def _begun(after: str | None) -> tuple[int, rows.Key | None]:
+    begun, _, place = (after or "").partition(" ")
+    return int(begun) if begun.isdecimal() and len(begun) <= rows.LONGEST else 0, _key(place or None)
 
 
 def _key(after: str | None) -> rows.Key | None:
@@ -297,7 +337,8 @@ def contacts_show(folder: DataFolder, asked: ContactsShow, caller: Caller) -> Co
     """One contact: what the last screening said of it, and what a check says now."""
     folder.one(Contacts).up_to_date()
     found = contact_named(folder, asked.id)
-    return ContactShown(contact=found, now=check(folder, Check(number=found.number, topic=Topic(found.topic)), caller))
+    asked_now = Check(number=found.number, topic=Topic(found.topic), on_behalf_of=found.on_behalf_of)
+    return ContactShown(contact=found, now=check(folder, asked_now, caller))
 
 
 def contact_named(folder: DataFolder, ident: str) -> ContactFound:
@@ -310,27 +351,28 @@ def contact_named(folder: DataFolder, ident: str) -> ContactFound:
 
 def find_contact(folder: DataFolder, ident: str) -> ContactFound | None:
     """The contact with an id; None where there is none."""
-    named, current = ContactIds(folder.pepper).read(ident), folder.one(Contacts).in_force()
-    if named is None or current is None:
+    named = ContactIds(folder.pepper).read(ident)
+    if named is None:
         return None
     found = folder.read(lambda reader: of_number(reader, named.number))
-    shown = [_shown(folder, row) for row in found]
+    shown = [(of, _shown(folder, of, row)) for of, row in found]
     return next(
         (
-            ContactFound(**asdict(each), same_number=len(shown), topic=current.topic)
-            for each in shown
+            ContactFound(**asdict(each), same_number=len(shown), topic=of.topic)
+            for of, each in shown
             if each.id == ident
         ),
         None,
     )
 
 
-def of_number(source: Source, number: int) -> list[Contact]:
-    """Every contact in force with the digits of an E.164 number, as the store has it."""
-    current = rows.in_force(source)
-    if current is None:
-        return []
-    return rows.page(source, current.list, None, ALL, {"number": number}, changed_since=None)[0]
+def of_number(source: Source, number: int) -> list[tuple[ContactList, Contact]]:
+    """Every contact in force with the digits of an E.164 number, as the store has it, with its list."""
+    return [
+        (of, row)
+        for of in rows.in_force(source)
+        for row in rows.page(source, of.list, None, ALL, {"number": number}, changed_since=None)[0]
+    ]
 
 
 # --- changes -------------------------------------------------------------------------------------------------------
@@ -341,23 +383,27 @@ class ContactsChanges(Paged[Page[ContactChange]], frozen=True, kw_only=True):
 
     since: Annotated[Moment, about("yesterday, today, or a time.", "Day")]
     export: Annotated[bool, about("The list is taken out; the first page is logged.")] = False
+    on_behalf_of: Annotated[Line | None, _WHICH] = None
     masked: Masked = False
 
 
 @operation(ContactsChanges, "contacts_changes", roles=READERS)
 def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller) -> Page[ContactChange]:
     """A page of the contacts that are newly blocked or newly allowed since a time."""
+    # the CRM of one firm takes back its own: the same reference may be another person's in another firm's list
+    which = asked.on_behalf_of or "" if asked.export else asked.on_behalf_of
     if asked.after is None:
         folder.one(Contacts).up_to_date()
         if asked.export:
-            body = ListExported(list="contacts", since=asked.since.isoformat())
+            of = which.strip().lower() if which else ""
+            body = ListExported(list="contacts", since=asked.since.isoformat(), on_behalf_of=of or UNSET)
             folder.keep(body, folder.new_id(), caller.actor)
-    found, following = _page(folder, asked.after, asked.limit, {}, changed_since=asked.since)
+    found, following = _page(folder, asked.after, asked.limit, {}, which, changed_since=asked.since)
     items = [
         ContactChange(
-            **asdict(_shown(folder, row)), change="first_blocked" if row.was is None else f"newly_{row.verdict}ed"
+            **asdict(_shown(folder, of, row)), change="first_blocked" if row.was is None else f"newly_{row.verdict}ed"
         )
-        for row in found
+        for of, row in found
     ]
     return Page(items=items, next=following)
 
@@ -368,13 +414,14 @@ def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller)
 class ContactsFaults(Paged[Page[ContactFault]], frozen=True):
     """The rows of the CRM's file that hold no contact."""
 
+    on_behalf_of: Annotated[Line, WHOSE_LIST] = ""
     masked: Masked = False
 
 
 @operation(ContactsFaults, "contacts_faults", roles=READERS)
 def contacts_faults(folder: DataFolder, asked: ContactsFaults, caller: Caller) -> Page[ContactFault]:
     """A page of what in the CRM's file was no contact: line, column, reference, what is wrong."""
-    current = folder.one(Contacts).in_force()
+    current = folder.one(Contacts).in_force(asked.on_behalf_of)
     if current is None:
         return Page(items=[])
     found, following = folder.read(
@@ -453,6 +500,43 @@ def _plan(folder: DataFolder, source: Source, number: str) -> tuple[int, str]:
     """How many contacts would go now, and the digest by which a deletion is bound to just these."""
     ids, found = ContactIds(folder.pepper), of_number(source, int(number[1:]))
     digest = hashlib.sha256(f"forget {number}\n".encode())
-    for row in found:
-        digest.update(f"{ids.make(row.number, row.reference)}\n".encode())
+    for of, row in found:
+        digest.update(f"{ids.make(row.number, row.reference, of.on_behalf_of)}\n".encode())
     return len(found), digest.hexdigest()[:32]
+
+
+# --- a whole list ---------------------------------------------------------------------------------------------------
+
+
+class ContactsGone(Response, frozen=True):
+    """The list that was deleted."""
+
+    on_behalf_of: str
+    """The instigator whose it was; empty: the firm's own."""
+    contacts: int
+
+
+class ContactsDrop(Request[ContactsGone], frozen=True):
+    """Delete the whole list of a firm: it is called for no more."""
+
+    on_behalf_of: Annotated[
+        Line,
+        about("The instigator whose list goes; an empty name is the firm's own.", "Whose list", metavar="INSTIGATOR"),
+    ]
+    reason: Annotated[Note, about("Why; kept in the log.", "Reason, kept in the log")] = ""
+
+
+@operation(ContactsDrop, "contacts_drop", roles=KEEPERS)
+def contacts_drop(folder: DataFolder, asked: ContactsDrop, caller: Caller) -> ContactsGone:
+    """Delete all contacts that are kept on behalf of a firm; objections and consents are not touched.
+
+    Nothing of them stays in the files of the database. Raises ``RefusedError`` (``contacts_busy``).
+    """
+    must_have("the end of a list", reason=asked.reason)
+    name, reason = asked.on_behalf_of.strip().lower() or UNSET, asked.reason.strip()
+    gone = folder.one(Contacts).drop(
+        asked.on_behalf_of,
+        lambda of: facts.ContactsDropped(on_behalf_of=name, contacts=of.contacts, reason=reason),
+        caller.actor,
+    )
+    return ContactsGone(on_behalf_of=gone.on_behalf_of, contacts=gone.contacts)

@@ -18,9 +18,11 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from msgspec import UNSET
+
 from gate.calls.screener import Screener
-from gate.converting import convert
 from gate.core.evidence import stamp
+from gate.core.facts import Body
 from gate.core.facts import lists as facts
 from gate.core.hours import Hours
 from gate.core.rows.lists import ContactList, RegisterIdentity
@@ -28,7 +30,8 @@ from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError, UsageError
 from gate.log import Logger
 from gate.operations.data_folder import Cancellations, rules_of
-from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
+from gate.operations.lists.entries import instigator_of
+from gate.operations.operation import KEEPERS, Caller, Request, Response, about, operation
 from gate.operations.registers.in_force import states
 from gate.store import contacts as rows
 from gate.types import Progress
@@ -49,6 +52,9 @@ DROPPED: Final = 2_000
 IMPORT: Final = "contacts"
 """What may be cancelled."""
 
+WHOSE_LIST: Final = about(
+    "The instigator whose list it is, as [[instigator]] names it.", "On behalf of", absent="the firm's own"
+)
 T = TypeVar("T")
 Editions = list[tuple[str, str, str]]
 """What of the registers a verdict depends on."""
@@ -66,7 +72,8 @@ class Contacts:
         self._folder = folder
         self._one = threading.Lock()
         self._stopped = threading.Event()
-        self._tried: tuple[Editions, Editions] | None = None
+        self._tried: dict[int, tuple[Editions, Editions]] = {}
+        """By list."""
         self.imports = Cancellations(lambda _: _busy())
         """The import under way, by the name ``IMPORT``."""
         self.background = False
@@ -87,32 +94,47 @@ class Contacts:
                 self._catch_up()
                 self._sweep()
 
-    def rescreen(self, actor: str, progress: Progress | None = None) -> facts.ContactsScreened | None:
-        """Screen all of them now: what changed; None where there are none."""
+    def drop(self, on_behalf_of: str, body: Callable[[ContactList], Body], actor: str) -> ContactList:
+        """Delete the whole list of a firm. Raises ``UsageError`` where there is none."""
         with self._alone():
-            return self._rescreen(actor, "asked", progress)
+            current = self.in_force(on_behalf_of)
+            if current is None:
+                raise UsageError("there is no list of that firm", hint="See: dialgate contacts status")
 
-    def follow(self, progress: Progress | None = None) -> facts.ContactsScreened | None:
+            def work(tx: StoreTransaction) -> None:
+                rows.take_out(tx, current.list)
+                tx.append(self._folder.fact(body(current), "contacts", actor))
+
+            self._folder.store.call(work)
+            self._sweep()
+        if not self._folder.store.scrub():
+            log.warning("contacts_not_scrubbed", hint="the write-ahead log is cut at the next quiet moment")
+        return current
+
+    def rescreen(self, actor: str, progress: Progress | None = None) -> list[facts.ContactsScreened]:
+        """Screen all of them now, list by list: what changed; nothing where there are none."""
+        with self._alone():
+            return [self._rescreen(each, actor, "asked", progress) for each in self.lists()]
+
+    def follow(self, progress: Progress | None = None) -> list[facts.ContactsScreened]:
         """Screen again what may have changed; at once back where another thread is at it, or nothing has changed.
 
-        Returns what a screening of all came to. Raises ``StoreError``, ``RegisterError``.
+        Returns what the screenings of whole lists came to. Raises ``StoreError``, ``RegisterError``.
         """
         if not self._one.acquire(blocking=False):
-            return None
+            return []
         try:
             self._sweep()
-            current = self.in_force()
-            if current is None:
-                return None
-            wanted = self.editions()
-            held = identity(current.registers or ())
-            if wanted != held and self._tried != (wanted, held):
-                # Two looks at a damaged disk may differ for good: the same difference is acted on once.
-                changed = self._rescreen("gate", "register", progress)
-                self._tried = (wanted, held)
-                return changed
+            found = []
+            wanted = self.editions() if (lists := self.lists()) else []
+            for each in lists:
+                held = identity(each.registers or ())
+                if wanted != held and self._tried.get(each.list) != (wanted, held):
+                    # Two looks at a damaged disk may differ for good: the same difference is acted on once.
+                    found.append(self._rescreen(each, "gate", "register", progress))
+                    self._tried[each.list] = (wanted, held)
             self._catch_up()
-            return None
+            return found
         finally:
             self._one.release()
 
@@ -132,14 +154,22 @@ class Contacts:
 
     # --- looking
 
-    def in_force(self) -> ContactList | None:
-        """The list in force; None where there is none."""
+    def lists(self) -> list[ContactList]:
+        """The lists in force, the firm's own first."""
         return self._folder.store.call(rows.in_force)
+
+    def in_force(self, on_behalf_of: str = "") -> ContactList | None:
+        """The list in force of an instigator, or the firm's own; None where there is none. Raises ``UsageError`` for a
+        firm that is not called for and has none."""
+        name = on_behalf_of.strip().lower()
+        found = next((each for each in self.lists() if each.on_behalf_of == name), None)
+        if found is None:
+            instigator_of(self._folder, name)
+        return found
 
     def state(self) -> object:
         """Another one after each change of the contacts; None where there are none."""
-        current = self.in_force()
-        return current and (current.list, current.screened_at, current.leaf)
+        return [(each.list, each.screened_at, each.leaf) for each in self.lists()] or None
 
     def newly_blocked(self, since: int, until: int | None, take: Callable[[Iterator[rows.ContactRow]], T]) -> T | None:
         """What ``take`` makes of those that were newly blocked in these seconds; None while an import or a screening
@@ -147,10 +177,12 @@ class Contacts:
         if not self._one.acquire(blocking=False):
             return None
         try:
-            current = self.in_force()
-            if current is None:
+            lists = self.lists()
+            if not lists:
                 return None
-            return self._folder.read(lambda reader: take(rows.newly_blocked(reader, current.list, since, until)))
+            return self._folder.read(
+                lambda reader: take(row for each in lists for row in rows.newly_blocked(reader, each, since, until))
+            )
         finally:
             self._one.release()
 
@@ -163,17 +195,20 @@ class Contacts:
     def listed(self, name: str) -> Listed | None:
         """The numbers that a register lists now, for ``compared``; None where there are no contacts, or no edition that
         is sound."""
-        return self._listed(name) if self.in_force() else None
+        return self._listed(name) if self.lists() else None
 
     def compared(self, name: str, before: Listed | None) -> dict[str, int] | None:
         """How many contacts the edition now in force lists that the one before did not, and the other way round."""
-        current, after = self.in_force(), self._listed(name)
-        if current is None or after is None:
+        lists, after = self.lists(), self._listed(name)
+        if not lists or after is None:
             return None
         try:
-            return self._folder.read(lambda reader: after.compared(rows.states(reader, current.list), before))
+            found = self._folder.read(
+                lambda reader: [after.compared(rows.states(reader, each.list), before) for each in lists]
+            )
         except RegisterError:
             return None
+        return {what: sum(each[what] for each in found) for what in found[0]}
 
     def _listed(self, name: str) -> Listed | None:
         from gate.operations.contacts.states import Listed  # with numpy, as below: a list is shown without it
@@ -202,16 +237,21 @@ class Contacts:
                 if not store.call(partial(rows.drop_some, list_id=each, limit=DROPPED)):
                     break
 
-    def _rescreen(self, actor: str, why: str, progress: Progress | None) -> facts.ContactsScreened | None:
+    def _rescreen(
+        self, current: ContactList, actor: str, why: str, progress: Progress | None
+    ) -> facts.ContactsScreened:
         from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, bulk_screener, rescreened
 
         folder, now = self._folder, self._folder.clock.now()
-        current = self.in_force()
-        if current is None:
-            return None
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
         screener = bulk_screener(  # at any hour, however soon
-            folder.config, purpose="marketing", topic=current.topic, actor="gate", now=now, at=None
+            folder.config,
+            purpose="marketing",
+            topic=current.topic,
+            on_behalf_of=current.on_behalf_of,
+            actor="gate",
+            now=now,
+            at=None,
         )
         known = folder.read(lambda reader: States(rows.states(reader, current.list)))
         totals = {"newly_blocked": 0, "newly_allowed": 0}
@@ -226,7 +266,12 @@ class Contacts:
                 progress(min(done * AT_ONCE / max(len(known.numbers), 1), 1.0), "screening the contacts")
         registers = screener.registers.identities
         body = facts.ContactsScreened(
-            why=why, contacts=known.contacts, topic=current.topic, registers=registers, **totals
+            why=why,
+            on_behalf_of=current.on_behalf_of or UNSET,
+            contacts=known.contacts,
+            topic=current.topic,
+            registers=registers,
+            **totals,
         )
 
         def over(tx: StoreTransaction) -> None:
@@ -245,13 +290,13 @@ class Contacts:
 
     def _some(self, tx: StoreTransaction) -> bool:
         """A piece of that, in one transaction; True where there is more."""
-        current = rows.in_force(tx)
-        if current is None:
-            return False
-        numbers, leaf, more = rows.touched(tx, current.leaf, SOME)
-        rows.change(tx, current.list, self._changes(tx, current, numbers))
-        if numbers or leaf - current.leaf > LEAVES:
-            rows.followed(tx, current.list, leaf)
+        more = False
+        for current in rows.in_force(tx):
+            numbers, leaf, here = rows.touched(tx, current.leaf, SOME)
+            rows.change(tx, current.list, self._changes(tx, current, numbers))
+            if numbers or leaf - current.leaf > LEAVES:
+                rows.followed(tx, current.list, leaf)
+            more = more or here
         return more
 
     def _changes(
@@ -262,7 +307,8 @@ class Contacts:
             held = rows.of_number(tx, current.list, int(number[1:]))
             if held is None:
                 continue
-            attempt = Attempt(number, Purpose.MARKETING, Topic(current.topic), presentation, False, "gate")
+            asked = (number, Purpose.MARKETING, Topic(current.topic), presentation, False, "gate")
+            attempt = Attempt(*asked, on_behalf_of=current.on_behalf_of)
             decision = self._at_any_hour.check(tx, attempt, now)
             verdict, reason = decision.verdict.value, decision.reason.value
             if (verdict, reason) == (held.verdict, held.reason):
@@ -295,6 +341,7 @@ class ContactsScreened(Response, frozen=True):
     newly_blocked: int
     newly_allowed: int
     topic: str
+    """With commas, where lists are about several."""
     registers: list[RegisterIdentity]
 
 
@@ -306,6 +353,13 @@ class ContactsRescreen(Request[ContactsScreened], frozen=True):
 def contacts_rescreen(folder: DataFolder, asked: ContactsRescreen, caller: Caller) -> ContactsScreened:
     """Screen all contacts now, whatever has changed."""
     found = folder.one(Contacts).rescreen(caller.actor, caller.progress)
-    if found is None:
+    if not found:
         raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
-    return convert(found.values(), ContactsScreened)
+    return ContactsScreened(
+        why=found[-1].why,
+        contacts=sum(each.contacts for each in found),
+        newly_blocked=sum(each.newly_blocked for each in found),
+        newly_allowed=sum(each.newly_allowed for each in found),
+        topic=", ".join(dict.fromkeys(each.topic for each in found)),
+        registers=found[-1].registers,
+    )

@@ -130,6 +130,8 @@ class TermSweep:
             gone["contacts"] += went
             if not went:
                 break
+        # who has a line is kept for contacts and consents, which have gone by now
+        gone["lists"] += sum(went for went, _ in self._entries(over["lists"], actor))
         words = self._folder.read(
             lambda tx: [*erasure.words_about_gone_contacts(tx), *erasure.old_words(tx, over["requests"])]
         )

@@ -167,7 +167,8 @@ def _activities(config: Config) -> list[Activity]:
         Activity(
             "Contact lists",
             "to tell before a call which numbers may be dialled",
-            "people on the firm's own lists",
+            "people on the firm's own lists"
+            + "".join(f"; kept apart, people on the list of {each.legal_name}" for each in config.instigator),
             "telephone number, the firm's own reference, result of the screening",
             "contact lists",
         ),
