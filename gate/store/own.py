@@ -10,6 +10,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
 
+from gate.core.facts.gate import AbandonedReplayed
 from gate.core.terms import NOBODY_KNOWN, Consent, Objection, Stop, Subscriber
 from gate.errors import StoreError
 from gate.store.projections import number_hash
@@ -37,6 +38,13 @@ _UNATTENDED = """SELECT number, max(answered_at) AS at FROM calls
     WHERE answered_at IS NOT NULL AND number IS NOT NULL
     AND (ended_at IS NOT NULL AND bridged = 0 OR abandoned_why IS NOT NULL) AND reason IS NOT 'call_in'
     GROUP BY number"""
+
+
+_LOST = (
+    "SELECT json_extract(body, '$.number_hash') AS digest, max(json_extract(body, '$.answered_at')) AS at FROM facts"  # noqa: S608
+    f" WHERE kind = '{AbandonedReplayed.kind}' AND json_extract(body, '$.number_hash') IS NOT NULL GROUP BY 1"
+)
+"""Abandoned calls that a restore had lost: of their numbers there are hashes alone."""
 
 
 class Entries(NamedTuple):
@@ -85,26 +93,31 @@ class OwnLists:
         self._subscribers = {digest: subscriber_of(*known) for digest, (_, *known) in noted.items()}
         self._objections, self._erased, self._consents = dict(objections), dict(erased), dict(consents)
         self._unattended, self._stops = unattended, dict(stops)
+        lost = reader.values(tuple[str, datetime], _LOST)
+        self._lost = {bytes.fromhex(digest): at for digest, at in lost}
         self.numbers: set[str] = self._objections.keys() | self._consents.keys() | stops.keys() | unattended.keys()
         """Every number of which something is held, but for those of erased persons."""
         self.noted = {number for number, *_ in noted.values() if number}
         """Every number of whose subscriber something is noted, but for those of erased persons."""
-        self.has_erased = bool(erased)
+        self.has_erased = bool(erased or self._lost)
         """There are numbers that only ``entries`` can tell."""
 
     def entries(self, number: str) -> Entries:
         """What is held of an E.164 number."""
-        objections = self._objections.get(number, [])
-        if self._erased:
-            objections = objections + self._erased.get(number_hash(self._pepper, number), [])
+        objections, unattended = self._objections.get(number, []), self._unattended.get(number)
+        if self.has_erased:
+            digest = number_hash(self._pepper, number)
+            objections = objections + self._erased.get(digest, [])
+            unattended = max(filter(None, (unattended, self._lost.get(digest))), default=None)
         consents = self._consents.get(number, [])
         stops = tuple(self._stops.get(number, ()))
-        known = tuple(objections), tuple(consents), self._unattended.get(number), stops
+        known = tuple(objections), tuple(consents), unattended, stops
         return Entries(*known, self._subscriber(number) if self._subscribers else NOBODY_KNOWN)
 
     def _subscriber(self, number: str) -> Subscriber:
         return self._subscribers.get(number_hash(self._pepper, number), NOBODY_KNOWN)
 
     def is_erased(self, number: str) -> bool:
-        """True where this is the number of an erased person who objected."""
-        return number_hash(self._pepper, number) in self._erased
+        """True where this is the number of an erased person who objected, or one that a restore left as a hash."""
+        digest = number_hash(self._pepper, number)
+        return digest in self._erased or digest in self._lost

@@ -10,6 +10,7 @@ from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
 from gate.store.own import OwnLists
+from gate.store.projections import number_hash
 from gate.store.reader import Reader
 from tests.support.evidence import PEPPER, START, a_call, decision, put
 
@@ -36,6 +37,10 @@ def fill(store):
     put(store, Fact("hold_released", "h2", START, "x", {"reason": "over"}))
     put(store, decision("lost", NUMBERS[18]), Fact("answered", "lost", START, "gate", {"codec": "PCMU"}))
     put(store, Fact("ended", "lost", START, "gate", {"by": "callee", "bridged": False, "seconds": 0.0}))
+    for n, number in enumerate((NUMBERS[18], NUMBERS[14])):  # what a restore had lost, and is later
+        said = {"number_hash": number_hash(PEPPER, number).hex(), "claimed_by": "trunk:x", "campaign": "spring"}
+        said |= {"answered_at": (START + timedelta(hours=1 + n)).isoformat(), "informed": True}
+        put(store, Fact("abandoned_replayed", f"lost-{n}", START, "memory", said))
     store.call(
         lambda tx: erase_facts(tx, [2], subject="req", at=START, actor="user:ann(1)", basis="request", what="facts")
     )
@@ -58,7 +63,8 @@ def test_every_number_is_answered_as_in_a_transaction(store):
     assert [each.reference for each in lists.entries(NUMBERS[19]).stops] == ["DSR-2026-0000", "DSR-2026-0001"]
     assert [each.reason for each in lists.entries(NUMBERS[16]).stops] == ["restricted"]
     assert [n for n in range(20) if lists.entries(NUMBERS[n]).stops] == [0, 1, 16, 19]
-    assert lists.entries(NUMBERS[18]).last_unattended == START
+    assert lists.entries(NUMBERS[18]).last_unattended == START + timedelta(hours=1)
+    assert lists.entries(NUMBERS[14]).last_unattended == START + timedelta(hours=2)
 
 
 def test_another_key_of_the_number_hashes_is_refused(store):
