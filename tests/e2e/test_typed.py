@@ -34,7 +34,7 @@ ELSEWHERE = {
     "dialgate console": "draws on a terminal: tests/console",
     "dialgate init": "makes what is there already: tests/cli/test_guided.py, test_newcomer",
     "dialgate manual": "writes to /etc: tests/test_manual.py",
-    "dialgate register watch drop$": "runs until it is stopped: tests/cli/test_registers.py",
+    "dialgate register watch drop$": "runs until it is stopped: tests/e2e/test_contacts.py",
 }
 """Commands that are not typed here, and why not: how they begin, or all of them before ``$``."""
 FIRST = ("contacts", "recordings-from-elsewhere", "requests")
