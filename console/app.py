@@ -368,10 +368,9 @@ class ConsoleApp(TypedAhead[None]):
 
     def read(self, page: str) -> None:
         """Open a page of the manual."""
-        from console.manual import ManualScreen  # with Textual's Markdown: not for the first picture
-
-        if not isinstance(self.screen, ManualScreen):
-            self.push_screen(ManualScreen(page))
+        manual = late("console.manual:ManualScreen")  # with Textual's Markdown: not for the first picture
+        if not isinstance(self.screen, manual):
+            self.push_screen(manual(page))
 
     def action_next_theme(self) -> None:
         """The other theme."""

@@ -183,11 +183,4 @@ def spoken_number(number: str) -> str:
     number as it is."""
     if number.startswith("+44"):
         return grouped(number)
-    import phonenumbers  # not at the top: its tables take long to load
-
-    try:
-        parsed = phonenumbers.parse(number, "GB")
-    except phonenumbers.NumberParseException:
-        return number
-    form = phonenumbers.PhoneNumberFormat
-    return phonenumbers.format_number(parsed, form.NATIONAL if parsed.country_code == 44 else form.INTERNATIONAL)
+    return numbers.written_abroad(number)

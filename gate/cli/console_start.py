@@ -25,14 +25,12 @@ def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, s
     config = view.config
 
     def opener() -> KeyOpener:
-        from gate.client.opening import KeyOpener
-
-        return KeyOpener(config, keys, config.console.player)
+        made: KeyOpener = late("gate.client.opening:KeyOpener")(config, keys, config.console.player)
+        return made
 
     def pages() -> ReportPages:
-        from gate.client.pages import ReportPages
-
-        return ReportPages(config, view.path)
+        made: ReportPages = late("gate.client.pages:ReportPages")(config, view.path)
+        return made
 
     run(
         Setup(

@@ -15,7 +15,7 @@ from gate.cli.output import View, say
 from gate.clock import SystemClock
 from gate.core.rows.lists import RegisterInForce
 from gate.errors import RegisterError
-from gate.operations.registers.importing import RegisterImport, RegisterImported
+from gate.operations.registers.importing import RegisterImport, RegisterImported, drop_folder
 from gate.operations.registers.in_force import RegisterStatus
 from gate.registers.watch import PASSED, TAKEN, FileOutcome
 
@@ -68,8 +68,6 @@ def watch(view: View, folder: Path, at_once: bool, settle: int | None) -> int:
     [registers] watch is set. Bytes that were imported before are refused: a file that is sent again does not become
     newer by it.
     """
-    from gate.daemon.chores import drop_folder
-
     section, clock = view.config.registers, SystemClock()
 
     def take(asked: RegisterImport, file: HandedOverFile) -> RegisterImported:

@@ -18,10 +18,13 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import unquote
 
 from gate.core.terms import Reason
+
+if TYPE_CHECKING:
+    import phonenumbers
 
 MAX_RAW: Final = 256
 """Longest raw text that is looked at, in characters: more than any SIP URI that a phone sends."""
@@ -343,14 +346,28 @@ def _rest(text: str) -> Number:
     return _foreign(digits)
 
 
-def _foreign(digits: str) -> Number:
-    """The number of another country that these digits are, or a refusal."""
+def _read_abroad(text: str) -> tuple[Any, phonenumbers.PhoneNumber | None]:
+    """The library of all countries' numbers, and what it reads in a text: None where that is no number."""
     import phonenumbers  # not at the top: its tables take longer to load than a `check` of a UK number takes in all
 
     try:
-        found = phonenumbers.parse("+" + digits)
+        return phonenumbers, phonenumbers.parse(text, "GB")
     except phonenumbers.NumberParseException:
-        found = None
+        return phonenumbers, None
+
+
+def written_abroad(number: str) -> str:
+    """A number in the international form of its country; what is no number as it is."""
+    library, found = _read_abroad(number)
+    if found is None:
+        return number
+    form = library.PhoneNumberFormat
+    return str(library.format_number(found, form.NATIONAL if found.country_code == 44 else form.INTERNATIONAL))
+
+
+def _foreign(digits: str) -> Number:
+    """The number of another country that these digits are, or a refusal."""
+    phonenumbers, found = _read_abroad("+" + digits)
     if found is None or not phonenumbers.is_valid_number(found):
         raise NumberRefused(Reason.NUMBER_INVALID, "This is not a telephone number of any country.")
     e164 = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)

@@ -12,14 +12,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from gate.clock import Clock
-from gate.config import Config, Registers
-from gate.converting import convert
+from gate.config import Config
 from gate.core.facts.audit import CheckpointMailed
 from gate.core.rows.calls import UsageRow
 from gate.errors import GateError, RefusedError
@@ -34,8 +32,7 @@ from gate.operations.lists import objections
 from gate.operations.operation import Caller
 from gate.operations.registers.importing import (
     REGISTERS,
-    RegisterImport,
-    RegisterImported,
+    drop_folder,
     imports_under_way,
     register_import,
 )
@@ -131,22 +128,8 @@ def count_requests(watch: RequestWatch, metrics: Metrics) -> None:
     metrics.requests_overdue.set(now.overdue)
 
 
-Ask = Callable[[RegisterImport, "HandedOverFile"], RegisterImported]
-"""Imports a file; raises ``GateError``."""
 AGAIN_SECONDS = 60.0
 """How long after a look that failed."""
-
-
-def drop_folder(section: Registers, folder: Path, ask: Ask, settle: float | None = None) -> DropFolder:
-    """The folder as the configuration names its files."""
-
-    def take(name: str, file: HandedOverFile) -> RegisterImported:
-        fields = {"name": name, "path": file.said, "coverage": section.coverage, "once": True}
-        fields["accept_narrower"] = True  # it stands in the configuration
-        return ask(convert(fields, RegisterImport), file)
-
-    names = {"tps": section.tps_names, "ctps": section.ctps_names}
-    return DropFolder(folder.resolve(), names, section.settle_seconds if settle is None else settle, take)
 
 
 async def watch(data: DataFolder) -> None:

@@ -9,6 +9,7 @@ about what a file holds, so they give it no other days (LAW 2.3)."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 import msgspec
 from msgspec.structs import asdict, replace
 
-from gate.config import read_secret
+from gate.config import Registers, read_secret
 from gate.converting import convert
 from gate.core.days import london_day
 from gate.core.evidence import stamp
@@ -46,6 +47,7 @@ from gate.operations.registers.in_force import newest, states, written
 from gate.registers.coverage import ASKED
 from gate.registers.import_process import import_in_process
 from gate.registers.packing import ListFile, guess_as_of
+from gate.registers.watch import DropFolder
 from gate.store import queries
 
 if TYPE_CHECKING:
@@ -467,3 +469,21 @@ class RegisterImports(Paged[Page[RegisterImportRow]], frozen=True):
 def register_imports(folder: DataFolder, asked: RegisterImports, caller: Caller) -> Page[RegisterImportRow]:
     """Imports, newest first: day, count, how many numbers were added and removed, by whom, from which file."""
     return folder.store.call(lambda tx: queries.register_imports_page(tx, asked.after, asked.limit))
+
+
+# --- a folder to drop files in ----------------------------------------------------------------------------------------
+
+Ask = Callable[[RegisterImport, "HandedOverFile"], RegisterImported]
+"""Imports a file; raises ``GateError``."""
+
+
+def drop_folder(section: Registers, folder: Path, ask: Ask, settle: float | None = None) -> DropFolder:
+    """The folder as the configuration names its files."""
+
+    def take(name: str, file: HandedOverFile) -> RegisterImported:
+        fields = {"name": name, "path": file.said, "coverage": section.coverage, "once": True}
+        fields["accept_narrower"] = True  # it stands in the configuration
+        return ask(convert(fields, RegisterImport), file)
+
+    names = {"tps": section.tps_names, "ctps": section.ctps_names}
+    return DropFolder(folder.resolve(), names, section.settle_seconds if settle is None else settle, take)
