@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,6 +162,29 @@ def test_who_has_a_line_outlives_the_persons_erasure_by_its_hash_alone(firm: Mov
     shown = firm("subscriber", "list", "--json").json["items"]
     assert [(each["number"], each["since"]) for each in shown] == [(None, "2027-03-10")]
     assert verdict(firm)[0] == "block"
+    assert firm("audit", "verify", "--json").json["ok"]
+
+
+def test_a_restore_brings_no_consent_of_an_earlier_subscriber_back(firm: Moved, tmp_path: Path) -> None:
+    """An enemy: the backup is from between the consent and the day on which somebody noted the new subscriber."""
+    (tmp_path / "second").mkdir()
+    amend(firm.config, {"storage": {"memory": str(tmp_path / "second")}})
+    firm.on("2027-03-02")
+    listed(firm, tmp_path, "tps", NUMBER)
+    listed(firm, tmp_path, "ctps")
+    firm("consent", "add", NUMBER, *GIVEN)
+    shutil.copytree(firm.folder / "data", tmp_path / "backup")
+    firm.on("2027-03-10")
+    firm("subscriber", "set", NUMBER, "--since", "2027-03-09", "--kind", "individual")
+    firm("subscriber", "set", NUMBER, "--since", "2027-03-10")
+    shutil.rmtree(firm.folder / "data")
+    shutil.copytree(tmp_path / "backup", firm.folder / "data")
+    firm.on("2027-03-12")
+    assert verdict(firm) == TPS
+    shown = firm("check", NUMBER, "--json", code=3).json
+    assert (shown["subscriber"], shown["subscriber_since"]) == ("individual", "2027-03-10")
+    journal = "".join(path.read_text() for path in (tmp_path / "second").iterdir() if path.is_file())
+    assert '"act":"subscriber"' in journal and "7700900417" not in journal
     assert firm("audit", "verify", "--json").json["ok"]
 
 

@@ -61,11 +61,16 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "an objection has an effect, or says that it has none": (
         "cli/test_last_word.py::test_only_a_consent_by_name_lifts_it_and_what_changes_nothing_says_so",
+        "cli/test_last_word.py::test_a_consent_to_some_calls_lifts_no_objection_to_all",
         "cli/test_last_word.py::test_an_objection_that_comes_as_a_request_says_to_which_calls",
+        "cli/test_lists.py::test_an_objector_whose_number_a_spreadsheet_changed_is_blocked",
         "cli/test_last_word.py::test_who_complains_is_not_sold_to_meanwhile",
     ),
     "a consent has evidence that proves it": (
         "cli/test_consent_evidence.py::test_a_dash_is_no_evidence",
+        "cli/test_consent_evidence.py::test_an_empty_file_is_no_evidence",
+        "cli/test_consent_evidence.py::test_a_recording_of_another_number_is_no_evidence",
+        "cli/test_consent_evidence.py::test_the_sample_consents_are_of_the_sample_firm",
         "cli/test_consent_evidence.py::test_words_that_name_another_firm_are_not_taken",
         "cli/test_consent_evidence.py::test_words_that_deny_it_are_not_taken",
     ),
@@ -101,6 +106,10 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "complaints are made easy, and answered": (
         "cli/test_complaints.py::test_a_complaint_without_news_for_three_weeks_is_warned_of_until_a_letter_says_how_it_goes",
         "cli/test_complaints.py::test_the_report_counts_complaints",
+        "cli/test_complaints.py::test_the_page_has_procedure_times_authority_and_a_form_that_needs_no_script",
+        "cli/test_complaints.py::test_what_the_form_sends_becomes_a_complaint_once",
+        "cli/test_complaints.py::test_hostile_forms_do_no_harm",
+        "cli/test_complaints.py::test_a_withdrawn_consent_is_confirmed_from_the_log",
     ),
     "nobody is rung again and again, nor by a machine that has nobody to talk": (
         "cli/test_abandoned_calls.py::test_a_campaign_is_told_of_at_the_alarm_and_stopped_at_the_bound_until_an_officer_releases_it",
@@ -110,6 +119,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "papers and breaches": (
         "cli/test_papers.py::test_each_draft_lists_what_a_person_must_still_fill_in",
         "cli/test_breaches.py::test_the_hours_run_from_when_the_firm_became_aware_and_status_reminds",
+        "cli/test_breaches.py::test_a_breach_that_was_entered_late_with_an_earlier_date_is_late",
     ),
     "topics have their law, and calls for another firm its name": (
         f"{HERE}::test_a_topic_is_refused_by_the_row_of_its_law",
@@ -125,6 +135,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "cli/test_subscribers.py::test_the_crms_file_says_who_has_a_line_and_no_file_brings_a_consent_back",
         "cli/test_subscribers.py::test_a_new_subscriber_is_not_told_of_earlier_calls_without_anybody_thinking_of_it",
         "cli/test_subscribers.py::test_a_search_from_before_it_was_noted_makes_neither_pack_nor_erasure",
+        "cli/test_subscribers.py::test_a_restore_brings_no_consent_of_an_earlier_subscriber_back",
     ),
 }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 
 from gate.core.receipts import GROUNDS, LENGTH, SIGNS, code_of, new_code, receipt_fact, shown
-from gate.core.terms import ALLOWING, Decision, Reason, Verdict
+from gate.core.terms import ALLOWING, Decision, Reason, Subscriber, SubscriberKind, Verdict
 from tests.support.receipts import CALLER, REGISTERS, SHOWN
 
 
@@ -53,3 +54,22 @@ def test_a_receipt_tells_the_hour_of_london_and_nothing_of_the_number() -> None:
     ]  # fmt: skip
     assert "9460123" not in json.dumps(body), "nor in the explanation"
     assert set(GROUNDS) == {each.value for each in ALLOWING} - {Reason.EMERGENCY_CALL.value, Reason.CALL_IN.value}
+
+
+def test_a_receipt_tells_whose_line_the_firm_had_noted_it_to_be() -> None:
+    at = datetime(2026, 7, 3, 9, 59, 59, tzinfo=UTC)
+    plain = Decision(Verdict.ALLOW, Reason.NOT_LISTED, "+442079460123", "", REGISTERS)
+    for subscriber, says in (
+        (Subscriber(), []),
+        (Subscriber(SubscriberKind.INDIVIDUAL), ["The firm had noted that the number is a person's."]),
+        (
+            Subscriber(SubscriberKind.CORPORATE, date(2026, 4, 1)),
+            [
+                "The firm had noted that the number is a company's.",
+                "The firm had noted a new subscriber of the number since 1 April 2026: no consent from before counted.",
+            ],
+        ),
+    ):
+        made = replace(plain, subscriber=subscriber)
+        found = receipt_fact("4K7X2Q9RMR", "c-1", 7, made, at, CALLER, SHOWN).values()["found"]
+        assert found[1:] == says

@@ -91,6 +91,22 @@ def test_an_objection_from_a_web_form_holds_from_the_next_call_and_is_kept_once(
     gate.verified()
 
 
+def test_whose_line_it_is_is_noted_from_a_crm_once_and_holds_from_the_next_call(gate: RunningGate) -> None:
+    entry = {"number": UNLISTED, "kind": "corporate", "since": "2026-01-05", "source": "CRM"}
+    first = asked(gate, "crm", "POST", "/v1/subscribers", entry, Idempotency_Key="account-7")
+    assert (first.status, first.body["number"], first.body["since"]) == (201, E164, "2026-01-05")
+    again = asked(gate, "crm", "POST", "/v1/subscribers", entry, Idempotency_Key="account-7")
+    assert (again.status, again.body["id"]) == (200, first.body["id"])
+    other = asked(gate, "crm", "POST", "/v1/subscribers", entry | {"kind": "individual"}, Idempotency_Key="account-7")
+    assert (other.status, other.body["error"]["reason"]) == (409, "key_used")
+    found = asked(gate, "crm", "GET", f"/v1/subscribers?number={UNLISTED}").body["items"]
+    assert [(each["kind"], each["since"], each["source"]) for each in found] == [("corporate", "2026-01-05", "CRM")]
+    assert asked(gate, "dialler", "POST", "/v1/subscribers", entry).status == 403
+    decided = asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}).body
+    assert (decided["subscriber"], decided["subscriber_since"]) == ("corporate", "2026-01-05")
+    gate.verified()
+
+
 def test_two_at_once_with_one_key_are_one(gate: RunningGate) -> None:
     entry, answers = {"number": UNLISTED}, []
     ready = threading.Barrier(8)
