@@ -134,7 +134,7 @@ class Asking:
     def until(self, question: str, read_one: Callable[[str], Any], *, default: str | None = None) -> Any:
         """What ``read_one`` makes of an answer; where it raises ``ValueError`` its text is shown, and asked again."""
         while True:
-            answer: str = click.prompt(question, default=default, show_default=bool(default), err=True).strip()
+            answer: str = click.prompt(question, default=default or "", show_default=bool(default), err=True).strip()
             try:
                 return read_one(answer)
             except ValueError as error:
@@ -178,7 +178,7 @@ def _head(title: str, why: str) -> None:
 
 
 def _firm(asking: Asking) -> None:
-    _head("The firm", "Who calls has to be said on every call (PECR reg 24).")
+    _head("The firm", "Every call must say who calls (PECR reg 24).")
     legal = asking.text("firm", "legal_name", "Legal name, as registered")
     asking.text("firm", "trading_name", "Trading name: what callees see and hear", default=legal)
     asking.text("firm", "address", "Address, on one line")
@@ -254,7 +254,7 @@ def _emergency(asking: Asking) -> None:
 def _password() -> str:
     """Typed unseen; one that can be read back from the first line of a file."""
     while True:
-        answer: str = click.prompt("Password", hide_input=True, err=True)
+        answer: str = click.prompt("Password", default="", show_default=False, hide_input=True, err=True)
         if answer.strip() and answer.isprintable():
             return answer
         say("  more than blanks, please, and printable text only")

@@ -27,6 +27,7 @@ def answered(terminal: Terminal, folder: Path) -> None:
     terminal.answer("E-mail", "data@example.invalid")
     terminal.answer("Version of the calling policy")
     terminal.answer("call real people", "n")
+    terminal.answer("Numbers, with commas")
     terminal.answer("Numbers, with commas", "12345")
     terminal.answer("Numbers, with commas", "020 7946 0000, 01632 960100")
     terminal.answer("host:port", "carrier:port")
@@ -46,6 +47,7 @@ def answered(terminal: Terminal, folder: Path) -> None:
     terminal.answer("calls are for", "service")
     terminal.answer("go on", "pbx")
     terminal.answer("Its name", "office")
+    terminal.answer("Addresses or networks")
     terminal.answer("Addresses or networks", "192.0.2.0/33")
     terminal.answer("Addresses or networks", "192.0.2.0/24, 127.0.0.9")
     terminal.answer("Which phone system", "fusionpbx")
@@ -90,7 +92,15 @@ def test_a_guided_set_up_on_a_terminal(tmp_path: Path) -> None:
     assert (config.data / "prompts" / "current.json").exists()
     for secret in ("a secret of the carrier", WORDS):
         assert secret not in terminal.text
-    for text in ("is not a UK number", "freephone number", "is not a name", "nothing.wav is not a file", "Port 5060"):
+    for text in (
+        "is not a UK number",
+        "freephone number",
+        "is not a name",
+        "nothing.wav is not a file",
+        "Port 5060",
+        "name at least one number",
+        "name at least one address",
+    ):
         assert text in terminal.text
     said = " ".join(terminal.text.split())
     assert f"dialgate register import ctps FILE -c {folder / 'config.toml'}" in said

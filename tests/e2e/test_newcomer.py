@@ -20,7 +20,7 @@ import pytest
 
 from gate.config.write import amend
 from tests.support.accounts import NEEDS_ROOT
-from tests.support.audio import read_wav, windows
+from tests.support.audio import Samples, read_wav, windows
 from tests.support.baresip import Baresip, required
 from tests.support.documents import page
 from tests.support.systemd import NEEDS_SYSTEMD, Systemd, debian, overlay, systemd
@@ -104,6 +104,7 @@ def test_what_the_manual_says_ends_in_a_recording_heard_and_a_bundle_opened(newc
     shutil.copytree(tmp_path / "clone", newcomer.root / "home/newcomer/dialgate", symlinks=True)
     machine.typed("chown -R newcomer: ~newcomer/dialgate")
     first_call(newcomer)
+    second_phone(newcomer)
     bundle(newcomer)
     if not newcomer.python.startswith("/root/"):  # the unit hides every home, and an interpreter in one
         in_service(newcomer)
@@ -115,28 +116,16 @@ def first_call(newcomer: Newcomer) -> None:
     newcomer.manager.typed(f"cd ~/dialgate\n{install}", "newcomer", 600, outside=True)
     activate = line("getting-started", ". .venv")
     newcomer.types("newcomer", activate, line("getting-started", "dialgate init"), folder="~/dialgate")
-    serve = line("getting-started", "dialgate serve")
-    newcomer.types("newcomer", activate, f"nohup {serve} > gate.log 2>&1 & echo $! > gate.pid", folder="~/dialgate")
+    starts_gate(newcomer)
     home = newcomer.root / "home/newcomer/dialgate"
-    until(lambda: "5060" in machine_ports(newcomer), lambda: (home / "gate.log").read_text()[-2000:])
-
-    rows = dict(re.findall(r"^\| `([0-9 ]+)` \| (.+) \|$", page("getting-started").text, re.MULTILINE))
-    listed = next(number for number, what in rows.items() if "listed_tps" in what).replace(" ", "")
-    allowed = next(number for number, what in rows.items() if "goes to the trunk" in what).replace(" ", "")
-    settings = dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", page("getting-started").text, re.MULTILINE))
-    user = settings["user name"].strip("`")
-    file = re.search(r"`(try-it/\S+)`", settings["password"])[1]  # type: ignore[index]
-    host, port = re.search(r"`([\d.]+):(\d+)`", settings["registrar and outbound proxy"]).groups()  # type: ignore[union-attr]
-    password = (home / file).read_text().splitlines()[0]
-
     uas = line("getting-started", "python -m gate.cli.test_uas")
     newcomer.types("newcomer", activate, f"nohup {uas} > uas.log 2>&1 & echo $! > uas.pid", folder="~/dialgate")
     until(lambda: "5070" in machine_ports(newcomer), lambda: (home / "uas.log").read_text()[-2000:])
-    near = phone(newcomer, "near", (host, int(port)), user, password, NEAR, listen="")
+    near = phone_of_the_page(newcomer)
     try:
-        dial(newcomer, near, listed, seconds=12)
+        switch_on(newcomer, near, number_that("listed_tps"), seconds=12)
         near.wait("603 Declined: on the TPS")
-        dial(newcomer, near, allowed, seconds=30)
+        switch_on(newcomer, near, number_that("goes to the trunk"), seconds=30)
         near.wait("Call established")
         near.finish()
     finally:
@@ -161,8 +150,59 @@ def first_call(newcomer: Newcomer) -> None:
     )
     samples, rate = read_wav(home / "call.wav")
     for side, tone in enumerate((NEAR, FAR)):
-        heard = windows(samples[:, side], rate=rate)
-        assert sum(each is not None and abs(each - tone) < 20 for each in heard) > 10, f"{side}: {heard}"
+        assert sounds(samples[:, side], rate, tone), side
+
+
+def sounds(samples: Samples, rate: int, tone: float) -> bool:
+    """More than a second of this tone."""
+    return sum(each is not None and abs(each - tone) < 20 for each in windows(samples, rate=rate)) > 10
+
+
+def starts_gate(newcomer: Newcomer) -> None:
+    """In a terminal of its own, as the page has it."""
+    serve = f"nohup {line('getting-started', 'dialgate serve')} > gate.log 2>&1 & echo $! > gate.pid"
+    newcomer.types("newcomer", line("getting-started", ". .venv"), serve, folder="~/dialgate")
+    log = newcomer.root / "home/newcomer/dialgate/gate.log"
+    until(lambda: "5060" in machine_ports(newcomer), lambda: log.read_text()[-2000:])
+
+
+def number_that(does: str) -> str:
+    """A number of the page's table, by what happens."""
+    rows = re.findall(r"^\| `([0-9 ]+)` \| (.+) \|$", page("getting-started").text, re.MULTILINE)
+    return next(number for number, what in rows if does in what).replace(" ", "")
+
+
+def phone_of_the_page(newcomer: Newcomer) -> Baresip:
+    """As its maker left it, but for the settings of the page."""
+    settings = dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", page("getting-started").text, re.MULTILINE))
+    file = re.search(r"`(try-it/\S+)`", settings["password"])[1]  # type: ignore[index]
+    host, port = re.search(r"`([\d.]+):(\d+)`", settings["registrar and outbound proxy"]).groups()
+    password = (newcomer.root / "home/newcomer/dialgate" / file).read_text().splitlines()[0]
+    return phone(newcomer, "near", (host, int(port)), settings["user name"].strip("`"), password, NEAR, listen="")
+
+
+def second_phone(newcomer: Newcomer) -> None:
+    """It takes the UAS's place, as the page allows: two phones as their maker left them, at the machine's interface."""
+    newcomer.types("newcomer", "kill $(cat gate.pid uas.pid)", folder="~/dialgate")
+    until(lambda: "5060" not in machine_ports(newcomer), "the gate does not end")
+    newcomer.types("newcomer", "sed -i s/127.0.0.1:5070/192.0.2.10:5070/ try-it/config.toml", folder="~/dialgate")
+    listens = "sip_listen 0.0.0.0:5070"  # to baresip every interface but loopback
+    far = phone(newcomer, "far", ("127.0.0.1", 9), "far", "", FAR, answers=True, listen=listens)
+    number = number_that("consented")
+    (far.folder / "accounts").write_text(f"<sip:+44{number[1:]}@127.0.0.1>;regint=0;answermode=auto\n")
+    near = phone_of_the_page(newcomer)
+    try:
+        switch_on(newcomer, far)
+        far.wait("baresip is ready")
+        starts_gate(newcomer)
+        switch_on(newcomer, near, number, seconds=30)
+        near.wait("Call established")
+        near.finish()
+        far.wait("session closed|terminated")
+    finally:
+        near.end()
+        far.end()
+    assert sounds(near.heard(), 8000, FAR) and sounds(far.heard(), 8000, NEAR)
 
 
 def bundle(newcomer: Newcomer) -> None:
@@ -203,7 +243,7 @@ def bundle(newcomer: Newcomer) -> None:
         folder="~/dialgate",
     )
     key = line("audit", "dialgate audit key", **{"dialgate.vkey": "../auditor/dialgate.vkey"})
-    newcomer.types("newcomer", *ours, key, "kill $(cat gate.pid uas.pid)", folder="~/dialgate")
+    newcomer.types("newcomer", *ours, key, "kill $(cat gate.pid)", folder="~/dialgate")
     opened = line(
         "audit",
         "dialgate audit open march.bundle --key ico.key --vkey dialgate.vkey --checkpoint",
@@ -280,12 +320,12 @@ def phone(
     return Baresip(newcomer.root / "srv" / name, server, user, password, tone, **options)  # type: ignore[arg-type]
 
 
-def dial(newcomer: Newcomer, phone: Baresip, number: str, seconds: int = 120) -> None:
-    """Start it there; it ends by itself. Its folder is written as its own file system has it."""
+def switch_on(newcomer: Newcomer, phone: Baresip, number: str = "", seconds: int = 120) -> None:
+    """Start it there, to dial a number; it ends by itself. Its folder is written as its own file system has it."""
     inside = "/" + str(phone.folder.relative_to(newcomer.root))
     config = phone.folder / "config"
     config.write_text(config.read_text().replace(str(phone.folder), inside))
-    words = ["-e", f"/dial sip:{number}@{phone.server}"]
+    words = ["-e", f"/dial sip:{number}@{phone.server}"] if number else []
     command = [
         "nsenter",
         "-t",
