@@ -17,8 +17,10 @@ in SQLite: a database with another collation is refused.
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -61,8 +63,8 @@ TABLES: Final = "dialgate"
 VIEWS: Final = "dialgate_log"
 """Schemas: of the tables, and of those with a column ``log`` as a session sees them: without it, and of its own log's
 evidence alone."""
-FENCE: Final = ("facts_pkey", "leaves_pkey")
-"""Constraints that two writers of one log meet at."""
+FENCE: Final = "_pkey"
+"""The end of the names of the keys (log, leaf_index): two writers of one log meet there."""
 _SETTINGS: Final = """SELECT current_setting('server_version_num')::integer >= 170000 AS version,
     pg_encoding_to_char(encoding) = 'UTF8' AS encoding,
     coalesce(datlocale, datcollate) IN ('C', 'POSIX') AS collation,
@@ -135,11 +137,42 @@ def _values(statement: Translated, given: Values) -> list[Any]:
     return [_held(value) if type(value) is str else value for value in statement.values(given)]
 
 
+_SAVEPOINT: Final = "SAVEPOINT piece"
+_RELEASE: Final = "RELEASE piece"
+_NEXT_PIECE: Final = Translated(f"{_RELEASE}; {_SAVEPOINT}", ())
+
+
+@cache
+def _one_of(statements: tuple[str, ...]) -> str:
+    *first, last = statements
+    return f"WITH {', '.join(f's{n} AS ({sql})' for n, sql in enumerate(first))} {last}"
+
+
+@cache
+def _all_of(questions: tuple[str, ...]) -> str:
+    parts: list[str] = []
+    given = 0
+    for sql in questions:
+        own = translated(sql).sql
+        numbered = "".join(
+            f"?{int(part) + given}" if at % 2 else part for at, part in enumerate(_VALUE.split(own))
+        )  # one question's values come behind those of the one before
+        parts.append(f"(SELECT json_agg(t)::text FROM ({numbered}) AS t)")  # noqa: S608 - the code's own
+        given += max(map(int, _VALUE.findall(own)))
+    return f"SELECT {', '.join(parts)}"
+
+
+_VALUE: Final = re.compile(r"\$(\d+)")
+
+
 class PostgresqlConnection:
     """A session that takes the store's SQL. Its failures are ``PostgresqlFailed``."""
 
     def __init__(self, session: psycopg.Connection[Any]) -> None:
         self.session = session
+        self._held_open = False
+        """The last piece's savepoint is not released yet."""
+        self._nothing: Cursor = session.cursor()
         self.total_changes = 0
         for kind in (int, float, bool):
             session.adapters.register_dumper(kind, _Bare)
@@ -149,9 +182,18 @@ class PostgresqlConnection:
 
     def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
         """As ``sqlite3``'s."""
+        if sql == _RELEASE:  # with what follows: each statement is a way to the server and back
+            self._held_open = True
+            return self._nothing
         statement = translated(sql)
         values = _values(statement, parameters)
         try:
+            if self._held_open:
+                self._held_open = False
+                if sql == _SAVEPOINT:
+                    statement = _NEXT_PIECE
+                elif sql not in ("COMMIT", "ROLLBACK"):
+                    self.session.execute(_RELEASE)
             cursor = self.session.execute(statement.sql, values or None)
         except psycopg.Error as error:
             raise PostgresqlFailed(error) from error
@@ -171,6 +213,20 @@ class PostgresqlConnection:
         self.total_changes += max(cursor.rowcount, 0)
         found: Cursor = cursor
         return found
+
+    def together(self, writes: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        """Do statements that each write a row of another table, as one statement."""
+        sql = _one_of(tuple(sql for sql, _ in writes))
+        self.execute(sql, [value for _, values in writes for value in values])
+        self.total_changes += 1  # the last of them alone is counted, and may have changed nothing
+
+    def answers(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Sequence[Any]]]:
+        """The rows of each of these SELECTs, whose columns have different names, by one statement."""
+        cursor = self.execute(_all_of(tuple(sql for sql, _ in asked)), [value for _, each in asked for value in each])
+        return [
+            [tuple(row.values()) for row in json.loads(text, strict=False)] if text else []
+            for text in cursor.fetchone()
+        ]
 
     def each(self, sql: str, parameters: Any = (), /) -> Iterator[tuple[Any, ...]]:
         """The rows of a SELECT, some thousands at a time: the whole answer is never in memory. In a transaction."""
@@ -462,7 +518,7 @@ class PostgresqlStore(EvidenceStore):
         try:
             return super()._do(work)
         except StoreError as error:
-            if getattr(error.__cause__, "constraint", "") in FENCE:
+            if getattr(error.__cause__, "constraint", "").endswith(FENCE):
                 self._doubtful = True  # somebody was at our place of the log: the head tells who
             raise
 

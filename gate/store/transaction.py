@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -71,14 +71,22 @@ _STOPS = (
     f" UNION ALL SELECT 0, coalesce(reference, '') {RESTRICTIONS} AND number = ?"
 )
 _UNATTENDED = (
-    "SELECT max(at) FROM (SELECT max(answered_at) AS at FROM calls INDEXED BY calls_unattended WHERE number = :number"  # noqa: S608
+    "SELECT max(at) FROM (SELECT max(answered_at) AS at FROM calls INDEXED BY calls_unattended WHERE number = ?1"  # noqa: S608
     " AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0 AND reason IS NOT 'call_in'"
-    " UNION ALL SELECT max(answered_at) FROM calls INDEXED BY calls_abandoned WHERE number = :number"
+    " UNION ALL SELECT max(answered_at) FROM calls INDEXED BY calls_abandoned WHERE number = ?1"
     " AND abandoned_why IS NOT NULL"
     " UNION ALL SELECT max(json_extract(body, '$.answered_at')) FROM facts INDEXED BY facts_abandoned"
-    f" WHERE kind = '{AbandonedReplayed.kind}' AND json_extract(body, '$.number_hash') = :hash)"
+    f" WHERE kind = '{AbandonedReplayed.kind}' AND json_extract(body, '$.number_hash') = ?2)"
 )
 
+_OF_NUMBER: Final[Mapping[str, Callable[[str, bytes], Sequence[Any]]]] = {
+    _OBJECTIONS: lambda _, digest: (digest,),
+    _CONSENTS: lambda _, digest: (digest,),
+    _SUBSCRIBER: lambda _, digest: (digest,),
+    _STOPS: lambda number, _: (json.dumps(number), number),
+    _UNATTENDED: lambda number, digest: (number, digest.hex()),
+}
+"""What is looked up by a number and its keyed hash, and which of them each question takes."""
 _STOPPED = (
     "SELECT campaign FROM campaign_stops INDEXED BY campaign_stops_standing"
     " WHERE claimed_by = ? AND campaign IN (?, '') AND released_at IS NULL ORDER BY campaign DESC LIMIT 1"
@@ -138,6 +146,14 @@ class StoreTransaction:
 
     def __init__(self, connection: Connection, frontier: Frontier, salts: Salts, pepper: bytes) -> None:
         self._connection = connection
+        self._together: Callable[[Sequence[tuple[str, Sequence[Any]]]], None] | None
+        self._together = getattr(connection, "together", None)
+        """Writes several rows at once, where each statement is a way to a server and back."""
+        self._answers: Callable[[Sequence[tuple[str, Sequence[Any]]]], list[list[Sequence[Any]]]] | None
+        self._answers = getattr(connection, "answers", None)
+        """Asks several questions at once, likewise."""
+        self._looked_up: tuple[str | None, Mapping[str, Sequence[Sequence[Any]]]] = (None, {})
+        """A number, and what the look-ups found of it, until something is written."""
         self._salts = salts
         self._pepper = pepper
         self.frontier = frontier
@@ -169,15 +185,20 @@ class StoreTransaction:
         call_id = call_of(entry.kind, entry.subject, body)
         derived = [(table, derive(entry)) for table, derive in TOUCHED.get(entry.kind, ())]
         frontier = self.frontier.push(digest)
+        self._looked_up = (None, {})
         with self._guarded() as connection:
             row = (index, entry.kind, entry.subject, entry.at, entry.actor, call_id, salt, written)
-            connection.execute(_FACT, row)
-            connection.execute(_LEAF, (index, leaf, digest))
+            writes: list[tuple[str, Sequence[Any]]] = [(_FACT, row), (_LEAF, (index, leaf, digest))]
             if frontier.size % TILE == 0:
-                connection.execute(_TILE, (index >> TILE_LEVEL, self._tile_root(connection, index, digest)))
+                writes.append((_TILE, (index >> TILE_LEVEL, self._tile_root(connection, index, digest))))
             for table, columns in derived:
-                key = call_id if table.by_call else entry.subject
-                self._derive(connection, table, entry.kind, columns, key, body)
+                if (key := call_id if table.by_call else entry.subject) is not None:
+                    writes.append(self._derive(table, entry.kind, columns, key, body))
+            if self._together is not None:
+                self._together(writes)
+            else:
+                for sql, values in writes:
+                    connection.execute(sql, values)
         self.frontier = frontier
         self.acted = self.acted or entry.kind in ACTS
         return index
@@ -193,47 +214,46 @@ class StoreTransaction:
         return tile.push(digest).root
 
     def _derive(
-        self,
-        connection: Connection,
-        table: Table,
-        kind: str,
-        columns: Columns,
-        key: str | None,
-        body: Mapping[str, Any],
-    ) -> None:
-        if key is None:
-            return
+        self, table: Table, kind: str, columns: Columns, key: str, body: Mapping[str, Any]
+    ) -> tuple[str, Sequence[Any]]:
+        """The statement that writes a derived row, and its values."""
         if table.hashed and columns.get("number"):
             columns["number_hash"] = number_hash(self._pepper, columns["number"])
         elif table.hashed and table.makes(kind) and (known := hash_in(body)):
             columns["number_hash"] = known
-        connection.execute(_write(table, kind, columns), (*columns.values(), key))
+        return _write(table, kind, columns), (*columns.values(), key)
 
     # --- what decisions read
 
     def objections(self, number: str) -> list[Objection]:
         """The objections in force for an E.164 number, by its keyed hash: an erased person's too."""
-        with self._guarded() as connection:
-            rows = connection.execute(_OBJECTIONS, (number_hash(self._pepper, number),)).fetchall()
-        return [objection_of(*row) for row in rows]
+        return [objection_of(*row) for row in self._found(_OBJECTIONS, number)]
 
     def consents(self, number: str) -> list[Consent]:
         """All consents ever given for an E.164 number, the withdrawn ones too."""
-        with self._guarded() as connection:
-            rows = connection.execute(_CONSENTS, (number_hash(self._pepper, number),)).fetchall()
-        return [consent_of(*row) for row in rows]
+        return [consent_of(*row) for row in self._found(_CONSENTS, number)]
 
     def subscriber(self, number: str) -> Subscriber:
         """What was noted last of who has an E.164 number, by its keyed hash: what an erased person left counts too."""
-        with self._guarded() as connection:
-            row = connection.execute(_SUBSCRIBER, (number_hash(self._pepper, number),)).fetchone()
-        return subscriber_of(*row) if row else NOBODY_KNOWN
+        for row in self._found(_SUBSCRIBER, number):
+            return subscriber_of(*row)
+        return NOBODY_KNOWN
 
     def stops(self, number: str) -> list[Stop]:
         """Open requests and restrictions that stop marketing to an E.164 number (LAW 1.7a)."""
+        return [stop_of(*row) for row in self._found(_STOPS, number)]
+
+    def _found(self, sql: str, number: str) -> Sequence[Sequence[Any]]:
+        """The rows of one of the look-ups (``_OF_NUMBER``) by an E.164 number. Where each is a way to a server and
+        back, all of them are asked for at once, by whoever asks the first."""
         with self._guarded() as connection:
-            rows = connection.execute(_STOPS, (json.dumps(number), number)).fetchall()
-        return [stop_of(*row) for row in rows]
+            if self._answers is None:
+                return connection.execute(sql, _OF_NUMBER[sql](number, number_hash(self._pepper, number))).fetchall()
+            if self._looked_up[0] != number:
+                digest = number_hash(self._pepper, number)
+                found = self._answers([(each, given(number, digest)) for each, given in _OF_NUMBER.items()])
+                self._looked_up = number, dict(zip(_OF_NUMBER, found, strict=True))
+        return self._looked_up[1][sql]
 
     def hash_of(self, number: str) -> bytes:
         """The keyed hash that stands for an E.164 number in ``number_hash``."""
@@ -241,8 +261,7 @@ class StoreTransaction:
 
     def last_unattended(self, number: str) -> datetime | None:
         """When a call to this number was last answered without an agent ever being heard (LAW 3.4)."""
-        with self._guarded() as connection:
-            (at,) = connection.execute(_UNATTENDED, {"number": number, "hash": self.hash_of(number).hex()}).fetchone()
+        ((at,),) = self._found(_UNATTENDED, number)
         return datetime.fromisoformat(at) if at else None
 
     def stopped(self, caller: str, campaign: str) -> str:
@@ -274,11 +293,13 @@ class StoreTransaction:
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """A statement of this package's own (erasure); evidence itself goes through ``append`` alone. Returns how many
         rows it changed."""
+        self._looked_up = (None, {})
         with self._guarded() as connection:
             return connection.execute(sql, parameters).rowcount
 
     def write_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """The same statement for many rows; returns how many it changed."""
+        self._looked_up = (None, {})
         with self._guarded() as connection:
             return connection.executemany(sql, rows).rowcount
 
