@@ -36,9 +36,9 @@ def row(name: str, value: float, unit: str, note: str = "") -> Row:
     return {"name": name, "value": round(value, 3), "unit": unit, "note": note}
 
 
-def pump(store: EvidenceStore, works: list[Callable[[Any], Any]]) -> float:
-    """Seconds until all of it was answered for, never more than ``WINDOW`` at once."""
-    room = threading.Semaphore(WINDOW)
+def pump(store: EvidenceStore, works: list[Callable[[Any], Any]], window: int = WINDOW) -> float:
+    """Seconds until all of it was answered for, never more than ``window`` at once."""
+    room = threading.Semaphore(window)
     over, failed, left = threading.Event(), [], [len(works)]
 
     def done(_result: Any, error: Exception | None) -> None:
@@ -120,6 +120,30 @@ def writing(folder: Path, facts: int) -> list[Row]:
     ]
 
 
+def on_postgresql(folder: Path, decisions: int) -> list[Row]:
+    """Decisions on both engines in turn, on one disk, with so many under way at once. The server is this machine's."""
+    from tests.support import postgresql  # psycopg is an extra
+
+    found = []
+    (folder / "other").mkdir()
+    stores = {"SQLite": open_store(folder / "other"), "PostgreSQL": postgresql.open_store(folder / "other", PEPPER)}
+    number = 10**6
+    for window in (1, 8, 32):
+        rates = {}
+        for name, store in stores.items():
+            used = time.process_time()
+            seconds = pump(store, [decide(number + n) for n in range(decisions)], window)
+            used, number = time.process_time() - used, number + decisions
+            rates[name] = decisions / seconds
+            note = f"{window} at once; {used / decisions * 1e6:.0f} µs of this process each"
+            if name == "PostgreSQL":
+                note += f"; {rates[name] / rates['SQLite']:.2f} of SQLite's"
+            found.append(row(f"decisions on {name}", rates[name], "decisions/s", note))
+    for store in stores.values():
+        store.close()
+    return found
+
+
 def store_latency(store: EvidenceStore, n: int) -> float:
     began = time.perf_counter()
     store.call(decide(10**7 + n))
@@ -198,7 +222,8 @@ def run(facts: int = 20_000, leaves: int = 1_000_000) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as name:
         folder = Path(name)
         (folder / "reading").mkdir()
-        return [*writing(folder, facts), *reading(folder / "reading", leaves)]
+        beside = on_postgresql(folder, facts // 10) if Path("/usr/lib/postgresql/17").exists() else []
+        return [*writing(folder, facts), *beside, *reading(folder / "reading", leaves)]
 
 
 if __name__ == "__main__":
