@@ -16,7 +16,7 @@ from gate.core import numbers
 from gate.core.days import LONDON, spoken_day
 
 LONGEST_NAME: Final = 80
-"""Of the name that a callee's phone is sent, in characters."""
+"""Longest name that a callee's phone is sent, in characters."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 

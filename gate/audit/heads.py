@@ -148,7 +148,7 @@ class GivenUp:
     after: int
     to: int
     leaf: int = 0
-    """Of the fact that says so."""
+    """Leaf of the fact that says so."""
 
     def covers(self, size: int) -> bool:
         """Whether a checkpoint of this size may be one of them."""
@@ -203,7 +203,7 @@ class Head:
     checkpoint: Checkpoint
     place: str
     given: bool = False
-    """By whoever asked."""
+    """Whoever asked gave it."""
 
 
 def read_files(folders: Sequence[Path]) -> list[tuple[str, str | None]]:
@@ -336,7 +336,7 @@ def _head(place: str, note: object, check_note: CheckNote, origin: str | None, f
 
 
 MOST_TOLD: Final = 3
-"""Of what lies in a place and is no note: anybody may write to a mailbox."""
+"""How many odd things in a place are named: anybody may write to a mailbox."""
 
 
 class Log(Rows, Protocol):

@@ -110,7 +110,7 @@ class Found(NamedTuple):
 
     bound: Bound | None
     number: str
-    """Of the customer, E.164."""
+    """The customer's number, E.164."""
     why_not: str = ""
     """It is not recorded, and why."""
 
@@ -152,7 +152,7 @@ def _number(aor: str) -> str:
 
 
 def first_side(asked: SessionAsked, number: str) -> str:
-    """Whose side the first stream is: the customer's where it alone is said to have their voice."""
+    """Which side the first stream carries: the customer's where the client names them for that stream alone."""
     has = [number in map(_number, each.people) for each in asked.streams] if number else [False]
     return "callee" if has[0] and not any(has[1:]) and not is_mixed(asked) else "caller"
 

@@ -43,12 +43,12 @@ class CallSession:
     calling: CallingIn | None = None
     """Somebody has called in; None for a call out."""
     answered_by: str = ""
-    """Of a call in: whose phone has answered."""
+    """In a call in, the account whose phone answered."""
     call: Call = field(default_factory=Call)
     decision: Decision | None = None
     codec: str = ""
     trunk: str = ""
-    """Of the carrier through which the callee has answered."""
+    """The carrier through which the callee answered."""
     decided_at: datetime | None = None
     tried: list[tuple[datetime, str, str]] = field(default_factory=list)
     """Each further INVITE: when, to which trunk, and what became of the one before."""
@@ -71,7 +71,7 @@ class CallSession:
     transfer_of: CallSession | None = None
     """The talk whose callee is the caller of this call, once it is connected."""
     other_number: str = ""
-    """Of a call whose caller was called, too: their number."""
+    """The caller's number, where the gate called them too."""
     receipt_made: bool = False
     joined: float | None = None
     """When the parties were joined (``gate.clock.elapsed``)."""
@@ -88,7 +88,7 @@ class CallSession:
     """How the announcement went, once it is over."""
     announced_noted: bool = False
     keys_heard_from: datetime | None = None
-    """From when on the recorder hears the callee's keys; before that it does not."""
+    """Since when the recorder listens for the callee's keys; None: it does not."""
     connected_at: datetime | None = None
     timers: list[Timer] = field(default_factory=list)
     pending: deque[InEvent] = field(default_factory=deque)

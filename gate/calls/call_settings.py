@@ -47,7 +47,7 @@ class CallSettings:
     """PBXs that keep their media, by ``trunk:NAME``: ``announced_by`` and ``recorded_by``, as the firm says."""
     calls_in_at_once: int = 100
     objections_an_hour: int = 20
-    """Of the callers of one trunk, by key; further ones are held for review."""
+    """Objections by key that the callers of one trunk may make; further ones are held for review."""
     heard_in: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Prompts of calls in, ``notice`` and ``callback``: their identity, as ``announcement``."""
     instigators: Mapping[str, Instigator] = field(default_factory=dict)

@@ -108,7 +108,7 @@ class ReceiptSettings:
 
 
 class Receipts:
-    """Of all calls."""
+    """The receipts of all calls."""
 
     def __init__(
         self,

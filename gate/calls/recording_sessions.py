@@ -48,12 +48,12 @@ class Session:
     asked: SessionAsked
     client: Siprec
     call_id: str = ""
-    """Of the decision that it is bound to."""
+    """The call of the decision that it is bound to."""
     opened: RecordingOpened | None = None
     payloads: _Payloads | None = None
     state: State = State.LOOKING
     number: str = ""
-    """Of the customer, E.164."""
+    """The customer's number, E.164."""
     sources: tuple[int, int] = (0, 0)
     """Ports from which its copies come."""
     cause: str = ""
@@ -69,7 +69,7 @@ class Session:
 
     @property
     def id(self) -> str:
-        """Of session and recording."""
+        """Id of the session and its recording."""
         return self.asked.session_id
 
 

@@ -48,7 +48,7 @@ class Screener:
 
     @property
     def rules(self) -> Rules:
-        """As they are at this moment."""
+        """The rules in force now."""
         wrong = self._trust.reason if self._trust is not None else None
         return self._rules if wrong is None else replace(self._rules, evidence=wrong)
 

@@ -100,7 +100,7 @@ class Trust:
 
     @property
     def unsigned_seconds(self) -> float:
-        """For how long nothing could be signed; 0 where it could."""
+        """Seconds since a checkpoint could last be signed; 0 while signing works."""
         return max((self._now() - self._failing[0]).total_seconds(), 0.0) if self._failing else 0.0
 
     @property

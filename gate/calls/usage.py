@@ -53,9 +53,9 @@ class _Caller:
     service: int = 0
     listed: int = 0
     told: bool = False
-    """Of its share of service calls, today."""
+    """Today's warning about its share of service calls was given."""
     told_listed: bool = False
-    """Of its share of service calls to listed numbers, today."""
+    """Today's warning about its service calls to listed numbers was given."""
     days: dict[date, Before] = field(default_factory=dict)
     """The days before today, ``DAYS_BEFORE`` of them at most."""
 
@@ -150,7 +150,7 @@ class Usage:
             caller.running = max(0.0, caller.running - seconds)
 
     def rows(self, now: datetime) -> list[UsageRow]:
-        """For ``status``: what each caller uses and may use; those that use nothing are left out."""
+        """What each caller uses and may use, for ``status``; those that use nothing are left out."""
         rows = []
         for name, allowance in self._allowances.items():
             caller = self._caller(name, now)

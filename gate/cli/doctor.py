@@ -37,7 +37,7 @@ LOG_SECONDS: Final = 20.0
 NOT_THERE: Final = (408, 480, 486, 487, 600)
 """SIP codes of a callee that is busy or does not answer: the carrier has taken the call."""
 QUIET: Final = 2
-"""Of 127: what silence comes to in G.711."""
+"""Largest sample of silence in G.711, of 127."""
 
 
 @make("doctor", example="dialgate doctor\ndialgate doctor --json\ndialgate doctor --call 01632960123 --account alice")

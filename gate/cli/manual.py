@@ -100,7 +100,7 @@ def _command(level: str, command: click.Command, context: click.Context) -> Iter
 
 
 def _plain(text: str) -> str:
-    """For roff: no sign of it is a command."""
+    """Escape it for roff: no sign of it is a command."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{text}" if text.startswith((".", "'")) else text
 

@@ -178,7 +178,7 @@ def _plain(value: Any) -> str:
 
 
 def _is_span(value: Any) -> bool:
-    """From and to, in seconds: a gap of a recording."""
+    """Whether it is a gap of a recording: two numbers, seconds."""
     return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(each, float | int) for each in value)
 
 

@@ -37,7 +37,7 @@ from gate.vault.signing import CheckpointKey
 
 _BESIDE = Path(__file__).parents[2] / "sample_lists"
 SAMPLE_LISTS = _BESIDE if _BESIDE.is_dir() else Path(__file__).parents[1] / "sample_lists"
-"""Beside the packages in a checkout, inside ``gate`` in an installed wheel."""
+"""Where the sample lists are: beside the packages in a checkout, inside ``gate`` in an installed wheel."""
 WAVS = ("announcement.wav", "goodbye.wav")
 """The example's sounds, in its folder."""
 _FOLDERS = ("data", "secrets", "keys")
@@ -51,7 +51,7 @@ _SECOND = "Make a second key, for a second person: lost, an only key loses every
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--example", is_flag=True, help="Drama numbers, an example firm, sample lists; not live.")
 @click.option("--blank", is_flag=True, help="Ask nothing: config.toml has blanks to fill in.")
-@click.option("--name", "holder", default="Compliance", show_default=True, help="Whose the first key is.")
+@click.option("--name", "holder", default="Compliance", show_default=True, help="Who holds the first key.")
 @asked.option
 def command(view: View, folder: Path, example: bool, blank: bool, holder: str, passphrase_file: Path | None) -> None:
     """Make DIR with config.toml, data folders, account passwords and the first key that opens recordings.

@@ -41,7 +41,7 @@ def command(view: View) -> None:
 
 
 def lines(answer: Row) -> Iterator[str]:
-    """As it is read."""
+    """The lines that a person reads."""
     yield f"gate: {'running' if answer['running'] else 'NOT RUNNING'}"
     states = Counter(str(call["state"]) for call in answer["calls"])
     yield f"calls now: {_counted(len(answer['calls']), states)}"

@@ -121,7 +121,7 @@ def _sells(key: str, word: str) -> str:
 
 
 def _gaps(where: str, spoken: Announcement, firm: Firm | Instigator, *, recorded: bool) -> list[str]:
-    """Of one of them; ``firm`` is the one that it must name."""
+    """What one announcement lacks; ``firm`` is the one that it must name."""
     text = " ".join(spoken.text.casefold().split())
     if not text:
         return [f"{where}text is empty: write down what {where}wav says, so that it can be looked at"]

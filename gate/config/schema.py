@@ -118,7 +118,7 @@ class Trunk(Section, frozen=True):
     prefixes: tuple[str, ...] = ()
     """Numbers that may go there, by how they begin: ``+4420``. Empty: any."""
     callers: tuple[str, ...] = ()
-    """Whose calls may go there: ``account:alice``, ``trunk:pbx1``. Empty: anybody's."""
+    """The callers that may reach them: ``account:alice``, ``trunk:pbx1``. Empty: everybody."""
     hours: str = ""
     """When calls may go there, London time, ``08:00-18:00``. Empty: always."""
     silent_seconds: int = 4

@@ -150,7 +150,7 @@ class Authoriser:
         return any(each.permits(roles) for each in OPERATIONS.values() if each.file)
 
     async def roles_of(self, uid: int) -> frozenset[str]:
-        """As they are now; a slow account database holds up nobody else."""
+        """The roles that an account has now; a slow account database holds up nobody else."""
         roles = self._roles.fresh(uid)
         return await asyncio.to_thread(self._roles.roles_of, uid) if roles is None else roles
 

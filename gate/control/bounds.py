@@ -30,11 +30,11 @@ from gate.control.work import answer, log
 from gate.errors import ControlError
 
 HEADER_SECONDS: Final = 10.0
-"""From the connection, or the answer before, to the end of a request's headers."""
+"""Seconds from the connection, or the last answer, to the end of a request's headers."""
 TAKE_SECONDS: Final = 10.0
 """A peer that takes nothing of what is written to it for so long is let go."""
 LINGER_SECONDS: Final = 2.0
-"""For the rest of a body that nobody wants."""
+"""Seconds for the rest of a body that nobody wants."""
 AT_A_GO: Final = 32
 """Connections taken at one go: as many descriptors may be open for a moment beyond the bounds."""
 BACKLOG: Final = 256
@@ -129,7 +129,7 @@ class Connection(RequestHandler):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """As ever; nothing of one that was refused."""
+        """Feed the parser, unless the connection was refused."""
         if not self._refused:
             super().data_received(data)
 

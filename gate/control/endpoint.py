@@ -82,7 +82,7 @@ class RecordingUpload:
         self._carry_out = carry_out
         self._room = asyncio.Semaphore(AT_ONCE)
         self._of: dict[str, asyncio.Semaphore] = {}
-        """By token: each has one place, so that none of them keeps the others out."""
+        """One place for each token, so that none of them keeps the others out."""
         self._waiting: Counter[str] = Counter()
         # Threads of its own: a long recording takes none from the decisions.
         self._workers = Workers("recording", threads=1, most=8)

@@ -69,7 +69,7 @@ class Connection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        """As the library calls it."""
+        """Connect, when the library calls it."""
         self.sock: socket.socket = sockets.connect(self._path, self.timeout)
 
 

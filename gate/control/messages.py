@@ -24,7 +24,7 @@ CarryOut = Callable[[Request[Any], Caller], Any]
 
 
 def every_operation() -> Mapping[str, Operation[Any, Any]]:
-    """By its name. All their modules are loaded now: who has a request needs its own alone."""
+    """Every operation by its name. Loads all of their modules: who has a request needs its own alone."""
     from gate.operations.catalogue import OPERATIONS
 
     return OPERATIONS

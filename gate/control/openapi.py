@@ -58,7 +58,7 @@ def openapi() -> dict[str, Any]:
 
 
 def _in_a_line(schema: dict[str, Any]) -> dict[str, Any]:
-    """With its description, a docstring, in one line: Python 3.13 strips the margin of those, and others do not."""
+    """Put its description, a docstring, in one line: Python 3.13 strips the margin of those, and others do not."""
     return schema | {key: " ".join(schema[key].split()) for key in ("description",) if key in schema}
 
 

@@ -125,7 +125,7 @@ class Watchers:
                     return
 
     async def _look(self) -> None:
-        """As long as somebody watches."""
+        """Send snapshots as long as somebody watches."""
         loop = asyncio.get_running_loop()
         last, sent_at = b"", 0.0
         try:
@@ -355,7 +355,7 @@ def _group(name: str) -> int | None:
 
 
 def _give(path: Path, gid: int, mode: int) -> None:
-    """To a group; raises ``ControlError`` where this account is not one of it."""
+    """Give a file to a group; raises ``ControlError`` where this account is not in it."""
     try:
         os.chown(path, -1, gid)
     except PermissionError:

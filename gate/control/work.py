@@ -177,7 +177,7 @@ def fields_of(raw: bytes) -> dict[str, Any]:
 
 
 MOST_FIELDS: Final = 16
-"""Of a query string or a form."""
+"""Most fields of a query string or a form."""
 
 
 def pairs(text: str) -> dict[str, Any]:

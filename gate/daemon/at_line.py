@@ -30,7 +30,7 @@ ANSWER_SECONDS = 2.0
 
 
 class AtLine:
-    """From any thread. Nothing may be asked before ``bind``."""
+    """The line as other threads see it. Nothing may be asked before ``bind``."""
 
     _line: SipLine
     _call_manager: CallManager
@@ -118,7 +118,7 @@ class AtLine:
         )
 
     def warnings(self) -> list[str]:
-        """Of the line."""
+        """What is wrong with the line."""
         return list(self._line.warnings())
 
     def passed_over(self) -> dict[str, int]:
@@ -183,7 +183,7 @@ class RecorderNews:
         self._calls.recorder_silent()
 
     def not_kept(self, call_id: str) -> None:
-        """Of one nothing is kept any more."""
+        """Nothing of this call is kept any more."""
         self._calls.not_kept(call_id)
         self._sessions.not_kept(call_id)
 

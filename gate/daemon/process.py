@@ -42,9 +42,9 @@ class Allowed(NamedTuple):
 
 
 FAULT: Final = Allowed(5, 1 / 60)
-"""Of one exception from one place, with its traceback."""
+"""How often one exception from one place is logged with its traceback."""
 ACTOR: Final = Allowed(200, 20)
-"""Of one event of one account or token."""
+"""How often one event of one account or token is logged."""
 _MOST: Final = 1024
 """Kinds of lines that are told apart; beyond it all are forgotten."""
 

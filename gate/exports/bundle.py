@@ -101,14 +101,14 @@ def one_error(what: str) -> Iterator[None]:
 
 
 class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From (with) and to (without), as stamps of ``core.evidence``."""
+    """A period: begins at ``since``, ends before ``until`` (stamps of ``core.evidence``)."""
 
     since: str
     until: str
 
 
 class To(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose private key opens the bundle."""
+    """The recipient: their private key opens the bundle."""
 
     id: str
     name: str

@@ -45,7 +45,7 @@ class Check:
     """One sentence in plain words; no numbers, no names of persons."""
 
     def as_json(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """The report as ``--json`` prints it."""
         return {"check": self.name, "holds": self.ok, "text": self.text}
 
 

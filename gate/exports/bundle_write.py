@@ -76,9 +76,9 @@ class Parts:
 
     manifest: form.Manifest
     sha256: str
-    """Of the manifest, in hexadecimal: what is to be signed."""
+    """SHA-256 of the manifest, in hexadecimal: what is to be signed."""
     size: int
-    """Of the manifest."""
+    """Bytes of the manifest."""
     damaged: list[str]
     """Recordings whose sealed file is not the one of the log: they go out as they are, and the reader finds it."""
 

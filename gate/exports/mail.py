@@ -40,7 +40,7 @@ from gate.errors import GateError
 from gate.exports.letters import DRAFT
 
 _LONGEST: Final = 300
-"""Of what a server says, in characters."""
+"""Longest answer of a server that is kept, in characters."""
 
 
 @dataclass(frozen=True, slots=True)

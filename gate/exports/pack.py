@@ -90,7 +90,7 @@ def data(sealed: bytes, attributes: str) -> bytes:
 
 
 ITERATIONS: Final = 1_000_000
-"""Of PBKDF2-HMAC-SHA256; browsers have no scrypt and no Argon2. OWASP asks for 600,000."""
+"""Iterations of PBKDF2-HMAC-SHA256; browsers have no scrypt and no Argon2. OWASP asks for 600,000."""
 SALT_BYTES: Final = 32
 KEY_BYTES: Final = 32
 INDEX_NONCE: Final = bytes(12)
@@ -134,7 +134,7 @@ def seal_index(key: bytes, index: bytes, header: bytes) -> bytes:
 
 
 def piece_nonce(number: int) -> bytes:
-    """Of a piece, by its number in the file from 0."""
+    """The nonce of a piece, from its number in the file (from 0)."""
     return number.to_bytes(12, "big")
 
 
@@ -155,7 +155,7 @@ class PackReport:
     sha256: str
     recordings: int
     seconds: float
-    """Of all recordings."""
+    """Length of all recordings together."""
 
 
 def build_pack(

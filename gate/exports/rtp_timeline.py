@@ -126,9 +126,9 @@ class Decoder:
 
     name: str
     clock: int
-    """Of the RTP timestamps, Hz."""
+    """Clock rate of the RTP timestamps, Hz."""
     rate: int
-    """Of the samples, Hz."""
+    """Sample rate, Hz."""
     decode: Callable[[bytes], Samples]
 
 
@@ -245,7 +245,7 @@ class _Stream:
     top: int
     """Lowest and highest sequence so far, unwrapped."""
     timestamp: int
-    """Of the highest, unwrapped."""
+    """The highest timestamp, unwrapped."""
     placed: int = 0
 
     @property

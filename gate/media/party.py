@@ -94,7 +94,7 @@ class Party(Session):
         self.copied = False
         self._faced = "", 0, 0
         self._received = 0
-        """From this party, when that was last asked for."""
+        """Packets from this party when they were last counted."""
         self._told: tuple[str, int, bool, tuple[str, ...]] = "", 0, False, ()
         """Address, port, ``learns`` and ``beside`` of its last SDP."""
         self.as_told = True

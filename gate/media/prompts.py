@@ -66,7 +66,7 @@ _SPEECH = 10 ** (-20 / 20)
 _PEAK = 10 ** (-1 / 20)
 _SILENCE = 10 ** (-55 / 20)
 _INAUDIBLE = 10 ** (-60 / 20)
-"""Of what was brought to the usual level: 40 dB below it."""
+"""Amplitude below which nothing is heard at the usual level: 40 dB below it."""
 
 
 def read(path: Path) -> tuple[Sound, int]:
@@ -445,7 +445,7 @@ class PromptsIn:
     seconds: Mapping[str, float]
     """Length of each, by name."""
     identities: Mapping[str, Mapping[str, str]]
-    """Of each spoken one, as evidence names it: ``announcement``, ``version``, ``sha256`` of its WAV."""
+    """Each spoken prompt as evidence names it: ``announcement``, ``version``, ``sha256`` of its WAV."""
 
 
 NONE = PromptsIn(Path(), {}, {})

@@ -41,7 +41,7 @@ _AGAIN: Final = "Again:"
 _PAD_SECONDS, _GAP_SECONDS = 0.12, 0.3
 _RATE: Final = 16000
 _EDITION: Final = "1"
-"""Of how the signs are spoken."""
+"""Edition of how the signs are spoken."""
 
 
 class SpokenCode:

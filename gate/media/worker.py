@@ -74,7 +74,7 @@ class Worker(threading.Thread):
         self._control, self._post = control, post
         self._arriving: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._behind: dict[Hashable, deque[_Task]] = {}
-        """For each call with a job under way those that wait for its end."""
+        """Jobs of each call that wait for the one under way."""
         self._stopping = False
         self.start()
 

@@ -105,7 +105,7 @@ def _no_limit(_asked_by: str) -> tuple[None, bool]:
 
 @dataclass(frozen=True, slots=True)
 class RunningGate:
-    """As it stands: no gate runs, and the data folder is opened by a command."""
+    """The running gate as a data folder sees it. This one stands for none: a command has opened the folder."""
 
     obstacle: Callable[[str], Reason | None] = _no_obstacle
     """What forbids a call to this number now (E.164; empty: every call): the gate stops, or an objection of it may be

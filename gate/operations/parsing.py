@@ -39,7 +39,7 @@ class Spanned(Protocol):
 
     @property
     def since(self) -> datetime | None:
-        """From this time on."""
+        """The first time that counts."""
 
     @property
     def until(self) -> datetime | None:

@@ -35,7 +35,7 @@ HOUR: Final = timedelta(hours=1)
 MOST: Final = 20
 """Wrong codes of one account within an hour."""
 _ALL: Final = 200
-"""Of all accounts together."""
+"""Bound for all accounts together."""
 
 
 class Guesses:
@@ -75,7 +75,7 @@ def newest_checkpoint(reader: Reader, beyond: int) -> SignedNote | None:
 
 
 def proofs(reader: Reader, rows: Sequence[ReceiptRow], checkpoint: SignedNote, vkey: str) -> list[LogProof]:
-    """For each row of ``receipts`` its evidence. Raises ``StoreError``, ``AuditError``."""
+    """The evidence for each row of ``receipts``. Raises ``StoreError``, ``AuditError``."""
     node = node_provider(reader.connection)
     return [_proof(reader, row, node, checkpoint, vkey) for row in rows]
 
@@ -143,14 +143,14 @@ class ReceiptShown(Response, frozen=True, kw_only=True):
     """A receipt; where it is no longer kept, that alone."""
 
     code: str
-    """As people read it."""
+    """The code as people read it."""
     kept: bool
     said: ReceiptStatement | None
     leaf_index: int
     told_how: str | None
     """``spoken`` or ``sent``; None where neither was tried."""
     told: bool | None
-    """To its end."""
+    """The callee heard it to its end."""
     why: str | None
     """Why not."""
     proof: LogProof | None
@@ -223,7 +223,7 @@ class ReceiptCodes(Response, frozen=True, kw_only=True):
     items: list[str]
     next: str | None
     size: int
-    """Of the checkpoint that their proofs are for: give it with the pages that follow."""
+    """Size of the checkpoint that their proofs are for: give it with the pages that follow."""
     vkey: str
     """The key that it is signed with."""
 

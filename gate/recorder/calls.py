@@ -117,7 +117,7 @@ class Calls:
             self._fail(recording, error)
 
     def _tell_unknown(self, message: m.ToRecorder) -> None:
-        """Of a call that is not here (an earlier recorder's), nothing is kept: that matters to a start and a close."""
+        """Answer for a call that is not here (an earlier recorder's): only its start and its close need an answer."""
         if isinstance(message, m.Close):
             self._tell(m.Closed(message.call_id, error=_UNKNOWN))
         elif isinstance(message, m.Start):

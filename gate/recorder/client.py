@@ -189,7 +189,7 @@ class RecorderClient:
 
     @property
     def pid(self) -> int | None:
-        """Of the running process."""
+        """Process id of the running recorder."""
         process = self._process
         return process.pid if process is not None and self._alive is not None else None
 
@@ -536,7 +536,7 @@ class Outbox:
 
     @property
     def stuck_seconds(self) -> float:
-        """For how long something waits and the socket has taken nothing; endless where too much waits."""
+        """Seconds for which something has waited and the socket has taken nothing; endless where too much waits."""
         if self._overflown:
             return float("inf")
         return time.monotonic() - self._progress if self._waiting else 0.0

@@ -39,7 +39,7 @@ MOST_ROUNDS = 64
 
 PER_SECOND = 10
 STRIDE = 7
-"""From one sample that is looked at to the next; odd, so that a tone of 1,000 Hz is not always met in one phase."""
+"""Distance between two samples that are looked at; odd, so that a tone of 1,000 Hz is met in changing phases."""
 MAX_BINS = 2 * 3600 * PER_SECOND
 """Beyond this the curve is halved: pairs of bins become one, and memory stays bounded."""
 
@@ -120,7 +120,7 @@ class DirectionState:
         self.missing = 0
         """Packets dropped or refused, as far as ``lost`` tells of them."""
         self.lost: list[tuple[int, int]] = []
-        """From the packet before some were lost to the one after them, monotonic nanoseconds."""
+        """Gaps: the packets before and after each, in monotonic nanoseconds."""
 
     def note_lost(self, until: int) -> None:
         """Whatever was lost since the last packet was lost up to ``until``."""
@@ -391,7 +391,7 @@ class LiveRecording:
             side.note_lost(at.monotonic)
 
     def _lost(self, end: int) -> list[tuple[float, float]]:
-        """Of both sides together, as seconds from the start."""
+        """Gaps of both sides together, as seconds from the start."""
         spans: list[tuple[float, float]] = []
         for start, until in sorted(span for side in self.sides for span in side.lost):
             first, last = max(0, start - self._start) / 1e9, min(end / 1e6, max(0, until - self._start) / 1e9)

@@ -209,7 +209,7 @@ class Server:
     # --- telling --------------------------------------------------------------------------------------------------
 
     def _post(self, post: Ended | tuple[str, str]) -> None:
-        """From the finisher's thread."""
+        """Take a message from the finisher's thread."""
         self._posts.append(post)
         with contextlib.suppress(OSError):
             self._wake_out.send(b".", socket.MSG_DONTWAIT)

@@ -66,7 +66,7 @@ class ImportReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``tps`` or ``ctps``."""
     as_of: date
     sha256: str
-    """Of the snapshot file: the identity that decisions name."""
+    """SHA-256 of the snapshot file: the identity that decisions name."""
     count: int
     """Different numbers in it."""
     coverage: tuple[str, ...]
@@ -83,7 +83,7 @@ class ImportReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """(line number, what is wrong with it) of the first hundred of them."""
     source_name: str
     source_sha256: str
-    """Of the licensee's file."""
+    """SHA-256 of the licensee's file."""
     accepted_shrink: bool
     """True where more numbers vanished than an import takes unasked, and the operator accepted it."""
     implausible: str = ""

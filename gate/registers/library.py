@@ -30,7 +30,7 @@ RETRY_EVERY = 10.0
 """Seconds after which a damaged register is opened again: what failed may have been the machine and not the file."""
 
 _Stamp = tuple[snapshot_store.Seal | None, snapshot_store.Seal | None]
-"""Of the pointer and of the snapshot: the same as long as neither file changed."""
+"""Seals of the pointer and of the snapshot: the same as long as neither file changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Edition:
     """What of its coverage it holds numbers of (LAW 2.4)."""
     uncovered: tuple[str, ...] = field(init=False)
     coverage: Coverage = field(init=False)
-    """Of ``covered``."""
+    """``covered``, parsed."""
     answers: tuple[RegisterView, ...] = field(init=False)
     """Made beforehand, as making one takes longer than a look-up: index 1 for covered, 2 for listed, 3 for both."""
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from gate.config import Provider
 
 SECONDS: Final = 60.0
-"""For one request, from the first byte out to the last byte in."""
+"""Time limit of one request, from the first byte out to the last byte in."""
 MOST: Final = 250_000
 """Numbers of one run."""
 _BYTES: Final = 4096
-"""Of an answer, for each number asked; and so many besides."""
+"""Longest answer: so many bytes for each number asked, and as many besides."""
 _AHEAD: Final = timedelta(minutes=5)
 """A provider's clock may be ahead by this."""
 NUMBERS: Final = "{numbers}"

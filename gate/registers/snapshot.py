@@ -100,7 +100,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=
     as_of: date
     """The earliest day that they speak of."""
     sha256: tuple[str, ...]
-    """Of each answer's bytes."""
+    """SHA-256 of each answer's bytes."""
     numbers: tuple[int, ...]
     """Which were asked, as integers of their E.164 digits, rising."""
 
@@ -116,7 +116,7 @@ class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """``("full",)``, or the dialling codes that the licence covers in national form: ``("020", "01632")``."""
     source_name: str
     source_sha256: str
-    """Of the licensee's file."""
+    """SHA-256 of the licensee's file."""
     created: datetime
     implausible: str = ""
     """What a live gate found odd about it (``gate.registers.coverage``), in words that follow "although "."""

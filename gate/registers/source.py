@@ -217,7 +217,7 @@ class RegisterFile:
 
     name: str
     sha256: str
-    """Of the list's bytes, unpacked where it came packed."""
+    """SHA-256 of the list's bytes, unpacked where it came packed."""
     keys: Keys
     """The number of every good line, in the order of the file."""
     tally: LineCounts

@@ -70,7 +70,7 @@ class FileOutcome:
     """What became of a file."""
 
     name: str
-    """Of the register."""
+    """Name of the register."""
     file: Path
     """Where it is now."""
     state: str
@@ -168,7 +168,7 @@ class DropFolder:
         return landed[:MOST], passed
 
     def _sizes(self) -> dict[str, int]:
-        """Of each register, how large the file was that was taken last."""
+        """Size of the file that was last taken for each register."""
         taken: dict[str, tuple[int, int]] = {}
         with suppress(OSError):
             for path in (self.folder / TAKEN).iterdir():
@@ -296,7 +296,7 @@ class DropFolder:
         return target
 
     def _delete_old(self, now: datetime) -> None:
-        """Of each register the newest ``KEPT_SNAPSHOTS`` that were taken stay, and nothing after ``KEPT_DAYS``."""
+        """Keep the newest ``KEPT_SNAPSHOTS`` files of each register; delete older ones, and all after ``KEPT_DAYS``."""
         kept: dict[str, int] = {}
         for to in (TAKEN, REFUSED):
             with suppress(OSError):

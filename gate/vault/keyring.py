@@ -27,7 +27,7 @@ from gate.vault.sealer import Admitted
 from gate.vault.wrap import halves_filled
 
 _CHALLENGES: Final = secrets.token_bytes(CHALLENGE_BYTES)
-"""Of this process: what it asks one recipient to find is the same until it ends, and nobody else's."""
+"""Random bytes of this process: each recipient gets the same challenge until it ends, and nobody else's."""
 
 
 class Keyring:
@@ -83,7 +83,7 @@ class Keyring:
         retire_recipient(self._folder, recipient_id)
 
     def warnings(self) -> list[str]:
-        """Whose key alone, lost, would lose every new recording: one sentence each."""
+        """A sentence for each key whose loss alone would lose every new recording."""
         return warnings(load_recipients(self._folder), two_person=self._two_person)
 
     def _read(self, text: str, **terms: Any) -> Recipient:
@@ -161,7 +161,7 @@ def sealable(folder: Path, *, two_person: bool, admitted: Admitted = tuple) -> l
 
 
 def warnings(recipients: Sequence[Recipient], *, two_person: bool) -> list[str]:
-    """Whose key alone, lost, would lose every new recording: one sentence each."""
+    """A sentence for each key whose loss alone would lose every new recording."""
     sealed = [each for each in recipients if each.seals]
     groups = [[each for each in sealed if each.half == half] for half in HALVES] if two_person else [sealed]
     what = "a share of every recording" if two_person else "recordings"

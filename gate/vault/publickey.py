@@ -76,7 +76,7 @@ class Recipient:
         return hashlib.sha256(self.public).hexdigest()
 
     def row(self) -> keys.Recipient:
-        """As the register lists it."""
+        """The row that the register lists."""
         return keys.Recipient(
             id=self.id,
             name=self.name,

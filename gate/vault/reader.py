@@ -61,11 +61,11 @@ class Scan:
     complete: bool
     """The chunk marked last is there, and nothing after it."""
     size: int
-    """Of the file."""
+    """Bytes of the file."""
     size_valid: int
     """Up to the end of the last whole chunk."""
     sha256: str
-    """Of the whole file as it lies, hexadecimal."""
+    """SHA-256 of the whole file as it lies, hexadecimal."""
     fault: SealedFault | None
     """The first one: ``Truncated`` for an interrupted or cut file."""
 

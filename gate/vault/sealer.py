@@ -45,7 +45,7 @@ class SealedSummary:
     """A finished file."""
 
     sha256: str
-    """Of the whole file, hexadecimal."""
+    """SHA-256 of the whole file, hexadecimal."""
     size: int
     chunks: int
     """Chunks of audio; the one with the trailer is not counted."""

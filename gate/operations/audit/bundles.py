@@ -59,7 +59,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     recipient: str
     data: str = ""
     folder: str = ""
-    """For its parts."""
+    """Folder for its parts."""
     older: list[int] = []
     """Sizes of checkpoints that its recipient holds."""
     vkey: str = ""
@@ -71,14 +71,14 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: str
     sha256: str
-    """Of the manifest."""
+    """SHA-256 of the manifest."""
     size: int
     counts: dict[str, int]
     damaged: list[str]
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """From the child: how far it is, what it has made, or what went wrong."""
+    """What the child reports: how far it is, what it has made, or what went wrong."""
 
     progress: float = 0.0
     what: str = ""

@@ -92,7 +92,7 @@ class Restored(LogBehind, frozen=True):
     """What was given up."""
 
     size: int
-    """Of the log, signed anew."""
+    """Size of the log, signed anew."""
     rolled_back: bool
     """It still is behind a checkpoint."""
 
@@ -218,7 +218,7 @@ def audit_verify(folder: DataFolder, asked: AuditVerify, caller: Caller) -> LogV
 
 
 def _with_memory(folder: DataFolder, report: LogVerified) -> LogVerified:
-    """With what the memory journal, the log and the rows say otherwise than one another."""
+    """Add where the memory journal, the log and the rows contradict one another."""
     try:
         found = folder.one(SecondPlace).differences()
     except JournalAway as error:

@@ -259,7 +259,7 @@ class BundleMade(Response, frozen=True):
     """In the data folder: ``head`` and ``tail`` of the tar, with the recordings to be put between them."""
     checkpoint: int
     sha256: str
-    """Of the manifest."""
+    """SHA-256 of the manifest."""
     size: int
     counts: dict[str, int]
     damaged: list[str]

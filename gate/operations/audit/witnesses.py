@@ -39,7 +39,7 @@ log = Logger()
 GAP: Final = timedelta(hours=1)
 """A signed head may wait so long for its cosignatures before somebody must see to it."""
 TRIES: Final = 3
-"""Of one head at one witness: it says what it has seen, and is asked again from there."""
+"""Tries for one head at one witness: it reports what it has seen, and is asked again from there."""
 LOOKED_AT: Final = 1000
 """Cosigned files that are read, at most, to know what was cosigned before a start."""
 
@@ -226,7 +226,7 @@ class Witnesses:
         return LogWitnesses(required=required, size=agreed, waiting_since=waiting or None, witnesses=rows)
 
     def waited(self) -> timedelta:
-        """For how long a signed head has lacked cosignatures; 0 where none does. Raises ``StoreError``."""
+        """How long a signed head has lacked cosignatures; 0 where none does. Raises ``StoreError``."""
         since = self.standing().waiting_since
         return self._folder.clock.now() - datetime.fromisoformat(since) if since else timedelta()
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from gate.store.transaction import StoreTransaction
 
 REPORT_DAYS: Final = 2
-"""For so long after its decision the outcome of a call may be reported."""
+"""Days after its decision within which the outcome of a call may be reported."""
 
 
 def rates(hours: Iterable[CampaignHour], bounds: AbandonedLimits) -> list[CampaignRate]:

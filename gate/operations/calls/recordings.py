@@ -181,7 +181,7 @@ class RecordingPieceRead(Response, frozen=True, kw_only=True):
     data: str
     """Base64; empty at the end of the file."""
     size: int
-    """Of the whole file, in bytes."""
+    """Bytes of the whole file."""
 
 
 class RecordingPiece(Request[RecordingPieceRead], frozen=True, kw_only=True):

@@ -89,7 +89,7 @@ class Checked(Response, frozen=True, kw_only=True):
     consent_id: str | None
     objection_id: str | None
     subscriber: str = ""
-    """Whose line it is, where that is noted: ``individual`` or ``corporate``."""
+    """The kind of subscriber, where that is noted: ``individual`` or ``corporate``."""
     subscriber_since: date | None = None
     """The day since when it is theirs: consents from before do not count."""
     topic_rule: str = ""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 DAYS: Final = 7
-"""For so long after its recording came each is told of."""
+"""Days for which a warning about such a recording is shown."""
 _AGAINST: Final = (
     "SELECT c.call_id, c.reason, c.claimed_by, c.against_at, f.actor AS seen_by, f.at AS seen_at"
     " FROM calls AS c INDEXED BY calls_against LEFT JOIN facts AS f ON f.leaf_index ="
@@ -133,7 +133,7 @@ class Spikes:
 
 
 HOURS: Final = 24
-"""For so long after it each is told of."""
+"""Hours for which the warning is shown."""
 _ONE_SIDED: Final = (
     "SELECT subject, at, json_extract(body, '$.side') AS side FROM facts WHERE kind = ? AND at > ?"
     " ORDER BY leaf_index DESC"

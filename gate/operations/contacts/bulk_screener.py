@@ -46,7 +46,7 @@ _WIDTH: Final = 16
 """The longest spelling read here, ``00440`` and ten digits, has 15 characters."""
 _BLOCKS: Final = 10**7
 _SEPARATORS: Final = b" -.("
-"""Of ``gate.core.numbers``, without the closing bracket."""
+"""Separators of ``gate.core.numbers``, without the closing bracket."""
 
 
 class Sort(NamedTuple):
@@ -83,7 +83,7 @@ class NumberReader:
 
     def __init__(self) -> None:
         self.sorts: list[Sort] = []
-        """By their number in what ``read_many`` returns."""
+        """Sorts by their number in what ``read_many`` returns."""
         self._index: dict[Sort, int] = {}
         # By number of digits and first seven of them: 1 + number of the sort, 0 where it was not yet asked for. Virtual
         # memory: what is never met takes none.
@@ -199,7 +199,7 @@ class BulkScreener:
         self.attempt = attempt
         self.now = now
         self.outcomes: list[Outcome] = []
-        """By their numbers."""
+        """Outcomes by their numbers."""
         self._own = own
         # where both registers are looked up anyhow, whose line it is changes a decision by its consents alone
         held = own.numbers if set(rules.registers) == REGISTER_TITLES.keys() else own.numbers | own.noted

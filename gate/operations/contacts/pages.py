@@ -108,7 +108,7 @@ def mark(reference: str, on_behalf_of: str = "") -> bytes:
 
 
 CHANGE_COLUMNS: Final = ("reference", "number", "change", "verdict", "reason", "since")
-"""Of the file of changes that the CRM takes back."""
+"""Columns of the file of changes that the CRM takes back."""
 _WHICH: Final = about(
     "Only the list of this instigator; an empty name is the firm's own.",
     "On behalf of",
@@ -284,7 +284,7 @@ def _page(
 
 
 def _lists(folder: DataFolder, on_behalf_of: str | None) -> list[ContactList]:
-    """Of a firm, or all of them, in the order in which they came."""
+    """The lists of a firm, or of all, in the order in which they came."""
     contacts = folder.one(Contacts)
     found = contacts.lists() if on_behalf_of is None else [contacts.in_force(on_behalf_of)]
     return sorted(filter(None, found), key=lambda each: each.list)

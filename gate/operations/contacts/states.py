@@ -30,7 +30,7 @@ AT_ONCE: Final = 50_000
 """Numbers screened at once."""
 NONE, ALLOW, BLOCK = 0, 1, 2
 WORDS: Final = (None, "allow", "block")
-"""Of a verdict's code."""
+"""Verdicts by their code."""
 
 _STATE = np.dtype([("number", np.int64), ("outcome", np.int32), ("since", np.int64), ("was", np.int8)])
 

@@ -61,7 +61,7 @@ class Carried(MayWait, frozen=True, kw_only=True):
     copies: list[CopyRow] = msgspec.field(default_factory=list)
     """Copies in clear of it that are not destroyed: nobody but people can destroy them."""
     digest: str | UnsetType = UNSET
-    """Of what would go and what stays; not of what went."""
+    """Digest of what would go and what stays; not of what went."""
     facts: int | UnsetType = UNSET
     """Facts that were emptied; this and what follows is of what went."""
     held_back: int | UnsetType = UNSET
@@ -147,7 +147,7 @@ class Plan:
         return plan_digest([self.request_id, calls, recordings, self.free_lines, sorted(self.held.items())])
 
     def shown(self, copies: list[CopyRow]) -> Carried:
-        """As a dry run; ``copies``: in clear of it that are not destroyed."""
+        """The plan as a dry run; ``copies``: its copies in clear that are not destroyed."""
         return Carried(
             copies=copies,
             dry_run=True,

@@ -55,7 +55,7 @@ def months_of(retention: Retention) -> dict[str, int]:
 
 
 class TermSweep:
-    """Of one data folder. Blocking and thread-safe; one at a time."""
+    """The sweep of terms of one data folder. Blocking and thread-safe; one at a time."""
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
@@ -273,7 +273,7 @@ class TermsNow(Response, frozen=True, kw_only=True):
     dry_run: bool
     terms: list[TermDue]
     held: int
-    """Of a sweep: calls that stay for a hold, a recording that is still kept, or an open request."""
+    """Calls that a sweep leaves: for a hold, a recording that is still kept, or an open request."""
     waits: str
     """Why the daily sweep of these terms does not run; empty where it does."""
 

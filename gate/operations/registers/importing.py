@@ -144,7 +144,7 @@ class Cancelled(RegisterFailed):
 
 
 def imports_under_way(_folder: DataFolder) -> Cancellations:
-    """By the register's name."""
+    """The imports under way, by the register's name."""
     return Cancellations(
         lambda name: RegisterFailed(f"{AT_ONCE} imports of {name.upper()} are under way already", hint="wait for them")
     )
@@ -166,7 +166,7 @@ class RegisterImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     count: int
     sha256: str
-    """Of the snapshot."""
+    """SHA-256 of the snapshot."""
     as_of: date
     coverage: list[str]
     source_name: str
@@ -188,7 +188,7 @@ class RegisterImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     accepted: str = ""
     """Why it was taken all the same."""
     previous_sha256: str | None = None
-    """Of the snapshot before; empty where there was none."""
+    """SHA-256 of the snapshot before; empty where there was none."""
     first_seen: date | None = None
     """The day on which the same bytes came first, where they had come before: they keep their day."""
 

@@ -93,7 +93,7 @@ def written(rows: Iterable[FactRow], kind: type[B]) -> list[tuple[str, B]]:
 
 
 def _refused(tx: StoreTransaction) -> dict[str, RefusedFile]:
-    """By register the last refusal, where no import came after it."""
+    """The last refusal of each register, where no import came after it."""
     taken = {body.name: at for at, body in newest(tx, RegisterImported)}
     return {
         body.name: RefusedFile(at=at, source_name=body.source_name, why=body.why)

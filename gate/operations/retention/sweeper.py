@@ -72,7 +72,7 @@ class Plan:
     """Erasures that were decided before and have no receipt yet: carried out in any case."""
 
     def shown(self) -> Sweep:
-        """As a dry run."""
+        """The plan as a dry run."""
         return Sweep(
             dry_run=True,
             day=self.today,
