@@ -19,6 +19,7 @@ from tests.support.databases import query
 from tests.support.example import amend
 from tests.support.firm_year import Year
 from tests.support.moved import Moved
+from tests.support.plain import faults
 from tests.support.requesting import ANN
 
 NUMBER, OTHER = "07700 900417", "07700 900418"
@@ -231,7 +232,9 @@ def test_a_new_subscriber_is_not_told_of_earlier_calls_without_anybody_thinking_
     run("request", "decide", reference, "--grant")
     key = ("--key", str(year.key), "--passphrase-file", str(year.words))
     run("request", "fulfil", reference, *key, "-o", "pack.html")
-    text = " ".join(run("request", "letter", reference, "response").out.split())
+    letter = run("request", "letter", reference, "response").out
+    assert faults(letter) == [], "and in plain English"
+    text = " ".join(letter.split())
     assert "1 call" in text and "As we have it, your number has been yours since Saturday 1 April 2028." in text
     explained = run("letters", "explain", reference, "--json").json["letters"]
     since = [each for letter in explained for each in letter["sentences"] if each["name"] == "search.since"]

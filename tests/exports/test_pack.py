@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from gate.core.pack_words import PackRecording, reason_words
+from gate.core.pack_words import PackRecording, reason_words, standard_notice
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import ExportError
 from gate.exports import pack
@@ -154,3 +154,13 @@ def test_passphrases_are_random_long_and_forgiving() -> None:
     assert len(letters) == 200 * 20, "100 bits each"
     assert all(normalised(each) == each.replace("-", "") for each in made)
     assert normalised("K7QM 2x9d–HIJO Lmno") == "k7qm2x9dh1j01mn0"
+
+
+def test_no_law_obliges_the_firm_to_keep_evidence_of_screening_and_no_pack_says_so() -> None:
+    """LAW 7.7: the basis is a legitimate interest, and PECR is what it is kept for."""
+    months = dict.fromkeys(
+        ("months", "calls_months", "refused_months", "requests_months", "lists_months", "contacts_months"), 12
+    )
+    said = " ".join(standard_notice(purpose="quality", **months).purposes)
+    assert "legitimate interest: to show that we keep to the Privacy and Electronic Communications" in said
+    assert "obligation" not in said.split("requests")[0]
