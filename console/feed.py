@@ -1,8 +1,8 @@
 """The console's line to the gate: questions on threads, one stream of what happens now, and whether the gate is there.
 
-Nothing here blocks the screen. A question runs on a thread of its own, at most ``MOST`` at once, and is given up after
-its time; the stream runs on another, comes back by itself, and hands over only the newest of what it has heard, at most
-``PER_SECOND`` times a second.
+Nothing here blocks the screen. A question runs on a thread that has nothing to do, at most ``MOST`` at once, and is
+given up after its time; the stream runs on another, comes back by itself, and hands over only the newest of what it has
+heard, at most ``PER_SECOND`` times a second.
 
 Of the messages to the screens the newest of a kind that waits stands for all of them.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -267,9 +268,25 @@ async def on_thread(work: Callable[[], T], *, timeout: float | None = None) -> T
             return
         _soon(loop, done, result)
 
-    threading.Thread(target=run, name="console-work", daemon=True).start()
+    try:
+        tasks = _IDLE.pop()
+    except IndexError:  # each is at work, or waits for a gate that is slow
+        tasks = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(tasks,), name="console-work", daemon=True).start()
+    tasks.put(run)
     async with asyncio.timeout(timeout):
         return await future
+
+
+_Tasks = queue.SimpleQueue[Callable[[], None]]
+_IDLE: list[_Tasks] = []
+"""Of each thread that has nothing to do, what it is given. A key makes no thread of its own."""
+
+
+def _serve(tasks: _Tasks) -> None:
+    while True:
+        tasks.get()()
+        _IDLE.append(tasks)
 
 
 async def late_on_thread(name: str) -> Any:

@@ -137,6 +137,10 @@ class Tiles(LocalTable):
             segments += [Segment(sized(f" {text}", WIDE - 1), style), Segment(" ", plain)]
         return Strip(segments).adjust_cell_length(width, plain)
 
+    def _draw_row(self, index: int) -> None:
+        """A tile has several lines."""
+        self.refresh()
+
     def _show_cursor(self) -> None:
         top, height = int(self.scroll_offset.y), max(HIGH, self.scrollable_content_region.height)
         line = self.cursor // self.across * HIGH

@@ -263,9 +263,16 @@ class RowsTable(ScrollView, can_focus=True):
         """Draw both lines anew and keep the cursor in sight."""
         if old == new:
             return
-        self.refresh()
+        self._draw_row(old)
+        self._draw_row(new)
         self._show_cursor()
         self.post_message(self.Moved(self))
+
+    def _draw_row(self, index: int) -> None:
+        """Draw this row anew, and no other: a key is answered in the time that one line takes."""
+        y = index - int(self.scroll_offset.y) + 1
+        if 0 < y < self.scrollable_content_region.height:
+            self.refresh(Region(0, y, self.scrollable_content_region.width, 1))
 
     def watch_old(self, old: bool) -> None:
         """Grey, or not."""

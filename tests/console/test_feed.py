@@ -131,3 +131,12 @@ async def test_work_on_a_thread_gives_back_what_it_raised() -> None:
         await on_thread(work)
     with pytest.raises(TimeoutError):
         await on_thread(lambda: time.sleep(2), timeout=0.05)
+
+
+async def test_what_is_asked_one_after_the_other_takes_no_thread_of_its_own() -> None:
+    """A key that asks the gate makes no thread: the one that has answered the last key answers it."""
+    await asyncio.gather(*(on_thread(lambda: time.sleep(0.01)) for _ in range(3)))
+    known = {thread for thread in threading.enumerate() if thread.name == "console-work"}
+    for _ in range(20):
+        assert await on_thread(threading.current_thread) in known
+        await asyncio.sleep(0)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from textual.app import ComposeResult
 
 from console.widgets.pages import END, PAGE, WINDOW, PagedTable, Rows
@@ -252,3 +253,25 @@ async def test_renewals_keep_the_place_of_whoever_has_scrolled() -> None:
         app.table.action_move(-40)
         await until(pilot, lambda: app.table.row)
         assert app.table.row.key == 5000
+
+
+@pytest.mark.usefixtures("drawn_at_once")
+async def test_a_key_draws_two_lines_and_no_other() -> None:
+    source = Source(1000)
+    app = Shown(source)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        await pilot.pause(0.1)
+        drawn: list[int] = []
+        line = app.table.render_line
+
+        def counted(y: int) -> Any:
+            drawn.append(y)
+            return line(y)
+
+        app.table.render_line = counted
+        await pilot.press("j")
+        await until(pilot, lambda: drawn)
+        await pilot.pause(0.1)
+        assert sorted(set(drawn)) == [1, 2], "the row that the cursor was on, and that on which it is"
+        assert app.table.row.key == 999
