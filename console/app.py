@@ -122,7 +122,7 @@ class ConsoleApp(TypedAhead[None]):
         self._complained = ("", 0.0)
         self._opened: set[str] = set()
         self.attention: Sequence[Attention] = ()
-        """What ``dialgate status`` says that somebody must see to, as it was told last."""
+        """What somebody must see to by ``dialgate status``, as last reported."""
         self._finds: list[str] = []
         """What was looked for, the last first."""
         self.attended = False

@@ -1,4 +1,4 @@
-"""What somebody must see to, as ``dialgate status`` says it: in a word for the top line, and where it is mended."""
+"""What somebody must see to, as in ``dialgate status``: a word for the top line, and where it is mended."""
 
 from __future__ import annotations
 

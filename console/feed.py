@@ -83,7 +83,7 @@ class Link:
     """None: not known yet."""
     since: datetime
     why: str = ""
-    """What was said when it could not be reached."""
+    """The error when it could not be reached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ def coverage(value: Any) -> Shown:
 
 
 def waits(response: MayWait) -> str:
-    """What is said of an act that waits for a second person; empty where it is done."""
+    """The sentence about an act that waits for a second person; empty where it is done."""
     if response.waits is None:
         return ""
     return clean(f"Not done yet: another person confirms it until {local(response.waits.until)}, with w in Retention")

@@ -252,7 +252,7 @@ class Mode(ListMode):
         return await self.feed.ask(form, progress=progress)
 
     async def _asked(self, told: Mapping[str, str]) -> AuditVerify:
-        """What was filled in, the files read: one that is none is said in the form."""
+        """The values, with the files read; the form shows a file that cannot be read."""
         files, notes = self.app.setup.files, list[tuple[str, str]]()
         for name in filter(None, (each.strip() for each in told.get("checkpoints", "").split(","))):
             if files is None:

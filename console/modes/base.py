@@ -38,7 +38,7 @@ class GateScreen(Screen[None]):
     AUTO_FOCUS = ""
     MODE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
-    """What ``?`` says of where one is."""
+    """What ``?`` shows about this place."""
     PAGE: ClassVar[str] = ""
     """The page of the manual about it; empty: that of the screen below."""
 

@@ -45,7 +45,7 @@ class View:
     key: str
     """The field that a row is known by."""
     none: str
-    """What is said where there is no row at all."""
+    """The text where there is no row at all."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """What the operation is asked with, always."""
     filters: Callable[[str], Mapping[str, Any]] | None = None

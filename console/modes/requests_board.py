@@ -61,7 +61,7 @@ class Board(Widget, can_focus=True):
         super().__init__(**extra)
         self.columns: list[list[Standing]] = [[] for _ in shown.PLACES]
         self.saying = "Loading…"
-        """What is said where there is no card."""
+        """The text where there is no card."""
         self.known = False
         """How many there are was told."""
         self._first = 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 TARGETS = {"number": "number", "call": "call_id", "recording": "recording_id"}
-"""What a hold can be put on -> the field of ``hold_add`` that says which."""
+"""What a hold can be put on -> the field of ``hold_add`` that names it."""
 
 
 UNSAID = "not said"

@@ -105,7 +105,7 @@ class Kept(NamedTuple):
 
 
 def earlier(kept: Iterable[Kept]) -> dict[str, Any]:
-    """What the first such leaf says of checkpoints from before there were any: how many, and a hash of all of them."""
+    """The checkpoints from before the first such leaf, as it records them: how many, and a hash of all."""
     digest, count = sha256(), 0
     for row in kept:
         digest.update(json.dumps([row.size, row.root.hex(), row.note, row.at]).encode() + b"\n")

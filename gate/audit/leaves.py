@@ -267,7 +267,7 @@ def _groups(connection: sqlite3.Connection, table: Table) -> Iterator[tuple[str,
 
 
 class Receipt(NamedTuple):
-    """What a fact of kind ``ERASURE`` says (``gate.store.erasure``)."""
+    """The content of a fact of kind ``ERASURE`` (``gate.store.erasure``)."""
 
     leaf_index: int
     leaves: frozenset[int]

@@ -326,7 +326,7 @@ class CallManager:
                 self._tell(session, NotKept())
 
     def not_kept(self, call_id: str) -> None:
-        """What is said in a call is not being kept."""
+        """The recorder keeps nothing of a call any more."""
         self._line.post(lambda: self._tell_id(call_id, NotKept()))
 
     def key_waits(self, call_id: str, side: str, digit: str) -> None:

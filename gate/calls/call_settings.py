@@ -1,4 +1,4 @@
-"""What the configuration says to the call manager, in the core's terms."""
+"""The part of the configuration that the call manager needs, in the core's terms."""
 
 from __future__ import annotations
 

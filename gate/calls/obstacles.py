@@ -175,7 +175,7 @@ class Obstacles:
 
     @property
     def to_all(self) -> Reason | None:
-        """What forbids every call now, whoever dials it: what the store said so far is known here."""
+        """What forbids every call now, whoever dials it, by what the store has reported so far."""
         if self.stopping:
             return Reason.GATE_STOPPING
         if self._retry_queue.behind or self._stalled():

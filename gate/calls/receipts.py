@@ -98,7 +98,7 @@ GRACE_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ReceiptSettings:
-    """What the configuration says of receipts."""
+    """The configuration of receipts."""
 
     caller: Caller
     command: tuple[str, ...] = ()

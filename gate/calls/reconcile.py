@@ -1,4 +1,4 @@
-"""What a crash left open is closed, with a leaf that says so.
+"""Closes what a crash left open, and keeps a leaf of it.
 
 A call whose end is not in the log ended when the gate did. A recording whose end is not in the log is whatever of its
 file is whole: chunks are sealed one by one, so all but the open one are there.

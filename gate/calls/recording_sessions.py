@@ -266,7 +266,7 @@ class RecordingSessions:
 
     @staticmethod
     def _event(session: Session) -> dict[str, Any]:
-        """What the sealed file itself says of where its audio came from, and whose voices its client says they are."""
+        """What the sealed file records: where its audio came from, and whose voices its client names."""
         streams = [{"label": each.label, "people": list(each.people)} for each in session.asked.streams]
         told = {"from": FROM, "client": session.asked.client, "announced_by": session.client.announced_by}
         return {"event": FROM, **told, "streams": streams, "mixed": is_mixed(session.asked)}

@@ -212,7 +212,7 @@ def rows_found(
 OF_A_FIELD = "of_a_field"
 """Attribute of a parameter that is made from a field: (request, name of the field)."""
 _NOT_TYPED = frozenset({"masked", "file"})
-"""What the command line says by itself: whether numbers are hidden, the ticket of a file."""
+"""Fields that the command line fills in by itself: whether numbers are hidden, the ticket of a file."""
 
 
 def asks(

@@ -61,7 +61,7 @@ class Command(click.Command):
         return super().get_short_help_str(max(limit, 200))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What the arguments are, where the field that they fill in says it, and the options."""
+        """Describe the arguments, where the fields that they fill in have words, and the options."""
         if told := arguments_of(self, ctx):
             with formatter.section("Arguments"):
                 formatter.write_dl(told)

@@ -169,7 +169,7 @@ def list_(view: View, asked: ContactsList, words: tuple[str, ...], bad: bool) ->
     help="Write all of them as CSV, numbers in full, for the CRM to take back; - for standard output. It is logged.",
 )
 def changes(view: View, asked: ContactsChanges, output: Path | None) -> None:
-    """What is newly blocked or allowed. Contacts that came blocked are told of too: first_blocked."""
+    """What is newly blocked or allowed. Contacts that came blocked are listed too: first_blocked."""
     with reach(view.config) as gate:
         if output is None:
             page = gate.ask(asked)

@@ -403,7 +403,7 @@ class Announcement(Section, frozen=True):
     receipt: bool = False
     """The callee is told the code of a receipt, at the goodbye or after the talk."""
     receipt_text: str = "This call was checked before it was made. The code of its receipt is:"
-    """What is said before the code."""
+    """Words spoken before the code."""
     receipt_command: tuple[str, ...] = ()
     """The firm's own command that sends the code in place of speaking it: program and arguments, run by no shell."""
 

@@ -77,7 +77,7 @@ class Roles:
 
 
 def refusal(actor: str, roles: frozenset[str], op: str) -> RefusedError:
-    """What an account is told that may not: which role it would need."""
+    """The refusal of an account that lacks a role: which one it would need."""
     needed = [role for role in ROLES if role in OPERATIONS[op].roles]
     has = ", ".join(role for role in ROLES if role in roles) or "no role"
     return RefusedError(

@@ -280,7 +280,7 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the configuration says about calls."""
+    """The configuration of calls."""
 
     record: bool = True
     go_on_unrecorded: bool = False

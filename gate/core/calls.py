@@ -210,7 +210,7 @@ def _recorder_lost(call: Call, event: RecorderFailed, policy: Policy) -> Step:
 
 
 def not_kept(call: C) -> tuple[C, list[Do]]:
-    """What is said and not kept is lost for good: at once nobody hears anybody, and both are hung up on."""
+    """Words that are not kept are lost for good: at once nobody hears anybody, and both are hung up on."""
     return close(end(call, "gate", "recorder_unavailable"), [Do.STOP_PLAYING, Do.SHUT, Do.HANG_UP])
 
 

@@ -1,4 +1,4 @@
-"""What the name of a recording's file says of its call, by patterns of the configuration (``ingest.names``).
+"""Reads a call from the name of its recording's file, by patterns of the configuration (``ingest.names``).
 
 A pattern is a name with ``*`` for anything, and ``{number}`` (as dialled), ``{date}`` (``20261129``) and ``{time}``
 (``162436``) in London's clock, or ``{call_id}`` (the Call-ID of the INVITE).
@@ -35,7 +35,7 @@ class CallName(NamedTuple):
 
 
 def call_named(name: str, patterns: Sequence[str]) -> CallName | None:
-    """What the name of a file says; None where it fits no pattern, or says no time that there is."""
+    """Read the name of a file; None where it fits no pattern, or its time does not exist."""
     for pattern in patterns:
         if (found := _compiled(pattern).fullmatch(name)) is None:
             continue

@@ -155,7 +155,7 @@ ACTS: Final[dict[str, str]] = {
     "Fulfilled": "there is nothing granted to tell of",
     "Withdrawn": "it cannot be withdrawn",
 }
-"""What is told to people where an event cannot come."""
+"""The message where an event cannot come."""
 
 _STEPS: Final[dict[str, str]] = {
     facts.AskedBy.kind: "who asks, noted",

@@ -108,7 +108,7 @@ def key_press(payload: bytes) -> KeyPress | None:
 
 
 class Codec(NamedTuple):
-    """What a codec map says of a payload type."""
+    """The entry of a codec map for a payload type."""
 
     name: str
     """Upper case."""

@@ -284,7 +284,7 @@ class UnusableSdpError(ValueError):
 
 
 class Origin(NamedTuple):
-    """What an ``o=`` line says besides its address: which session, and which version of it."""
+    """An ``o=`` line without its address: which session, and which version of it."""
 
     session: str
     version: str

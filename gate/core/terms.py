@@ -223,7 +223,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RegisterView:
-    """What one register says of one number, with the identity of the snapshot that says it."""
+    """One register's answer about one number, with the identity of the snapshot that gives it."""
 
     name: str
     """``tps`` or ``ctps``."""

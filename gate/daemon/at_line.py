@@ -109,7 +109,7 @@ class AtLine:
         self._call_manager.keep(fact, help_asked_by)
 
     def now(self) -> RunningNow:
-        """What ``status`` says of a running gate."""
+        """What ``status`` reports about a running gate."""
         return RunningNow(
             line=self.passed_over(),
             usage=self.usage(),

@@ -243,7 +243,7 @@ def _due(tx: StoreTransaction, now: datetime) -> tuple[int, str] | None:
 
 
 class Signer:
-    """Tells the folder's ``trust`` what came of it. Neither from the line nor from the store thread."""
+    """Reports the outcome to the folder's ``trust``. Neither from the line nor from the store thread."""
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder

@@ -21,7 +21,7 @@ class Addresses:
     listen: tuple[str, ...]
     """RTPProxy's own options for them."""
     named: str
-    """What SDP says where RTPProxy answers with a port alone: behind a NAT, where it listens on every address."""
+    """The address for SDP where RTPProxy answers with a port alone: behind a NAT, where it listens on every address."""
     translated: bool
     """True where the first address is not this machine's: a NAT's outer address."""
     trunk_family: str

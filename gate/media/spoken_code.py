@@ -108,7 +108,7 @@ class SpokenCode:
 
 
 def spoken_parts(code: str) -> Sequence[str]:
-    """What is said one after the other: the code twice, in its groups."""
+    """The parts to speak in order: the code twice, in its groups."""
     once: list[str] = []
     for start, end in _GROUPS:
         once += [*code[start:end], "gap"]

@@ -47,7 +47,7 @@ def about(
     choices: Sequence[str] = (),
     absent: str = "",
 ) -> Meta:
-    """What a field of a request is, said once: command, form, completion, manual page and reference are made from it
+    """The description of a request's field: command, form, completion, manual page and reference are made from it
     (``gate.operations.fields``).
 
     ``description``: a sentence, with the unit. ``label``: its name in a form, where the field's own is none. ``eg``:

@@ -182,7 +182,7 @@ class Proposals:
         return self._folder.store.call(work)
 
     def warnings(self) -> list[str]:
-        """What ``status`` says of what waits, and of who could confirm it."""
+        """The lines of ``status`` about what waits, and who could confirm it."""
         alone = nobody_confirms(self._folder.config)
         return [alone] * bool(alone) + [
             f"{row.what} ({row.takes}) waits for a second person: asked for by {row.asked_by}, until"

@@ -129,7 +129,7 @@ class Event(NamedTuple):
 
 
 class WebhookPost:
-    """Tells one receiver. ``look`` is called by one thread at a time, the rest by any."""
+    """Sends events to one receiver. ``look`` is called by one thread at a time, the rest by any."""
 
     def __init__(self, webhook: Webhook, folder: DataFolder, states: Callable[[], Mapping[str, list[str]]]) -> None:
         """``states``: what is so now, by the event that tells of a change."""

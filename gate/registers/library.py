@@ -80,7 +80,7 @@ class _Register:
         self.edition = self._load()
 
     def view(self, number: str, keys: Sequence[int]) -> RegisterView:
-        """What this register says of a number, given as E.164 and as the integers of the digits that reach it."""
+        """Look up a number in this register, given as E.164 and as the integers of the digits that reach it."""
         edition = self.edition
         if edition.state != "ok" or edition.snapshot is None:
             return edition.answers[0]
@@ -169,7 +169,7 @@ class RegisterLibrary:
         self._look_at = time.monotonic() + LOOK_EVERY
 
     def view(self, number: str) -> tuple[RegisterView, ...]:
-        """What each register says of an E.164 number (``+442079460000``), and of the shorter one that it begins with.
+        """Look up an E.164 number (``+442079460000``), and the shorter one that it begins with, in each register.
         What is no such number is covered by none."""
         if time.monotonic() >= self._look_at and self._lock.acquire(blocking=False):
             try:

@@ -39,7 +39,7 @@ NUMBER: Final = "{number}"
 
 
 class Answers(NamedTuple):
-    """What a provider has said of some numbers."""
+    """A provider's answers about some numbers."""
 
     listed: Mapping[str, frozenset[int]]
     """Register -> those of the numbers that are on it, as integers of their E.164 digits."""
@@ -55,7 +55,7 @@ def ask(
     now: Callable[[], datetime],
     tell: Callable[[float, str], None],
 ) -> Answers:
-    """What the provider says of these numbers (E.164, each once).
+    """Ask the provider about these numbers (E.164, each once).
 
     ``base``: of the configuration's files. ``now``: asked once for each request. Raises ``RegisterError`` where any of
     them is not answered as it has to be (``RegisterFailed`` where trying again may help).

@@ -87,7 +87,7 @@ class Head(NamedTuple):
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What must outlive the store; what an act of its kind says nothing of is left out."""
+    """An act that must outlive the store; fields that its kind does not have are left out."""
 
     act: str
     """Its kind: of a fact (``breach_replayed`` of all that are about a breach), or ``request_pending``."""

@@ -159,7 +159,7 @@ class StoreTransaction:
         self.frontier = frontier
         """The tree with what was appended here."""
         self.failure: Exception | None = None
-        """What the database said when it failed."""
+        """The database's error when it failed."""
         self.acted = False
         """It has kept what must outlive the store (``gate.store.memory``)."""
         self.over = False

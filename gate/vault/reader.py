@@ -54,7 +54,7 @@ _BLOCK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a file's structure says without any key: nothing here is authenticated, only found or not found."""
+    """What a file's structure shows without any key: nothing here is authenticated, only found or not found."""
 
     chunks: int
     """Whole chunks of audio, up to the first fault."""

@@ -252,7 +252,7 @@ def _put_through(body: Mapping[str, Any]) -> int | None:
 
 @fact("outcome_reported", Subject.CALL, sets={"ended_at": From.AT, "bridged": Computed(_put_through)})
 class OutcomeReported(Body, frozen=True, kw_only=True):
-    """What a phone system that dials by itself says of its call."""
+    """What a phone system that dials by itself reports about its call."""
 
     outcome: Code
     """``live``, ``abandoned``, ``machine``, ``unanswered``."""

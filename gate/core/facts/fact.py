@@ -152,7 +152,7 @@ class Rests(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What the catalogue says of a kind."""
+    """The marks of a kind in the catalogue."""
 
     about: Subject
     term: Term | None = None
@@ -165,7 +165,7 @@ class Marks:
     makes: bool = False
     """It makes a row of the table; others change it."""
     replaces: bool = False
-    """What it says takes the place of what was said before, in a table in which what is set stands otherwise."""
+    """Its fields replace earlier values, in a table in which the first value stands otherwise."""
     sets: Mapping[str, Source] = field(default_factory=dict)
     """Columns besides those of the marked fields; one of another table as ``table.column``."""
 

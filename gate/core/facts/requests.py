@@ -73,7 +73,7 @@ class AskedBy(Body, frozen=True, kw_only=True):
 
 @fact("request_words", Subject.REQUEST, term=Term.REQUESTS)
 class SaidAt(Body, frozen=True, kw_only=True):
-    """What was said at a step."""
+    """The words of a step."""
 
     step: Code
     text: Words

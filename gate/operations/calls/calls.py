@@ -374,7 +374,7 @@ def calls_resume(folder: DataFolder, asked: CallsResume, caller: Caller) -> Kept
 
 
 class HungUp(Response, frozen=True, kw_only=True):
-    """What has been told to end."""
+    """The call that was asked to end."""
 
     call_id: str
 

@@ -163,7 +163,7 @@ def _table(raws: Sequence[str]) -> npt.NDArray[np.uint8]:
 
 
 NO_NUMBER = "no_number"
-"""What is said of an empty field in place of a reason: there is nothing to be called."""
+"""The reason of an empty field: there is nothing to be called."""
 REMEMBERED = 10_000
 """Texts that are no plain UK number, and what became of them: the same ones come again and again."""
 

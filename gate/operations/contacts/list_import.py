@@ -409,7 +409,7 @@ class ListImport:
         )
 
     def _body(self, file: Read, name: str) -> facts.ContactsImported:
-        """What the log says of it: counts, and no number."""
+        """The fact for the log: counts, and no number."""
         counts = self.folder.read(lambda reader: rows.counts(reader, self._list))
         return facts.ContactsImported(
             source_name=name,

@@ -316,7 +316,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """What is told on the way."""
+    """Progress that the child reports."""
 
     faults: Faults = []
     objections: Objections = []

@@ -32,7 +32,7 @@ from gate.operations.operation import Moment
 SEALED: Final = ".dialgate-sealed-"
 """Beginning of the name of a clear file whose recording is sealed."""
 BESIDE: Final = ".json"
-"""What lies beside ``NAME`` as ``NAME.json`` says whose call it is: it goes with it."""
+"""``NAME.json`` beside ``NAME`` names the call, and is handed in with it."""
 _ZEROS: Final = bytes(1 << 20)
 
 

@@ -70,7 +70,7 @@ def key_list(folder: DataFolder, asked: KeyList, caller: Caller) -> Recipients:
 
 
 def warnings(folder: DataFolder) -> list[str]:
-    """What ``status`` says of keys."""
+    """The lines of ``status`` about keys."""
     if not folder.config.recording.enabled:
         return []
     try:

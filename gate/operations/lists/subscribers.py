@@ -153,7 +153,7 @@ def subscriber_list(folder: DataFolder, asked: SubscriberList, caller: Caller) -
 
 
 class SubscriberEntry(Entry, frozen=True, kw_only=True):
-    """What a line of the CRM's file says of who has its number."""
+    """Who has the number, by a line of the CRM's file."""
 
     kind: str = ""
     since: str = ""

@@ -153,7 +153,7 @@ def statements(course: Iterable[FactRow]) -> list[str]:
 
 
 def words_at(course: Iterable[FactRow], step: str) -> str:
-    """What was said at the newest step of this name (``question``, ``reasons``, …); empty where erased."""
+    """The words of the newest step of this name (``question``, ``reasons``, …); empty where erased."""
     return next((body.text for body in reversed(bodies(course, facts.SaidAt)) if body.step == step), "")
 
 
