@@ -77,7 +77,10 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "a complaint is granted with its outcome": (
         "cli/test_complaints.py::test_a_complaint_is_granted_with_its_outcome_which_the_letter_tells",
     ),
-    "a bundle is of a period that is over": ("cli/test_audit.py::test_a_period_that_is_not_over_is_not_exported",),
+    "a bundle is of a period that is over": (
+        "cli/test_audit.py::test_a_period_that_is_not_over_is_not_exported",
+        "exports/test_bundle_check.py::test_a_period_that_was_not_over_does_not_hold_whatever_the_gates_clock_said",
+    ),
     "who only asks raises the alarm too": (
         "e2e/test_ask.py::test_answers_by_http_raise_the_alarm_on_service_calls_to_listed_numbers",
     ),

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gate.clock import SystemClock
 from gate.config import load
 from gate.daemon.opening import open_folder
 from gate.errors import GateError
@@ -500,3 +501,22 @@ def test_a_period_that_went_on_when_it_was_exported_is_not_whole(until: str, who
     claims.fact(bundle_rows.FactRow(9, "bundle_exported", "b", "2026-03-10T12:00:00.000000Z", "user:ann(1)", b"", "{}"))
     claims.tell(findings, [])
     assert any("was not over" in each.text for each in findings.checks) is not whole
+
+
+def test_a_period_that_was_not_over_does_not_hold_whatever_the_gates_clock_said(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An enemy sets the clock ahead while the gate looks at the period, and back before it logs the export."""
+    now, logged, ahead = SystemClock.now, exporting.must_be_logged, [timedelta(days=2)]
+
+    def back(*asked: Any) -> Any:
+        ahead[0] = timedelta(0)
+        return logged(*asked)
+
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    with monkeypatch.context() as patch:
+        patch.setattr(SystemClock, "now", lambda clock: now(clock) + ahead[0])
+        patch.setattr(exporting, "must_be_logged", back)
+        done = made.export(tmp_path / "b.bundle", period=("--from", "2026-03-02", "--to", tomorrow))
+        assert done.code == 0, done.err
+    assert "was not over when it was exported" in _failed(made, tmp_path / "b.bundle")["complete"]
