@@ -18,7 +18,7 @@ from typing import Any, Final
 import structlog
 
 from gate.sip.dialog_leg import DialogLeg
-from gate.sip.dialogs import like_invite, new_branch, response, response_head
+from gate.sip.dialogs import from_behind_nat, like_invite, new_branch, response, response_head
 from gate.sip.leg import TableLeg
 from gate.sip.message import Address, SipMessage
 from gate.sip.peers import DialogPeer, Endpoint
@@ -161,8 +161,6 @@ class Carrier:
         self.tserver: dict[Any, Running] = {}
         self._legs: dict[tuple[str, str], TableLeg] = {}
         """By Call-ID and our tag."""
-        self._callers: dict[tuple[str, str], TableLeg] = {}
-        """Those that a peer's INVITE has made, by Call-ID and its tag: for CANCEL."""
         self.foreign = 0
         """Answers passed over because they did not come from where the request went."""
         self.belongs: Callable[[str, str], bool] = lambda sent_to, host: False
@@ -224,7 +222,7 @@ class Carrier:
             if tx.machine not in SERVERS:
                 self.after(T1, partial(self._look_at_way, tx, T1))
         tx.way.send_to(tx.data, tx.to)
-        leg = tx.leg
+        leg = tx.leg if tx.machine not in SERVERS else None
         if tx.interval > T1 and leg is not None and leg.heard_at not in (None, tx.to) and leg.remote_tag:
             tx.way.send_to(tx.data, leg.heard_at)  # its Contact may lead elsewhere
 
@@ -378,10 +376,14 @@ class Carrier:
 
     def feed(self, message: SipMessage, source: Address, endpoint: Endpoint) -> None:
         """One message that the ingress has let through."""
+        at = endpoint.hop(source)
+        if message.method:
+            mend(message, at, self.leads_nowhere(endpoint))
+        if at == source and not endpoint.reliable and message.cseq_method in ("INVITE", "UPDATE"):
+            from_behind_nat(message, at)
         if not message.method:
             self._answered(message, source, endpoint)
             return
-        mend(message, endpoint.hop(source), self.leads_nowhere(endpoint))
         if message.method == "ACK":
             self._acknowledged(message)
             return
@@ -396,6 +398,7 @@ class Carrier:
             if leg is not None:
                 leg.cancelled()
         elif leg is not None:
+            tx.leg = leg
             leg.asked(tx, message, source, endpoint)
         elif message.method != "INVITE" or not self._on_request(message, tx, source, endpoint):
             self.say(tx, message, source, 481, "Call/Transaction Does Not Exist")
@@ -407,15 +410,13 @@ class Carrier:
             return
         leg = self._legs.get((request.call_id, request.to_tag))
         if leg is not None:
-            leg.acknowledged(request)
+            leg.ack_came(request)
 
     # --- legs ---------------------------------------------------------------------------------------------------------
 
     def keep(self, leg: TableLeg) -> None:
         """A leg that may be spoken to from now on, until it has been over for a while."""
         self._legs[leg.ids] = leg
-        if leg.unanswered_caller or leg.state is None:
-            self._callers[leg.dialog.call_id, leg.remote_tag] = leg
         self.after(KEPT_SECONDS, partial(self._look_at, leg))
 
     def _look_at(self, leg: TableLeg, *, last: bool = False) -> None:
@@ -428,16 +429,14 @@ class Carrier:
         """Nothing more is heard of it."""
         if self._legs.get(leg.ids) is leg:
             del self._legs[leg.ids]
-        by_caller = (leg.dialog.call_id, leg.remote_tag)
-        if self._callers.get(by_caller) is leg:
-            del self._callers[by_caller]
         leg.listen_no_more()
         leg.event_cb = None
 
-    def leg_of(self, request: SipMessage) -> TableLeg | None:
+    def leg_of(self, request: SipMessage) -> DialogLeg | None:
         """The leg that a request inside a call is for (a CANCEL: the one that its INVITE made); None for none."""
         if request.method == "CANCEL":
-            return self._callers.get((request.call_id, request.from_tag))
+            invite = self.tserver.get((*request.key, "INVITE"))
+            return invite.leg if invite is not None else None
         return self._legs.get((request.call_id, request.to_tag))
 
     def leg_by(self, call_id: str, tag: str) -> TableLeg | None:

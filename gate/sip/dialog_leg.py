@@ -112,7 +112,7 @@ class DialogLeg:
         self._more, self._invite_body = "", None
         """Of our INVITE: what comes with its headers when it is sent again."""
         self._tried = self._stale_tried = False
-        self._acknowledged = Acknowledged()
+        self._reliably = Acknowledged()
         self._unacknowledged: bytes = b""
         self._timers: list[Any] = []
         self._when_acknowledged: Callable[[], None] | None = None
@@ -220,6 +220,11 @@ class DialogLeg:
     def contact_line(self) -> str:
         """Its Contact, as it is written."""
         return self.dialog.contact(self.way)
+
+    @property
+    def acknowledged(self) -> Mapping[str, int]:
+        """Of each callee's provisional answers the last that was (RSeq)."""
+        return self._reliably.last
 
     def contact_param(self, text: str) -> None:
         """A parameter of it."""
@@ -474,6 +479,15 @@ class DialogLeg:
 
     # --- what the peer asks -------------------------------------------------------------------------------------------
 
+    def cancelled(self) -> None:
+        """The peer takes its INVITE back, or its offer."""
+        for do in self.offers(OfferEvent.CANCEL):
+            if do is OfferDo.TERMINATED:
+                self._say(487, "Request Terminated")
+            elif do is OfferDo.TELL:
+                self.on_reinvite_cancelled()
+        self.happen(Event.CANCEL)
+
     def asked(self, tx: Running, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         """A request of the peer inside the dialog, in its order."""
         say = partial(self.carrier.say, tx, request, source)
@@ -552,7 +566,7 @@ class DialogLeg:
             self.rSDP = ""
             self._say(code, phrase)
 
-    def acknowledged(self, request: SipMessage) -> None:
+    def ack_came(self, request: SipMessage) -> None:
         """An ACK of the peer."""
         if self._unacknowledged and self._served is not None and request.cseq != self._served.cseq:
             return

@@ -15,7 +15,7 @@ from os import urandom
 from typing import Any, Final, NamedTuple
 
 from gate.core.sdp import whole
-from gate.sip.header_fields import split_address, split_list, uri_of
+from gate.sip.header_fields import host_of, split_list, tag_of, uri_of
 from gate.sip.message import SDP, Address, SipMessage, body_of, content_type, destination, marked_via
 from gate.sip.peers import Endpoint
 
@@ -216,10 +216,10 @@ def requires_reliable(message: SipMessage) -> bool:
 class Acknowledged:
     """Of each callee's provisional answers the last that was acknowledged (RFC 3262 section 4)."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("last",)
 
     def __init__(self) -> None:
-        self._last: dict[str, int] = {}
+        self.last: dict[str, int] = {}
         """By To tag: RSeq."""
 
     def takes(self, message: SipMessage) -> tuple[bool, int]:
@@ -228,10 +228,10 @@ class Acknowledged:
         number = whole((message.get("rseq") or "").strip())
         if not number or not requires_reliable(message):
             return True, 0
-        last = self._last.get(message.to_tag)
+        last = self.last.get(message.to_tag)
         if last is not None and number != last + 1:
             return False, 0
-        self._last[message.to_tag] = number
+        self.last[message.to_tag] = number
         return True, number
 
 
@@ -289,6 +289,17 @@ def private(host: str) -> bool:
     except ValueError:
         return False
     return address.version == 4 and address.is_private and not address.is_loopback
+
+
+def from_behind_nat(message: SipMessage, at: Address) -> None:
+    """A private Contact that came from a public address was written behind a NAT: it leads back to where it came
+    from."""
+    if private(at[0]):
+        return
+    for place, (name, value) in enumerate(message.headers):
+        if name == "contact" and private(host_of(uri_of(value))):
+            user, found, _ = uri_of(value).partition(":")[2].rpartition("@")
+            message.headers[place] = (name, f"<sip:{user}{found}{at[0]}:{at[1]}>")
 
 
 def new_token() -> str:
@@ -380,7 +391,7 @@ class Dialog:
     @property
     def remote_tag(self) -> str:
         """The peer's."""
-        return split_address(self.remote)[2].partition("tag=")[2].partition(";")[0] if self.remote else ""
+        return tag_of(self.remote)
 
     def asked_by(self, request: SipMessage) -> None:
         """The peer's INVITE makes it (12.1.1)."""
@@ -446,6 +457,7 @@ class Dialog:
 
     def restore(self, kept: Mapping[str, Any], ahead: int) -> None:
         """As it was kept; ``ahead``: requests that may have left since."""
+        self.tag = tag_of(str(kept["local"]))
         self.call_id, self.local, self.remote = str(kept["call_id"]), str(kept["local"]), str(kept["remote"])
         self.target, self.routes = str(kept["target"]), [str(each) for each in kept["routes"]]
         self.to = (str(kept["to"][0]), int(kept["to"][1]))

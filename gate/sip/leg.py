@@ -181,7 +181,7 @@ class TableLeg(DialogLeg):
         dialog.contact_user = str(shown)
         self._more = "Expires: 300\r\n"
         if form is not None:
-            identity = f"{party}<sip:{shown}@{here}>"
+            identity = f"{party}<sip:{shown}@{sender}>"
             self._more += "".join([_IDENTITY[each].format(identity) for each in form.identity]) + "Privacy: none\r\n"
         self._more += f"Allow: {ALLOW}\r\n{LOOP_HEADER.title()}: {event.mark}\r\n"
         self.lSDP = self._invite_body = body
@@ -228,7 +228,7 @@ class TableLeg(DialogLeg):
 
     def _acknowledge(self, message: SipMessage) -> bool:
         """PRACK, where an answer wants one; False where it is not to be looked at."""
-        looks, number = self._acknowledged.takes(message)
+        looks, number = self._reliably.takes(message)
         if number:
             guarded("PRACK", self._send_prack)(message, number)
         return looks
@@ -281,12 +281,9 @@ class TableLeg(DialogLeg):
     def invited(self, request: SipMessage, tx: Running, source: Address, endpoint: Endpoint) -> None:
         """The peer's INVITE makes this leg."""
         at = endpoint.hop(source)
-        self._served, self.heard_at = tx, at
+        self._served, self.heard_at, tx.leg = tx, at, self
         self.session.asked(timer_headers(request))
         self.dialog.asked_by(request)
-        behind = at == source and not dialogs.private(at[0]) and dialogs.private(self.dialog.to[0])
-        if behind and not self.dialog.routes and not endpoint.reliable:
-            self.dialog.to = at  # its Contact was written behind a NAT
         self._head, self._back = response_head(request, source, self.dialog.tag)
         head, _ = response_head(request, source, "")
         self.carrier.reply(tx, 100, response(head, 100, "Trying"), self._back)
@@ -299,15 +296,6 @@ class TableLeg(DialogLeg):
         """The time is over that the caller gave its INVITE (13.3.1)."""
         if self.standing is Standing.ASKED and self.may_expire():
             self.happen(Event.CANCEL)
-
-    def cancelled(self) -> None:
-        """The peer takes its INVITE back, or its offer."""
-        for do in self.offers(OfferEvent.CANCEL):
-            if do is OfferDo.TERMINATED:
-                self._say(487, "Request Terminated")
-            elif do is OfferDo.TELL:
-                self.on_reinvite_cancelled()
-        self.happen(Event.CANCEL)
 
     # --- what the table asks for --------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from gate.core.sdp import MediaStream, payload_map
 from tests.support.sip_call import Call
 from tests.support.sip_line import NUMBER, ScriptedCallManager
 from tests.support.sip_peer import Heard, sdp
+from tests.support.timers import expire
 from tests.support.waiting import PATIENCE
 
 
@@ -280,17 +281,6 @@ def test_an_answer_of_the_callees_that_cannot_be_used_is_no_failure_on_the_calle
     assert call.call_manager.kinds() == ["incoming", "ringing", "unattended", "failed"]
 
 
-def expire(call: Call) -> None:
-    """The time is over that the caller's INVITE has."""
-
-    def now() -> None:
-        transactions = call.running.line._engine.transactions
-        (invite,) = [each for each in transactions.tserver.values() if each.method == "INVITE"]
-        transactions.timerE(invite)
-
-    call.running.call(now)
-
-
 def test_a_time_that_runs_out_in_the_announcement_ends_nothing():
     """A failure would make a phone system dial its next trunk, and ring again whoever has picked up."""
     with Call(ScriptedCallManager(connect_after=None)) as call:
@@ -299,7 +289,7 @@ def test_a_time_that_runs_out_in_the_announcement_ends_nothing():
         call.phone.recv(only="180")
         call.callee.pick_up()
         call.call_manager.wait("answered")
-        expire(call)
+        expire(call.running)
         call.running.call(lambda: call.running.line.connect(call.call_manager.incomings[0].call_id))
         answer = call.phone.recv()
         assert answer.code == 200
@@ -313,7 +303,7 @@ def test_a_time_that_runs_out_while_it_rings_ends_the_call():
         call.phone.dial(headers=("Expires: 2",))
         call.callee.ring()
         call.phone.recv(only="180")
-        expire(call)
+        expire(call.running)
         assert call.phone.recv(only="487")
         assert call.callee.recv(only="CANCEL")
 

@@ -14,6 +14,7 @@ from gate.core.numbers import emergency_number
 from gate.sip import session_timers
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Phone, sdp
+from tests.support.timers import expire
 from tests.support.waiting import until
 
 
@@ -104,13 +105,7 @@ def test_law_3_5_no_time_that_runs_out_ends_it() -> None:
         phone.dial("999", headers=("Expires: 2",))
         trunks.help.ring()
         phone.recv(only="180")
-
-        def expire() -> None:
-            transactions = trunks.running.line._engine.transactions
-            (invite,) = [each for each in transactions.tserver.values() if each.method == "INVITE"]
-            transactions.timerE(invite)
-
-        trunks.running.call(expire)
+        expire(trunks.running)
         trunks.help.pick_up()
         assert phone.recv().code == 200
 

@@ -8,6 +8,7 @@ from tests.sip.test_trunk_failover import TwoTrunks, taken
 from tests.support.sip_call import Call
 from tests.support.sip_line import ScriptedCallManager
 from tests.support.sip_peer import sdp
+from tests.support.timers import time_out
 from tests.support.waiting import PATIENCE
 
 
@@ -102,9 +103,7 @@ def test_another_branch_that_answers_after_the_end_is_hung_up_on(end):
             call.callee.recv(only="CANCEL")
             call.callee.say(487, "Request Terminated")
         elif end == "no answer":
-            transactions = call.running.line._engine.transactions
-            (invite,) = [each for each in transactions.tclient.values() if each.method == "INVITE"]
-            call.running.call(lambda: transactions.timerB(invite))
+            time_out(call.running)
             call.phone.recv(only="408")
         else:
             call.callee.say(486, "Busy Here")
@@ -214,7 +213,8 @@ def test_who_cannot_be_reached_at_their_contact_is_reached_where_they_were_heard
 
 
 def test_an_answer_that_is_repeated_to_the_end_was_no_talk(monkeypatch):
-    monkeypatch.setattr("gate.sip.sippy_adapter.transactions.UNHEARD_SECONDS", 0.0)
+    for place in ("sippy_adapter.transactions", "carrier"):
+        monkeypatch.setattr(f"gate.sip.{place}.UNHEARD_SECONDS", 0.0)
     with Call() as call:
         call.set_up()
         call.callee.say(200, "OK", body=sdp(41000))

@@ -23,6 +23,7 @@ from tests.sip.test_emergency_route import Helping
 from tests.sip.test_orphaned_dialogs import Book
 from tests.support.sip_line import RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Heard, Peer, Phone, sdp
+from tests.support.timers import send_late
 from tests.support.waiting import PATIENCE, until
 
 CHALLENGE = 'Proxy-Authenticate: Digest realm="carrier", nonce="n1", algorithm=MD5, qop="auth"'
@@ -351,15 +352,8 @@ def test_an_invite_that_had_no_answer_for_seconds_is_asked_for_before_it_is_sent
     with TwoTrunks(refusal=600) as two:
         two.dial()
         two.call_manager.not_again = "" if may else "objected"
-
-        def later() -> None:
-            (invite,) = two.running.line._engine.transactions.tclient.values()
-            invite.teA.cancel()
-            invite.tout = 2.0
-            two.running.line._engine.transactions.timerA(invite)
-
         two.a.drain()
-        two.running.call(later)
+        send_late(two.running)
         assert again(two) == [("a", "no_answer")]
         if may:
             assert two.a.recv(PATIENCE, only="INVITE").data == two.a.invite.data
