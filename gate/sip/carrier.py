@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import os
 import select
+import socket
 import time
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -68,6 +69,7 @@ class Loop:
         self._poll.register(self._woken, select.EPOLLIN)
         self._timers: list[tuple[float, int, LoopTimer]] = []
         self._numbers = count()
+        self._readers: dict[int, Callable[[], None]] = {}
         self._ident = 0
         self.ahead = 0.0
         """Seconds by which a test has moved its clock on."""
@@ -82,28 +84,37 @@ class Loop:
         if get_ident() != self._ident:
             os.eventfd_write(self._woken, 1)
 
+    def reads(self, sock: socket.socket, read: Callable[[], None]) -> None:
+        """``read()`` when something has come there."""
+        self._readers[sock.fileno()] = read
+        self._poll.register(sock.fileno(), select.EPOLLIN)
+
     def after(self, seconds: float, step: Callable[[], None]) -> LoopTimer:
         """Run ``step`` later."""
         timer = LoopTimer(step)
-        heapq.heappush(self._timers, (self.now() + max(0.0, seconds), next(self._numbers), timer))
+        heapq.heappush(self._timers, (time.monotonic() + self.ahead + seconds, next(self._numbers), timer))
         return timer
 
     def run(self) -> None:
         """Until ``stopped``."""
         steps, timers, poll = self._steps, self._timers, self._poll.poll
         self._ident = get_ident()
+        posted, inside, new = steps.rows
         while not self.stopped:
             while timers and timers[0][2].step is None:
                 heapq.heappop(timers)
-            pause = 0.0 if len(steps) else max(0.0, timers[0][0] - self.now()) if timers else 1.0
+            pause = 0.0 if posted or inside or new else max(0.0, timers[0][0] - self.now()) if timers else 1.0
             for number, _ in poll(pause):
-                os.eventfd_read(number)
-            if len(steps):
+                if number == self._woken:
+                    os.eventfd_read(number)
+                else:
+                    self._readers[number]()
+            if posted or inside or new:
                 steps.drain()
             now = self.now()
             while timers and timers[0][0] <= now:
                 timer = heapq.heappop(timers)[2]
-                if timer.step is not None and len(steps):
+                if timer.step is not None and (posted or inside or new):
                     steps.post(partial(self._fire, timer))
                 else:
                     self._fire(timer)

@@ -136,7 +136,7 @@ class SipLine:
             self._ready.set()
             raise
         self._steps.start(self._wake)
-        self._transport.start()
+        self._receives()
         self._streams.start()
         self.post(self._engine.end_orphans)
         self._ready.set()
@@ -312,6 +312,10 @@ class SipLine:
         """Have the loop run the steps that wait; from any thread."""
         ED2.callFromThread(self._steps.drain)
 
+    def _receives(self) -> None:
+        """Take what comes by UDP, from now on."""
+        self._transport.start()
+
     def _loop(self) -> None:
         ED2.loop()
 
@@ -383,6 +387,9 @@ class TableLine(SipLine):
 
     def _wake(self) -> None:
         self.loop.wake()
+
+    def _receives(self) -> None:
+        self._transport.start(self.loop.reads)
 
     def _loop(self) -> None:
         try:

@@ -33,6 +33,10 @@ BACKLOG = 4000
 """Steps waiting for the line thread beyond which datagrams are dropped."""
 _INSIDE = (b"SIP/2.0 ", b"ACK ", b"BYE ", b"INFO ", b"UPDATE ", b"PRACK ")
 """How a datagram begins that cannot be a new call. No CANCEL: it stays behind its INVITE."""
+AT_ONCE = 64
+"""Datagrams that are read before what they ask for is done, where the line thread reads them itself."""
+BEHIND_SECONDS = 0.002
+"""A datagram that has waited so long has others behind it."""
 RESOLVE_SECONDS = 60.0
 STALE_SECONDS = 4.0
 """What has waited longer for a name is not sent: an INVITE would ring somebody whose call is over, or who has objected
@@ -92,6 +96,8 @@ class Transport:
         self._receive = receive
         self._sockets: list[tuple[socket.socket, Address, bool]] = []
         self._endpoints: dict[tuple[int, str], UdpEndpoint] = {}
+        self._only: UdpEndpoint | None = None
+        """Where there is one socket at one address, there is nothing to choose."""
         self._closing = False
         self._names: dict[str, tuple[tuple[str, ...], float]] = {}
         """Name -> its addresses, and until when they need not be asked for again."""
@@ -134,17 +140,24 @@ class Transport:
             bound = (host, sock.getsockname()[1])
             wild = host.strip("[]") in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
             self._sockets.append((sock, bound, wild))
+            alone = len(self._sockets) == 1 and not wild
+            self._only = UdpEndpoint(self, sock, bound) if alone else None
 
     @property
     def addresses(self) -> list[Address]:
         """What was bound, ports as they are."""
         return [address for _, address, _ in self._sockets]
 
-    def start(self) -> None:
-        """Receive, from now on."""
+    def start(self, reads: Callable[[socket.socket, Callable[[], None]], None] | None = None) -> None:
+        """Receive, from now on: by ``reads(socket, step)``, which calls ``step`` when something has come there; without
+        it on threads of their own."""
         threading.Thread(target=self._resolve, name="sip-names", daemon=True).start()
         for sock, _, _ in self._sockets:
-            threading.Thread(target=self._read, args=(sock,), name="sip-udp", daemon=True).start()
+            if reads is None:
+                threading.Thread(target=self._read, args=(sock,), name="sip-udp", daemon=True).start()
+            else:
+                sock.setblocking(False)
+                reads(sock, partial(self._read_some, sock))
 
     def close(self) -> None:
         """Close the sockets and end the threads."""
@@ -158,27 +171,41 @@ class Transport:
 
     def _read(self, sock: socket.socket) -> None:
         """The receiving thread."""
-        v6 = sock.family == socket.AF_INET6
         while not self._closing:
             try:
-                data, extra, _, source = sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY)
+                self._take(sock)
             except OSError:
                 if self._closing:
                     return
                 time.sleep(0.01)
-                continue
-            if len(self._steps) > BACKLOG:
-                self.dropped += 1
-                continue
-            if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
-                continue
-            address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
-            if not self.flood_filter.lets(address, len(data)) or self.needs_nothing(data):
-                continue
-            if not self.flood_filter.heeds(address, data):
-                continue
+
+    def _read_some(self, sock: socket.socket) -> None:
+        """What waits in a socket, on the line thread. What has just come has nothing behind it, as a rule: it is not
+        asked once more for nothing."""
+        for _ in range(AT_ONCE):
+            try:
+                arrived = self._take(sock)
+            except OSError:
+                return
+            if time.monotonic() - arrived < BEHIND_SECONDS:
+                return
+
+    def _take(self, sock: socket.socket) -> float:
+        """One datagram; when it arrived."""
+        data, extra, _, source = sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY)
+        arrived = _arrival(extra)
+        if len(self._steps) > BACKLOG:
+            self.dropped += 1
+            return arrived
+        if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
+            return arrived
+        address = (f"[{source[0]}]", source[1]) if sock.family == socket.AF_INET6 else (source[0], source[1])
+        if not self.flood_filter.lets(address, len(data)) or self.needs_nothing(data):
+            return arrived
+        if self.flood_filter.heeds(address, data):
             inside = data.startswith(_INSIDE)
-            self._steps.arrived(partial(self._deliver, data, address, _arrival(extra), inside), inside=inside)
+            self._steps.arrived(partial(self._deliver, data, address, arrived, inside), inside=inside)
+        return arrived
 
     def _deliver(self, data: bytes, source: Address, arrived: float, inside: bool) -> None:
         (self.on_wait_inside if inside else self.on_wait)(time.monotonic() - arrived)
@@ -189,6 +216,8 @@ class Transport:
     def getServer(self, address: Address, is_local: bool = False) -> Endpoint:
         """The endpoint that peers at ``address`` see: the socket of its family, under the local address they reach it
         at."""
+        if self._only is not None:
+            return self._only
         host = address[0]
         v6 = host.startswith("[")
         index = next((at for at, each in enumerate(self._sockets) if each[1][0].startswith("[") == v6), 0)

@@ -46,8 +46,8 @@ class StepQueue:
     """
 
     def __init__(self) -> None:
-        self._rows: tuple[deque[Callable[[], None]], ...] = (deque(), deque(), deque())
-        self._posted, self._inside, self._new = self._rows
+        self.rows: tuple[deque[Callable[[], None]], ...] = (deque(), deque(), deque())
+        self._posted, self._inside, self._new = self.rows
         self._turn = 0
         self._lock = threading.Lock()
         self._awake = False
@@ -86,13 +86,13 @@ class StepQueue:
         """The loop is over; what waits is dropped."""
         with self._lock:
             self._wake = None
-        for row in self._rows:
+        for row in self.rows:
             row.clear()
 
     def drain(self) -> None:
         """Run what waits, a batch at a time; called on the line thread."""
         for _ in range(BATCH):
-            first = self._rows[_ROUND[self._turn]]
+            first = self.rows[_ROUND[self._turn]]
             self._turn = (self._turn + 1) % len(_ROUND)
             try:
                 step = (first or self._posted or self._inside or self._new).popleft()
