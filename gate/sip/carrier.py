@@ -440,8 +440,7 @@ class Carrier:
         """Nothing more is heard of it."""
         if self._legs.get(leg.ids) is leg:
             del self._legs[leg.ids]
-        leg.listen_no_more()
-        leg.event_cb = None
+        leg.let_go()
 
     def leg_of(self, request: SipMessage) -> DialogLeg | None:
         """The leg that a request inside a call is for (a CANCEL: the one that its INVITE made); None for none."""

@@ -134,6 +134,11 @@ class DialogLeg:
         self.ask_again: Callable[[str, Callable[[], None]], None] | None = None
         self.on_answer: Callable[[Any], None] | None = None
 
+    def let_go(self) -> None:
+        """It is over, and its call with it: it holds nothing of it for as long as it absorbs what is repeated."""
+        self.listen_no_more()
+        self.event_cb = None
+
     # --- where it stands ----------------------------------------------------------------------------------------------
 
     @property
@@ -449,8 +454,7 @@ class DialogLeg:
         self.lost = self.lost or code == 481
         self.emit(CCEventFail((488 if code == 408 else code, message.uri if message else "Request Timeout", None)))
         if code == 481:
-            self.end(481, "", "")
-            self.emit(CCEventDisconnect())
+            self._is_gone(481, "Call/Transaction Does Not Exist")
 
     def _offered_otherwise(self, message: SipMessage, *, tried: bool) -> Callable[[], None] | None:
         """How our offer is sent again upon this refusal; None: it is not."""
@@ -594,8 +598,12 @@ class DialogLeg:
             (step or guarded("no ACK", self.on_no_ack))()
 
     def _no_ack_default(self) -> None:
-        self.end(408, "Request Timeout", "")
+        self._is_gone(408, "Request Timeout")
+
+    def _is_gone(self, code: int, phrase: str) -> None:
+        """Nobody is there: its call ends both legs; where it has none any more, this one ends."""
         self.emit(CCEventDisconnect())
+        self.end(code, phrase, "")
 
 
 _REQUESTS: Mapping[str, Callable[[DialogLeg, Any, SipMessage, Address], None]] = {

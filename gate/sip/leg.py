@@ -75,6 +75,11 @@ class TableLeg(DialogLeg):
         for do in does:
             if (act := _ACTS.get(do)) is not None:
                 act(self, message)
+        if self._expiry is not None and self.standing is not Standing.ASKED:
+            self._expiry.cancel()
+            self._expiry = None
+        if self.standing is Standing.OVER:
+            self.let_go()
         return does
 
     # --- what the call asks -------------------------------------------------------------------------------------------
@@ -206,6 +211,7 @@ class TableLeg(DialogLeg):
         if message is None:
             self.happen(Event.FAILURE)
             if on_late is not None:
+                self._on_late = None
                 on_late(408)
             return
         code = message.code
@@ -224,6 +230,7 @@ class TableLeg(DialogLeg):
         if on_late is not None:
             if code < 200 and self.tr is not None and code > 100:
                 self.carrier.silence(self.tr, 0.0)
+            self._on_late = None if code >= 200 else on_late
             on_late(code)
 
     def _acknowledge(self, message: SipMessage) -> bool:
