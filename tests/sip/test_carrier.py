@@ -49,7 +49,6 @@ def test_a_call_is_set_up_held_and_hung_up_on_and_nothing_is_kept_of_it(side: st
             bye = call.phone.recv(only="BYE")
             call.phone.send(call.phone.answer(bye, 200, "OK"))
         assert call.call_manager.wait("hung_up")[2] == side
-        del bridges
         for _ in range(2):
             pass_time(call.running, 40)
         assert kept(call) == (0, 0, 2), "the legs answer what is repeated"
