@@ -91,8 +91,10 @@ def test_no_property_of_the_quick_suite_says_how_often_it_is_tried_whoever_asks(
     assert [file.name for file in files if re.search(r"max_examples\s*=\s*[0-9]", file.read_text("utf-8"))] == []
 
 
-def test_the_quick_suite_tries_25_examples_and_the_whole_one_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    for target, tried in (("test-quick", 25), ("test", 500)):
+def test_the_quick_suite_and_the_whole_one_try_25_examples_and_the_deep_one_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for target, tried in (("test-quick", 25), ("test", 25), ("test-deep", 500)):
         monkeypatch.delenv(MOST, raising=False)
         shown = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         for name, _, value in (word.partition("=") for word in shlex.split(shown, comments=True)):
