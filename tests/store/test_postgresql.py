@@ -429,8 +429,12 @@ def test_a_copy_whose_leaves_are_others_is_given_up(store, tmp_path):
     kept = EvidenceStore(tmp_path / "first.db", pepper=PEPPER)
     put(kept, decision("c1"), decision("c2"))
     kept.close()
-    with closing(sqlite3.connect(tmp_path / "first.db")) as damaged, closing(open_writer(place_of(store))) as target:
-        damaged.execute("DELETE FROM leaves WHERE leaf_index = 0")
-        with pytest.raises(AuditError):
-            copy_rows(damaged, target)
+    with closing(open_reader(tmp_path / "first.db")) as source, closing(place_of(store).open_writer()) as target:
+        target.session.execute(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.hash := NEW.leaf; RETURN NEW; END';"
+            " CREATE TRIGGER other BEFORE INSERT ON dialgate.leaves FOR EACH ROW EXECUTE FUNCTION f()"
+        )
+        source.execute("BEGIN")
+        with pytest.raises(AuditError, match="not those of the log"):
+            copy_rows(source, target)
         assert target.execute("SELECT count(*) FROM facts").fetchone() == (0,)
