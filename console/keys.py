@@ -111,6 +111,13 @@ CALENDAR: Final[list[BindingType]] = [
     bind("calendar.last_month", "left_square_bracket,pageup", "month(-1)", "month before"),
     bind("calendar.today", "t,home", "today", "today"),
 ]
+DIAL: Final[list[BindingType]] = [
+    bind("dial.later", "l,right", "turn(1)", "later", show=True, shown_as="← →", more="turn the time by half an hour"),
+    bind("dial.earlier", "h,left", "turn(-1)", "earlier"),
+    bind("dial.next_day", "right_square_bracket", "turn_days(1)", "next day", show=True, shown_as="[ ]"),
+    bind("dial.last_day", "left_square_bracket", "turn_days(-1)", "day before"),
+    bind("dial.now", "t,home", "turn_back", "now", show=True, shown_as="t"),
+]
 DAY: Final[list[BindingType]] = [bind("day.hold", "h", "hold", "hold", show=True)]
 CONTACTS: Final[list[BindingType]] = [
     bind("contacts.import", "i", "import", "import", show=True),

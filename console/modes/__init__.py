@@ -10,7 +10,8 @@
 - ``live``        calls in hand, counts of the last hour; ``floor``: agents, tiles and trend
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents; ``register_rows``: their rows
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
-                 changes out, ``contact_shown``: both in words; ``check_shown``: a check in words
+                 changes out, ``contact_shown``: both in words; ``check_shown``: a check in words;
+                 ``verdict``: a look-up with its dial
 - ``calls``       every attempt, its decision explained, its leaf; ``receipt``: what a callee was told the code of
 - ``recordings``  sealed recordings: waveform, export, play, hold; ``recordings_list``: all, and those that are marked
 - ``retention``   what goes when (``retention_calendar``, ``retention_day``), the sweep, ``retention_holds``;

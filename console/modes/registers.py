@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, time
 from functools import partial
@@ -16,17 +16,16 @@ from textual.binding import BindingType
 from console import keys, words
 from console.modes import objecting
 from console.modes.base import hiding
-from console.modes.check_shown import check_pairs, register_lines
-from console.modes.detail import DetailScreen
 from console.modes.listing import ListMode, View
 from console.modes.register_rows import age, changed, consent_state, left, more
 from console.modes.request_forms import day, filled, proven
 from console.modes.row import RowDetail
 from console.modes.taking_back import objection_again, whole
-from console.theme import DIM, PLAIN
+from console.modes.verdict import Verdict
+from console.theme import PLAIN
 from console.widgets.ask import YES, Ask, Field
 from console.widgets.pages import PagedTable
-from console.widgets.report import Report, Section
+from console.widgets.report import Report
 from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.widgets.working import Working
 from gate.clock import SystemClock
@@ -231,11 +230,11 @@ class Mode(ListMode):
     async def action_look_up(self) -> None:
         """May this number be dialled?"""
 
-        async def send(told: Mapping[str, str]) -> Checked:
-            purpose = Purpose(told["purpose"])
-            return await self.feed.ask(hiding(Check(number=told["number"].strip(), purpose=purpose)))
+        async def send(told: Mapping[str, str]) -> tuple[Check, Checked]:
+            asked = Check(number=told["number"].strip(), purpose=Purpose(told["purpose"]))
+            return asked, await self.feed.ask(hiding(asked))
 
-        checked = await filled(
+        found = await filled(
             self,
             "May a number be dialled?",
             (
@@ -246,8 +245,9 @@ class Mode(ListMode):
             said="Nothing is dialled, and no decision is logged.",
             act="Look up",
         )
-        if checked is not None:
-            self.app.push_screen(Verdict(self.MODE, checked))
+        if found is not None:
+            asked, checked = found
+            self.app.push_screen(Verdict(self.MODE, asked, checked, self.app.setup.now()))
 
     # --- own lists ------------------------------------------------------------------------------------------------
 
@@ -386,23 +386,3 @@ def import_request(told: Mapping[str, str]) -> RegisterImport:
 def _entry_label(row: ObjectionRow | ConsentRow) -> str:
     made = row.made_at if isinstance(row, ObjectionRow) else row.given_at
     return f"{words.number(row.number)[0]}, of {words.moment(made)[0]}"
-
-
-# --- details ------------------------------------------------------------------------------------------------------
-
-
-class Verdict(DetailScreen):
-    """The answer to a look-up."""
-
-    HELP_TEXT = "What the gate would answer to an attempt on this number now. Nothing was dialled."
-
-    def __init__(self, mode: str, checked: Checked) -> None:
-        super().__init__(mode, "May it be dialled?")
-        self._checked = checked
-
-    async def sections(self) -> Sequence[Section]:
-        """Verdict, then what each register says."""
-        number = words.number(self._checked.number) if self._checked.number else ("none was read", DIM)
-        pairs = [("Number", number), *check_pairs(self._checked)]
-        lines = register_lines(self._checked)
-        return [Section("The gate would answer", pairs), Section("Registers", lines=lines or [("none asked", DIM)])]

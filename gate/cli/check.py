@@ -11,13 +11,14 @@ from gate.cli.command import make
 from gate.cli.output import View
 from gate.core.terms import Verdict
 from gate.operations.calls.screening import Check
+from gate.showing import local
 
 
 @make(
     "check",
     example='dialgate check "020 7946 0000"\ndialgate check 07700900123 --at "2026-03-02 10:00" --json',
 )
-@asks(Check, "number", types={"at": Moment(ahead=True)})
+@asks(Check, "number", types={"at": Moment(ahead=True), "times": Moment(ahead=True)})
 def command(view: View, asked: Check) -> None:
     """May NUMBER be dialled? Nothing is dialled and nothing is logged.
 
@@ -43,6 +44,8 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     since = f" since {answer['subscriber_since']}" if answer["subscriber_since"] else ""
     if answer["subscriber"] or since:
         yield f"subscriber: {answer['subscriber'] or 'unknown'}{since}"
+    for each in answer["then"]:
+        yield f"{local(each['at'])}: {each['verdict']} ({each['reason']})"
     for each in answer["warnings"]:
         yield f"WARNING: {each}"
 

@@ -87,7 +87,15 @@ class ExampleAnswers:
         self.asked.append((op, fields))
 
     def check(
-        self, *, number: str, purpose: str, topic: str, at: datetime | None, actor: str, on_behalf_of: str = ""
+        self,
+        *,
+        number: str,
+        purpose: str,
+        topic: str,
+        at: datetime | None,
+        times: Sequence[datetime] = (),
+        actor: str,
+        on_behalf_of: str = "",
     ) -> dict[str, Any]:
         self._note("check", number=number, purpose=purpose, topic=topic, at=at, actor=actor)
         self.hold.wait(PATIENCE)
@@ -100,6 +108,7 @@ class ExampleAnswers:
             "registers": [TPS],
             "consent_id": None,
             "objection_id": None,
+            "then": [{"at": each, "verdict": "allow", "reason": "not_listed"} for each in times],
         }
 
     def decide(

@@ -69,6 +69,15 @@ class RegisterFinding(Response, frozen=True, kw_only=True):
     """The number is within the coverage of its licence."""
 
 
+class VerdictThen(Response, frozen=True, kw_only=True):
+    """What the gate would answer at a time."""
+
+    at: datetime
+    verdict: str
+    """``allow`` or ``block``."""
+    reason: str
+
+
 class Checked(Response, frozen=True, kw_only=True):
     """What the gate would answer."""
 
@@ -96,6 +105,8 @@ class Checked(Response, frozen=True, kw_only=True):
     """The row of the table of topics that refuses it, with its law and its day; empty where none does."""
     warnings: list[str] = msgspec.field(default_factory=list)
     """What is wrong with the announcement that whoever is called would hear, on a live gate."""
+    then: list[VerdictThen] = msgspec.field(default_factory=list)
+    """At each of the ``times`` that were asked for."""
 
 
 class Check(Request[Checked], frozen=True, kw_only=True):
@@ -106,6 +117,11 @@ class Check(Request[Checked], frozen=True, kw_only=True):
     topic: Annotated[Topic, about(WHAT_ABOUT)] = Topic.GENERAL
     on_behalf_of: Annotated[Line, ON_BEHALF_OF] = ""
     at: Annotated[Moment | None, about("As if it were called then.", absent="now")] = None
+    times: Annotated[
+        list[Moment],
+        msgspec.Meta(max_length=120),
+        about("And the verdict as if it were called then; may be repeated.", metavar="TIME"),
+    ] = msgspec.field(default_factory=list)
 
 
 @operation(Check, "check", roles=LEADERS)
@@ -114,9 +130,17 @@ def check(folder: DataFolder, asked: Check, caller: Caller) -> Checked:
     now = asked.at.astimezone(UTC) if asked.at else folder.clock.now()
     folder.screener.prepare()
     attempt = _attempt(folder, asked, asked.purpose, asked.topic, "", caller.actor)
-    decision = folder.store.call(lambda tx: folder.screener.check(tx, attempt, now))
+
+    def decision(now: datetime) -> Decision:  # each by itself: no call waits for all of them
+        return folder.store.call(lambda tx: folder.screener.check(tx, attempt, now))
+
+    def then(at: datetime) -> VerdictThen:
+        found = decision(at.astimezone(UTC))
+        return VerdictThen(at=at, verdict=found.verdict, reason=found.reason)
+
     warnings = announcement_gaps(folder.config) if folder.config.calling.live else []
-    return replace(_verdict(folder, decision, now), warnings=warnings)
+    checked = _verdict(folder, decision(now), now)
+    return replace(checked, warnings=warnings, then=[then(each) for each in asked.times])
 
 
 class Decided(Checked, frozen=True, kw_only=True):
