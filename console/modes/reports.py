@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from rich.cells import cell_len
 
 from console import words
 from console.feed import on_thread
@@ -123,17 +124,45 @@ def month_of(text: str) -> str:
     return f"{found[2] or found[3]}-{int(found[1] or found[4]):02}"
 
 
-def figures(report: msgspec.Struct) -> list[Section]:
-    """A report's figures as they are: what is one value first, then each part by itself."""
-    parts, fields = (Mapping, list, msgspec.Struct), row.fields_of(report).items()
-    sections = [Section("", [(_named(name), _value(value)) for name, value in fields if not isinstance(value, parts)])]
+def figures(report: Any, title: str = "") -> list[Section]:
+    """A report's figures: what is one value first, then each part by itself, rows of one kind as a table."""
+    fields = row.fields_of(report).items()
+    sections = [Section(title, [(_named(name), _value(value)) for name, value in fields if not _has_parts(value)])]
     for name, value in fields:
+        named = f"{title}: {name.replace('_', ' ')}" if title else _named(name)
         if isinstance(value, Mapping | msgspec.Struct):
-            inside = row.fields_of(value).items()
-            sections.append(Section(_named(name), [(_named(key), _value(inner)) for key, inner in inside]))
-        elif isinstance(value, list) and value:
-            sections.append(Section(_named(name), lines=[_value(each) for each in value]))
-    return sections
+            sections += figures(value, named)
+        elif _has_parts(value):
+            sections.append(Section(named, lines=_table(value)))
+    return [each for each in sections if each.pairs or each.lines]
+
+
+def _has_parts(value: Any) -> bool:
+    if isinstance(value, Mapping | msgspec.Struct):
+        return bool(row.fields_of(value))
+    return isinstance(value, list) and bool(value) and all(isinstance(each, Mapping | msgspec.Struct) for each in value)
+
+
+def _table(rows: Sequence[Any]) -> list[words.Shown]:
+    """Rows of one kind under their headings, numbers to the right; codes in words."""
+    fields = [row.fields_of(each) for each in rows]
+    names = list(dict.fromkeys(name for each in fields for name, value in each.items() if value not in (None, "", [])))
+    cells = [[_value(each.get(name))[0] for name in names] for each in fields]
+    cells = [[cell.replace("_", " ") if _CODE(cell) else cell for cell in line] for line in cells]
+    right = [all(type(each.get(name)) in (int, float) for each in fields) for name in names]
+    lines = [[_named(name) for name in names], *cells]
+    wide = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    said = [
+        "  ".join(
+            " " * (width - cell_len(cell)) + cell if number else cell + " " * (width - cell_len(cell))
+            for cell, width, number in zip(line, wide, right, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    return [(said[0], DIM), *((line, PLAIN) for line in said[1:])]
+
+
+_CODE = re.compile(r"[a-z]+(_[a-z]+)+").fullmatch
 
 
 def _named(name: str) -> str:

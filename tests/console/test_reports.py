@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from console.modes.reports import figures
 from gate.client.pages import ReportPages
 from gate.config import load
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, until
@@ -150,3 +152,22 @@ async def test_the_abandoned_rate_has_a_column_for_each_day_and_a_stop_is_releas
             assert "Stopped" not in screen_text(app)
     finally:
         served.stop()
+
+
+def test_rows_of_a_report_are_a_table_with_codes_in_words() -> None:
+    class Of(msgspec.Struct):
+        reason: str
+        allows: bool
+        attempts: int
+
+    class Part(msgspec.Struct):
+        total: int
+        reasons: list[Of]
+
+    class Paper(msgspec.Struct):
+        attempts: Part
+
+    sections = figures(Paper(Part(1207, [Of("not_listed", True, 1200), Of("listed_tps", False, 7)])))
+    assert [each.heading for each in sections] == ["Attempts", "Attempts: reasons"]
+    lines = [text for text, _ in sections[-1].lines]
+    assert lines == ["Reason      Allows  Attempts", "not listed  yes        1,200", "listed tps  no             7"]
