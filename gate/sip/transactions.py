@@ -150,6 +150,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row(_M.INVITE_SERVER, (_S.COMPLETED,), _E.REPEAT, None, (Do.SEND, Do.REPEAT_T2), "17.2.1"),
     Row(_M.INVITE_SERVER, (_S.COMPLETED,), _E.LATE, _S.TERMINATED, _END, "17.2.1"),
     Row(_M.INVITE_SERVER, (_S.COMPLETED,), _E.ACK, _S.CONFIRMED, (Do.STILL, Do.KEEP_T4), "17.2.1"),
+    Row(_M.INVITE_SERVER, (_S.CONFIRMED,), _E.AGAIN, None, (Do.SEND,), "17.2.1: who asks again gets the same"),
     Row(_M.INVITE_SERVER, (_S.CONFIRMED,), _E.OVER, _S.TERMINATED, _END, "17.2.1"),
     Row(_M.SERVER, (_S.TRYING,), _E.PROVISIONAL, _S.PROCEEDING, (Do.SEND,), "17.2.2"),
     Row(_M.SERVER, (_S.PROCEEDING,), _E.PROVISIONAL, None, (Do.SEND,), "17.2.2"),

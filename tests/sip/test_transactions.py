@@ -120,7 +120,7 @@ PLAYS: dict[str, Play] = {
             (Event.REPEAT, (Do.SEND, Do.REPEAT_T2)),
             (Event.SUCCESS, ()),
             (Event.ACK, (Do.STILL, Do.KEEP_T4)),
-            (Event.AGAIN, ()),
+            (Event.AGAIN, (Do.SEND,)),
             (Event.ACK, ()),
             _OVER,
         ],
