@@ -23,7 +23,7 @@ from tests.support.accounts import NEEDS_ROOT
 from tests.support.audio import Samples, read_wav, windows
 from tests.support.baresip import Baresip, required
 from tests.support.documents import page
-from tests.support.systemd import NEEDS_SYSTEMD, Systemd, debian, overlay, systemd
+from tests.support.systemd import NEEDS_SYSTEMD, Systemd, debian, overlay, patient, systemd
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,8 @@ RELEASES = {"3.13": "trixie", "3.14": "forky"}
 """Debian's, by their Python."""
 NEEDED = ("adduser", "baresip-core", "ca-certificates", "curl", "iproute2", "systemd")
 """What the pages take for granted, and the phones."""
+MEGABYTES = 150
+"""What a gate runs with, compiled, takes less."""
 NEAR, FAR = 700.0, 1000.0
 """What the phone says, and the UAS that the page has in the carrier's place, in Hz."""
 
@@ -90,8 +92,8 @@ def newcomer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Newcome
                 for name in ("getting-started", "deployment"):
                     wanted = line(name, "apt install git", **{"install": "install -y -qq --no-install-recommends"})
                     manager.typed(f"DEBIAN_FRONTEND=noninteractive {wanted}", seconds=300, outside=True)
-            with (newcomer.root / "etc/pip.conf").open("a") as options:
-                options.write("retries = 10\ntimeout = 60\n")  # of an index that is slow to answer
+            else:
+                patient(newcomer.root)
             yield newcomer
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -259,6 +261,7 @@ def in_service(newcomer: Newcomer) -> None:
     machine = newcomer.manager
     install = line("deployment", "make install") + f" PYTHON={newcomer.python}"
     machine.typed(f"cd ~newcomer/dialgate\n{install}", seconds=600, outside=True)
+    assert int(machine.typed("du -sm /opt/dialgate/.venv").split()[0]) < MEGABYTES
     for start in ("addgroup", "adduser --system", "adduser dialgate", "install -d"):
         machine.typed(line("deployment", start))
     activate, environment = line("deployment", ". /opt"), line("deployment", "export DIALGATE_CONFIG")

@@ -237,7 +237,8 @@ def call(machine: Machine, calls: int) -> None:
         talk = near.dial(UNLISTED)
         near.wait([talk], "up", PATIENCE)
         (answered,) = far.all()
-        until(lambda: heard(talk, FAR) > 1 and heard(answered, NEAR) > 1, "they do not hear each other")
+        # A call that is hung up within two seconds counts as abandoned, and its number is not called again.
+        until(lambda: heard(talk, FAR) > 3 and heard(answered, NEAR) > 3, "they do not hear each other")
         near.hang_up(talk)
         near.wait([talk], "over", PATIENCE)
     ended = '"state": "ended"'

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from configparser import RawConfigParser
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from tests.support.waiting import PATIENCE, until
 
 PROGRAM = "/usr/lib/systemd/systemd"
+_TRIES = 3
 BOOT = f"""set -e
 mount --make-rprivate /
 if [ "$2" != / ]; then
@@ -105,13 +107,27 @@ def debian(root: Path, *packages: str, release: str = "") -> Path:
         # A mirror that is a copy of some day is out of date, and whole.
         command += ["--aptopt=Acquire::Check-Valid-Until false"]
         suite, sources = release, [f"deb {place} {release} main" for place in places[:1]]
-    done = subprocess.run([*command, suite, str(root), *sources], capture_output=True, text=True, timeout=600)
-    if done.returncode:
+    command += [suite, str(root), *sources]
+    for _ in range(_TRIES):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if not done.returncode:
+            break
+        shutil.rmtree(root, ignore_errors=True)  # a mirror that did not answer
+    else:
         assert not os.environ.get("CI"), f"no Debian can be made: {done.stderr[-1000:]}"
         pytest.skip(f"no Debian can be made here: {done.stderr[-300:]}")
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/machine.crt")
-    (root / "etc/pip.conf").write_text("[global]\ncert = /etc/machine.crt\n")
+    patient(root, cert="/etc/machine.crt")
     return root
+
+
+def patient(root: Path, **options: str) -> None:
+    """pip waits there for an index that is slow to answer. ``options``: more of its own."""
+    kept = RawConfigParser()
+    kept.read(root / "etc/pip.conf")
+    kept.read_dict({"global": {"retries": "10", "timeout": "60", **options}})
+    with (root / "etc/pip.conf").open("w") as file:
+        kept.write(file)
 
 
 @contextmanager
