@@ -28,7 +28,7 @@ from gate.control.client import ControlClient
 from gate.core.rows.calls import LiveNow
 from gate.errors import GateError, UnansweredError
 from gate.operations.operation import Request, operation_of
-from gate.operations.status.glance import Session as SessionRequest
+from gate.operations.status.session import Session as SessionRequest
 from gate.showing import clean
 
 if TYPE_CHECKING:

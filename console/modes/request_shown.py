@@ -133,8 +133,8 @@ def _clock(row: Standing) -> list[tuple[str, words.Shown]]:
         pairs.append(("Due", (f"30 days after the proof of identity arrives; by policy {by}", DIM)))
     if row.acknowledge_by:
         pairs.append(("Acknowledge", (f"by {words.day(row.acknowledge_by)[0]}", WARN)))
-    if row.waits:
-        pairs.append(("Marketing", (f"waits {row.waits}", WARN)))
+    if row.marketing_waits:
+        pairs.append(("Marketing", (f"waits {row.marketing_waits}", WARN)))
     if row.late and not row.warning:
         pairs.append(("Late", ("a last day had passed before it was over", BAD)))
     return [("State", state(row)), *pairs]

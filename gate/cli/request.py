@@ -202,8 +202,8 @@ def _clock(standing: dict[str, Any]) -> Iterator[str]:
         yield f"  due: 30 days after the proof of identity arrives (by policy {standing['policy_due']})"
     if standing.get("acknowledge_by"):
         yield f"  acknowledge by: {standing['acknowledge_by']}"
-    if standing.get("waits"):
-        yield f"  marketing waits: {standing['waits']}"
+    if standing.get("marketing_waits"):
+        yield f"  marketing waits: {standing['marketing_waits']}"
     if standing["warning"]:
         yield f"  WARNING: {standing['warning']}"
     elif standing["late"]:

@@ -38,7 +38,7 @@ from gate.core.rows.calls import LiveNow
 from gate.errors import ControlError, GateError
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller, Request
-from gate.operations.status.glance import Watch
+from gate.operations.status.session import Watch
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -19,7 +19,7 @@ from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
 from gate.operations.requests import complaints, course, letters, listing, searching
 from gate.operations.retention import copies, holds, schedule
-from gate.operations.status import glance, trunk_tests
+from gate.operations.status import glance, session, trunk_tests
 
 _MODULES: Final = (
     *(checkpoints, exporting, leaves, witnesses),
@@ -29,7 +29,7 @@ _MODULES: Final = (
     *(ingesting, recipients, wraps, consents, objections, subscribers, place),
     *(importing, in_force, article30, month),
     *(complaints, course, letters, listing, searching),
-    *(breaches, glance, trunk_tests, backup, parsing, proposals, receipts, webhooks),
+    *(breaches, glance, session, trunk_tests, backup, parsing, proposals, receipts, webhooks),
 )
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {

@@ -231,7 +231,7 @@ def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Pat
     ((number, made_at, source, note, scope, *_),) = rows["Objections to our calls"]
     assert (number, source) == (SPELLED, "you, or somebody for you, told us")
     assert (note, scope) == ("asked on the phone", "all calls") and made_at[-3:] in ("GMT", "BST")
-    ((_, contact, verdict),) = rows["Entries of our contact list"]
+    ((_, contact, verdict),) = rows["Entries of our contact lists"]
     assert (contact, verdict) == ("20260302", "Yes: you had agreed to our calls.")
     assert [code for _, code in rows["Receipts of calls"]] == [shown(code)]
     assert [what for _, what in rows["When we looked"]] == [

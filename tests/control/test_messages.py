@@ -64,6 +64,7 @@ def test_admins_may_do_everything_and_viewers_change_nothing() -> None:
         "retention_terms",
         "receipt_show",
         "campaigns_list",
+        "calls_agents",
     }
     pages = {"calls_list", "calls_show", "recording_list", "audit_leaves", "checkpoints_list"}
     assert for_viewers == {"session", "watch", "id_find", "find_meant"} | looks | pages

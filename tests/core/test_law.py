@@ -52,6 +52,10 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "cli/test_consents.py::test_a_consent_holds_until_the_day_that_it_names",
         "cli/test_consents.py::test_a_yes_to_service_calls_is_none_to_marketing",
     ),
+    "1.5a": (
+        f"{SCREENING}::test_law_1_5a_a_consent_of_an_earlier_subscriber_is_none_and_every_objection_stands",
+        f"{SCREENING}::test_law_1_3_the_register_on_which_a_line_may_be_is_looked_at_whatever_is_configured",
+    ),
     "1.6": (
         f"{SCREENING}::test_law_1_6_claims_and_pensions_are_opt_in_only",
         f"{SCREENING}::test_law_1_6_only_an_authorised_firm_calls_about_pensions",
@@ -85,6 +89,10 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "cli/test_calls_for_others.py::test_a_firm_that_is_not_configured_is_called_for_by_nobody",
         "cli/test_calls_for_others.py::test_a_consent_lifts_an_objection_for_the_calls_alone_that_it_is_to",
         "e2e/test_calls_for_others.py::test_the_callee_is_told_for_whom_the_firm_calls_and_so_is_the_log",
+    ),
+    "1.8b": (
+        "cli/test_lists_apart.py::test_who_objects_in_the_list_of_another_firm_objects_to_every_call",
+        "cli/test_lists_apart.py::test_a_list_is_screened_as_calls_on_behalf_of_its_firm_are",
     ),
     "1.9": ("config/test_config.py::test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must",),
     "1.10": (

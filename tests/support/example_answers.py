@@ -93,7 +93,7 @@ class ExampleAnswers:
         purpose: str,
         topic: str,
         at: datetime | None,
-        times: Sequence[datetime] = (),
+        times: list[datetime] | None = None,
         actor: str,
         on_behalf_of: str = "",
     ) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class ExampleAnswers:
             "registers": [TPS],
             "consent_id": None,
             "objection_id": None,
-            "then": [{"at": each, "verdict": "allow", "reason": "not_listed"} for each in times],
+            "then": [{"at": each, "verdict": "allow", "reason": "not_listed"} for each in times or ()],
         }
 
     def decide(
@@ -368,7 +368,7 @@ class ExampleAnswers:
         standing |= {"days_left": 30, "warning": "", "letters": [], "next": [], "told": []}
         standing |= {"channel": "email", "opened_at": "2026-03-02T09:00:00+00:00", "started": "2026-03-02"}
         standing |= {"written": True, "extended": False, "identified": True, "searched": True, "found": 1}
-        standing |= {"outside": 0, "missing": [], "freed": [], "untold": []}
+        standing |= {"outside": 0, "missing": [], "freed": [], "untold": [], "marketing_waits": ""}
         unset = ("contact", "about", "since", "until", "paused_on", "acknowledge_by", "checked", "ground")
         return standing | dict.fromkeys((*unset, "carried_out", "pack")) | more
 

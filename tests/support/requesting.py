@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ ANN = "user:ann(1000)"
 PERSON = "+447700900123"
 SPELLED = "07700 900123"
 OTHER = "+447700900555"
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
 """When the first call was made."""
 
@@ -103,11 +105,14 @@ def granted(data: DataFolder, asks: Asks = Asks.ERASURE, **search: Any) -> str:
 
 
 def spelled_in(folder: Path, *texts: str) -> list[str]:
-    """Files under the folder that hold one of these texts."""
-    return [
-        f"{path.relative_to(folder)}: {text}"
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        for text in texts
-        if text.encode() in path.read_bytes()
-    ]
+    """Files under the folder that hold one of these texts. The base64 of signed heads, which in a year spells any word
+    of four letters, does not count."""
+    signed = {token for path in folder.rglob("checkpoints/*.txt") for token in _BASE64.findall(path.read_bytes())}
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        spelled = [text for text in texts if text.encode() in data]
+        if spelled:
+            rest = _BASE64.sub(lambda each: b"" if each[0] in signed else each[0], data)
+            found += [f"{path.relative_to(folder)}: {text}" for text in spelled if text.encode() in rest]
+    return found

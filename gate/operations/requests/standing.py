@@ -254,7 +254,7 @@ class Standing(Row, frozen=True):
     """Kinds of letters that it needs now and that nobody has made."""
     next: list[str]
     """What is to be done now, as commands."""
-    waits: str
+    marketing_waits: str
     """Of a complaint that names a number, and is open: until when marketing to it waits, and what ends that."""
 
 
@@ -306,11 +306,11 @@ def standing_of(
         pack=convert(pack.values(), Pack) if pack else None,
         letters=[each.letter.value for each in steps if each.letter and each.suggested],
         next=command_lines(row.reference, steps, complete=bool(freed)),
-        waits=_waits(row, request),
+        marketing_waits=_marketing_waits(row, request),
     )
 
 
-def _waits(row: RequestRow, request: Request) -> str:
+def _marketing_waits(row: RequestRow, request: Request) -> str:
     """LAW 1.7a. A form lets anybody name anybody's number: that blocks, which harms nobody but the firm, until somebody
     here decides otherwise."""
     if request.asks is not Asks.COMPLAINT or request.state in OVER or not row.lines:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from gate.config import authority_due, in_clear, reminders, undecided
 from gate.config.call_rules import forgeable
@@ -15,7 +15,7 @@ from gate.core.rows.audit import LogNow
 from gate.core.rows.calls import CallInHand, TrunkHealth, UsageRow
 from gate.core.rows.lists import RegisterInForce
 from gate.core.rows.month import CampaignRate
-from gate.errors import ControlError, GateError
+from gate.errors import GateError
 from gate.exports.letters import LetterError, outdated
 from gate.operations.breaches import breach_warnings
 from gate.operations.calls.calls import lookup_warnings, not_ready
@@ -25,7 +25,7 @@ from gate.operations.erasure.terms import TermSweep
 from gate.operations.keys import recipients
 from gate.operations.lists.objections import held_warnings
 from gate.operations.memory.place import SecondPlace
-from gate.operations.operation import EVERYBODY, ROLES, Caller, Masked, Request, Response, operation
+from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterStatus, register_status, register_warnings
 from gate.operations.requests.complaints import complaint_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
@@ -225,47 +225,3 @@ def attention(answer: GateStatus, log: LogNow) -> Iterator[str]:
             )
     yield from jumps(answer.usage)
     yield from answer.warnings
-
-
-# --- who asks ---------------------------------------------------------------------------------------------------------
-
-
-class SessionShown(Response, frozen=True):
-    """Who somebody is to the gate."""
-
-    actor: str
-    """As it is written into the log: ``user:ann(1000)``."""
-    role: str
-    """The one that may do most."""
-    roles: list[str]
-    can: list[str]
-    """Names of the operations that they may ask for."""
-
-
-class Session(Request[SessionShown], frozen=True):
-    """Who am I to the gate, and what may I ask?"""
-
-
-@operation(Session, "session", roles=EVERYBODY, running=True, polled=True)
-def session(folder: DataFolder, asked: Session, caller: Caller) -> SessionShown:
-    """Tell who asks: account, roles, and the operations that these may ask for."""
-    held = [role for role in ROLES if role in caller.roles]
-    can = [each.name for each in folder.operations().values() if each.permits(caller.roles)]
-    return SessionShown(caller.actor, held[0], held, can)
-
-
-class Snapshots(Response, frozen=True):
-    """Nothing: snapshots come as they are made (``gate.control.exchange``)."""
-
-
-class Watch(Request[Snapshots], frozen=True):
-    """What happens, as it happens."""
-
-
-@operation(Watch, "watch", roles=EVERYBODY, running=True)
-def watch(folder: DataFolder, asked: Watch, caller: Caller) -> NoReturn:
-    """Send snapshots of the gate without end, one a line.
-
-    ``gate.control.server`` sends them where there is a line to watch.
-    """
-    raise ControlError("nothing can be watched here", hint="a running gate can: dialgate serve")
