@@ -90,7 +90,7 @@ class CallEffects:
         self._clock = clock
         self._new_id = new_id
         self._mend = mend
-        self._tell = tell
+        self._feed = tell
         self._receipts = receipts
         self._let_go = let_go
         self._taken_back = taken_back
@@ -137,7 +137,7 @@ class CallEffects:
     def _invite(self, session: CallSession) -> None:
         if session.actor in self._settings.redirected:
             if self._line.redirect(session.id, session.number):
-                self._tell(session, Failed(302, "redirected"))
+                self._feed(session, Failed(302, "redirected"))
             return
         early = self._settings.hears_early(session.incoming.attempt.purpose)
         self._line.invite(session.id, session.number, session.presentation, session.display_name, early=early)
@@ -164,10 +164,10 @@ class CallEffects:
 
         def done(error: Exception | None) -> None:
             if isinstance(error, TakenBack):  # whom we may not call any more hears nothing of us
-                self._tell(session, EvidenceFailed(str(error)))
+                self._feed(session, EvidenceFailed(str(error)))
             elif error is not None:
                 self._retry_queue.keep(fact)  # they have picked up all the same (LAW 3.4)
-                self._tell(session, EvidenceFailed())
+                self._feed(session, EvidenceFailed())
 
         self._retry_queue.attempt([fact], done, self._unless(session), happened=True)
 
@@ -186,10 +186,10 @@ class CallEffects:
 
     def _recorder_opened(self, session: CallSession, opened: RecordingOpened | None, error: Exception | None) -> None:
         if opened is None:
-            self._tell(session, RecorderFailed(str(error)))
+            self._feed(session, RecorderFailed(str(error)))
             return
         session.opened = opened
-        self._tell(session, RecorderOpened())
+        self._feed(session, RecorderOpened())
 
     def _tap(self, session: CallSession) -> None:
         if session.opened is None:
@@ -197,7 +197,7 @@ class CallEffects:
 
         def done(sources: tuple[int, int] | None) -> None:
             if sources is None:
-                self._tell(session, RecorderFailed("no_tap"))
+                self._feed(session, RecorderFailed("no_tap"))
             else:
                 session.listened(self._clock.now())
                 self._recorder.listen(session.id, *sources)
@@ -216,7 +216,7 @@ class CallEffects:
                     session.announced_from or session.announced_to, session.announced_to - length
                 )
             cause = played.cause if played.cause in ENDS else Reason.ANNOUNCEMENT_UNAVAILABLE.value
-            self._tell(session, AnnouncementOver(played.completed and played.as_told, cause))
+            self._feed(session, AnnouncementOver(played.completed and played.as_told, cause))
 
         self._line.early_media(session.id)
         for_whom = session.incoming.attempt.on_behalf_of
@@ -229,10 +229,10 @@ class CallEffects:
         def failed(error: Exception) -> None:
             if isinstance(error, TakenBack):
                 log.warning("taken_back", call=session.id, reason=str(error))
-                self._tell(session, EvidenceFailed(str(error)))
+                self._feed(session, EvidenceFailed(str(error)))
                 return
             log.error("no_evidence_no_bridge", call=session.id, error=str(error))
-            self._tell(session, EvidenceFailed())
+            self._feed(session, EvidenceFailed())
 
         def facts_kept(kept: Sequence[Fact], error: Exception | None) -> None:
             session.committing = False
@@ -242,7 +242,7 @@ class CallEffects:
                 session.announced_noted = True
                 session.recording_noted = any(fact.kind == recordings.RecordingOpened.kind for fact in kept)
                 self._note_closing(session)
-                self._tell(session, Committed())
+                self._feed(session, Committed())
             if session.finishing:
                 self._finish(session)
 
@@ -298,14 +298,14 @@ class CallEffects:
 
         def joined(ok: bool) -> None:
             if not ok and not session.call.emergency:
-                self._tell(session, Stop("media_failed"))
+                self._feed(session, Stop("media_failed"))
 
         session.connected_at, session.joined = self._clock.now(), elapsed(self._clock)
         self._media.join(session.id, joined)
         self._line.connect(session.id)
         if not session.call.emergency:
             seconds = self._settings.max_call_seconds
-            session.timers.append(self._line.after(seconds, lambda: self._tell(session, Stop("time_limit"))))
+            session.timers.append(self._line.after(seconds, lambda: self._feed(session, Stop("time_limit"))))
 
     def _note_unrecorded(self, session: CallSession) -> None:
         why = "recording_disabled" if not self._settings.policy.record else "recorder_unavailable"
@@ -341,7 +341,7 @@ class CallEffects:
 
     def _say_goodbye(self, session: CallSession) -> None:
         def over() -> None:
-            self._tell(session, GoodbyeOver())
+            self._feed(session, GoodbyeOver())
 
         said = False
 
@@ -371,7 +371,7 @@ class CallEffects:
     def _recording_closed(self, session: CallSession, closed: RecordingClosed | None, error: Exception | None) -> None:
         session.recorder_done, session.closed, session.not_closed = True, closed, error
         self._note_closing(session)
-        self._tell(session, RecordingDone())
+        self._feed(session, RecordingDone())
 
     def _note_closing(self, session: CallSession) -> None:
         """How the recording ended, once the log says that there is one and the recorder is done: in either order."""

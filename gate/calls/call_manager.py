@@ -116,7 +116,7 @@ class CallManager:
         def effects(kind: type[E]) -> E:
             return kind(
                 line=line, media=media, recorder=recorder, keys=keys, retry_queue=self._retry_queue,
-                settings=settings, clock=clock, new_id=new_id, mend=mend, tell=self._tell, receipts=self._receipts,
+                settings=settings, clock=clock, new_id=new_id, mend=mend, tell=self._feed, receipts=self._receipts,
                 let_go=self._let_go, taken_back=screener.taken_back, look_again=self._look_again,
             )  # fmt: skip
 
@@ -199,11 +199,11 @@ class CallManager:
         """The caller of a call in has acknowledged our answer."""
         if session := self._sessions.get(call_id):
             session.codec, session.answered_at = codec, self._clock.now()
-            self._tell(session, Acknowledged())
+            self._feed(session, Acknowledged())
 
     def nobody_answers(self, call_id: str, code: int) -> None:
         """None of the phones that a call in has rung; its caller is still there."""
-        self._tell_id(call_id, Failed(code, "no_answer"))
+        self._feed_id(call_id, Failed(code, "no_answer"))
 
     def shed(self, claimed_by: str) -> None:
         """The line could not carry another call in time, and has refused it: counted, for a leaf each would make it
@@ -221,31 +221,31 @@ class CallManager:
         session.decision = decision
         self._sessions[session.id] = session
         self._calls_in.helped(session.presentation, session.asked_at)
-        self._tell(session, Emergency())
+        self._feed(session, Emergency())
         self._metrics.calls.set(len(self._sessions))
         self._metrics.decided(session.actor, decision.verdict.value, decision.reason.value)
         log.warning("emergency_call", call=session.id, by=session.actor)
 
     def withdrawn(self, call_id: str) -> None:
         """The caller cancelled before the decision."""
-        self._tell_id(call_id, HungUp("caller", "cancelled"))
+        self._feed_id(call_id, HungUp("caller", "cancelled"))
 
     def ringing(self, call_id: str) -> None:
         """The far end rings."""
-        self._tell_id(call_id, Ringing())
+        self._feed_id(call_id, Ringing())
 
     def dialling_again(self, call_id: str, trunk: str, after: str) -> None:
         """Another INVITE waits to leave."""
         if session := self._sessions.get(call_id):
             session.dials = trunk, after
             session.tried.append((self._clock.now(), trunk, after))
-            self._tell(session, DiallingAgain())
+            self._feed(session, DiallingAgain())
 
     def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
         """The callee picked up."""
         if session := self._sessions.get(call_id):
             session.picked_up(codec, trunk, self._clock.now())
-            self._tell(session, Answered())
+            self._feed(session, Answered())
 
     def unattended(self, call_id: str, trunk: str) -> None:
         """The callee has picked up what is hung up on: they found nobody, as LAW 3.4 counts it."""
@@ -253,11 +253,11 @@ class CallManager:
 
     def failed(self, call_id: str, code: int, reason: str) -> None:
         """The trunk refused or nobody answered."""
-        self._tell_id(call_id, Failed(code, reason))
+        self._feed_id(call_id, Failed(code, reason))
 
     def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
         """A party went away, or nobody is there any more."""
-        self._tell_id(call_id, HungUp(side, cause))
+        self._feed_id(call_id, HungUp(side, cause))
 
     def caller_left(self, call_id: str) -> bool:
         """The caller has hung up, and the callee is still there: True where they are told something first."""
@@ -266,7 +266,7 @@ class CallManager:
         if session is None or not (early or self._receipts.follows(session)):
             return False
         self._usage.over(session, self._clock.now())  # the account may dial again
-        self._tell(session, CallerLeft())
+        self._feed(session, CallerLeft())
         return True
 
     def one_sided(self, call_id: str, side: str) -> None:
@@ -282,7 +282,7 @@ class CallManager:
 
     def digit(self, call_id: str, side: str, digit: str) -> None:
         """A key, sent by SIP INFO."""
-        self._tell_id(call_id, Digit(side, digit))
+        self._feed_id(call_id, Digit(side, digit))
 
     def legs_ended(self, call_id: str, outcomes: Mapping[str, str], kept: Callable[[], None]) -> None:
         """What a killed gate left of a call is ended."""
@@ -305,7 +305,7 @@ class CallManager:
 
     def recorder_failed(self, call_id: str, message: str) -> None:
         """One recording cannot go on."""
-        self._line.post(lambda: self._tell_id(call_id, RecorderFailed(message)))
+        self._line.post(lambda: self._feed_id(call_id, RecorderFailed(message)))
 
     def recorder_away(self) -> None:
         """The recorder process is gone."""
@@ -314,7 +314,7 @@ class CallManager:
     def _recorder_away(self) -> None:
         log.error("recorder_away", calls=len(self._sessions))
         for session in [each for each in self._sessions.values() if each.call.recorder_open]:
-            self._tell(session, RecorderFailed("recorder_away"))
+            self._feed(session, RecorderFailed("recorder_away"))
 
     def recorder_silent(self) -> None:
         """The recorder does not answer: nobody more is to be rung, announced to or talked with."""
@@ -323,11 +323,11 @@ class CallManager:
     def _recorder_silent(self) -> None:
         for session in list(self._sessions.values()):
             if session.call.recorder_open or session.call.state in (State.DIALLING, State.RINGING):
-                self._tell(session, NotKept())
+                self._feed(session, NotKept())
 
     def not_kept(self, call_id: str) -> None:
         """The recorder keeps nothing of a call any more."""
-        self._line.post(lambda: self._tell_id(call_id, NotKept()))
+        self._line.post(lambda: self._feed_id(call_id, NotKept()))
 
     def key_waits(self, call_id: str, side: str, digit: str) -> None:
         """A key that the recorder has not heard: an objection holds all the same. It may be told again, so no other key
@@ -338,7 +338,7 @@ class CallManager:
             if session is None or session.call.paused or digit != self._settings.policy.opt_out_digit:
                 return
             if side == "callee" or session.calling or session.call.passed_on:
-                self._tell(session, Digit(side, digit))
+                self._feed(session, Digit(side, digit))
 
         self._line.post(heard)
 
@@ -357,13 +357,13 @@ class CallManager:
         if self._looks_away >= LOOKS_AWAY:  # whoever picked up now would hear the goodbye
             for session in list(self._sessions.values()):
                 if session.call.state in (State.DIALLING, State.RINGING):
-                    self._tell(session, NotKept())
+                    self._feed(session, NotKept())
         if self._stalled():
             for session in list(self._sessions.values()):
                 if session.call.state is State.SCREENING:
                     self._without_evidence(session, "the disk of the data folder does not answer")
                 elif session.call.state is State.OBJECTING:
-                    self._tell(session, ObjectionKept(False))
+                    self._feed(session, ObjectionKept(False))
         if self._sessions:
             self._watch()
 
@@ -377,7 +377,7 @@ class CallManager:
         log.error("no_evidence_no_call", call=session.id, error=why)
         self._metrics.without_evidence.inc()
         self._refusals.without_evidence(self._clock.now())
-        self._tell(session, EvidenceFailed(cause.value))
+        self._feed(session, EvidenceFailed(cause.value))
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 
@@ -399,7 +399,7 @@ class CallManager:
     def stop_all(self, cause: str) -> None:
         """End every call now."""
         for session in list(self._sessions.values()):
-            self._tell(session, Stop(cause))
+            self._feed(session, Stop(cause))
 
     def _check_drained(self) -> None:
         if self._drained is None or self._sessions:
@@ -463,14 +463,14 @@ class CallManager:
         session.decision = decision
         # Perhaps an objection waits, of which the decision knew nothing.
         if decision.allowed and self._retry_queue.may_object(decision.number):
-            self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
+            self._feed(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
             return
         self._refusals.room_again(self._clock.now())
         self._usage.decided(session.actor, decision, self._clock.now())
         verdict, reason = decision.verdict.value, decision.reason.value
         self._metrics.decided(session.actor, verdict, reason)
         log.info("decided", call=session.id, by=session.actor, verdict=verdict, reason=reason)
-        self._tell(session, Decided(decision.allowed))
+        self._feed(session, Decided(decision.allowed))
 
     def _look_again(self, session: CallSession) -> None:
         """As for a new attempt, and as durable: an objection, a withdrawal, a new register, the end of the hours."""
@@ -490,18 +490,18 @@ class CallManager:
     def _looked_again(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
         if decision is None or error is not None:
             log.error("no_evidence_no_call", call=session.id, error=str(error))
-            self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
+            self._feed(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
         elif obstacle := self.obstacle(session.number) if decision.allowed else decision.reason:
             log.warning("not_dialled_again", call=session.id, trunk=session.dials[0], reason=obstacle.value)
-            self._tell(session, Stop(obstacle.value))
+            self._feed(session, Stop(obstacle.value))
         else:
-            self._tell(session, StillAllowed())
+            self._feed(session, StillAllowed())
 
-    def _tell_id(self, call_id: str, event: InEvent) -> None:
+    def _feed_id(self, call_id: str, event: InEvent) -> None:
         if session := self._sessions.get(call_id):
-            self._tell(session, event)
+            self._feed(session, event)
 
-    def _tell(self, session: CallSession, event: InEvent) -> None:
+    def _feed(self, session: CallSession, event: InEvent) -> None:
         """Feed an event; those that its commands cause wait until they are carried out."""
         session.pending.append(event)
         if session.busy:
@@ -554,7 +554,7 @@ class CallManager:
         if (session := self._sessions.get(call_id)) is None:
             return "it is not in hand"
         why_not = why_not_paused(session.call, pause=asked.pause)
-        self._tell(session, asked)
+        self._feed(session, asked)
         return why_not
 
     def hang_up(self, call_id: str, asked: HangUpAsked) -> str:
@@ -565,7 +565,7 @@ class CallManager:
             return why_not
         body = HangUp(why=asked.why)
         self._retry_queue.keep(session.fact(body, self._clock.now(), actor=asked.by))
-        self._tell(session, Stop(calls.HANG_UP_ASKED))
+        self._feed(session, Stop(calls.HANG_UP_ASKED))
         return ""
 
     def usage(self, now: datetime) -> list[UsageRow]:

@@ -138,7 +138,7 @@ class CallInEffects(CallEffects):
         def done(error: Exception | None) -> None:
             if error is not None:
                 log.error("no_evidence_no_call", call=session.id, error=str(error))
-            self._tell(session, Decided(True) if error is None else EvidenceFailed())
+            self._feed(session, Decided(True) if error is None else EvidenceFailed())
 
         fact = session.fact(body, session.asked_at, actor=session.actor)
         self._retry_queue.attempt([fact], done)
@@ -165,7 +165,7 @@ class CallInEffects(CallEffects):
         def done(played: Played) -> None:
             session.played, session.announced_to = played, self._clock.now()
             cause = played.cause or Reason.ANNOUNCEMENT_UNAVAILABLE.value
-            self._tell(session, AnnouncementOver(played.completed and played.as_told, cause))
+            self._feed(session, AnnouncementOver(played.completed and played.as_told, cause))
 
         session.announced_from, session.played = self._clock.now(), None
         name = "callback" if self._is_line(session) else "notice"
@@ -184,7 +184,7 @@ class CallInEffects(CallEffects):
             self._media.play_to_caller(session.id, "ringing", session.codec, done)
 
     def _wait_for_key(self, session: CallSession) -> None:
-        session.timers.append(self._line.after(KEY_SECONDS, lambda: self._tell(session, KeyTimeOver())))
+        session.timers.append(self._line.after(KEY_SECONDS, lambda: self._feed(session, KeyTimeOver())))
 
     def _keep_objection(self, session: CallSession) -> None:
         """PECR reg 21(1)(a): durable before it is thanked for. One that finds no room is kept as soon as there is some,
@@ -199,7 +199,7 @@ class CallInEffects(CallEffects):
             if error is not None:
                 log.error("objection_not_kept", call=session.id, error=str(error))
                 self._retry_queue.keep(fact)
-            self._tell(session, ObjectionKept(error is None))
+            self._feed(session, ObjectionKept(error is None))
 
         self._retry_queue.attempt([fact], done)
 
@@ -220,7 +220,7 @@ class CallInEffects(CallEffects):
 
     def _last_words(self, session: CallSession, name: str) -> None:
         def over() -> None:
-            self._tell(session, GoodbyeOver())
+            self._feed(session, GoodbyeOver())
 
         self._media.shut(session.id)
         seconds = self._media.play_to_caller(session.id, name, session.codec, lambda _: over())

@@ -151,7 +151,7 @@ class RecordingSessions:
         """Store thread."""
         return look(tx, session.asked, session.client.unbound == "keep", self._own, self._clock.now())
 
-    def _tell(self, session: Session, event: Event) -> None:
+    def _feed(self, session: Session, event: Event) -> None:
         """Feed an event to the rules, and carry out what they command."""
         session.state, commands = step(session.state, event)
         for command in commands:
@@ -164,7 +164,7 @@ class RecordingSessions:
             self._end(session, found.why_not)
         else:
             session.number = found.number
-            self._tell(session, Event.FOUND)
+            self._feed(session, Event.FOUND)
 
     def _open(self, session: Session) -> None:
         now = self._clock.now().isoformat()
@@ -180,7 +180,7 @@ class RecordingSessions:
         if opened is None:
             self._fail(session, error, "recorder_unavailable")
         else:
-            self._tell(session, Event.OPENED)
+            self._feed(session, Event.OPENED)
 
     def _take(self, session: Session) -> None:
         first = first_side(session.asked, session.number)
@@ -190,7 +190,7 @@ class RecordingSessions:
         """Its media ports are there."""
         session.payloads = payloads
         if payloads is not None:
-            self._tell(session, Event.READY)
+            self._feed(session, Event.READY)
 
     def _tap(self, session: Session) -> None:
         if session.opened is not None:
@@ -203,7 +203,7 @@ class RecordingSessions:
             self._end(session, "media_failed")
         else:
             session.sources = sources
-            self._tell(session, Event.TAPPED)
+            self._feed(session, Event.TAPPED)
 
     def _keep_key(self, session: Session) -> None:
         if opened := session.opened:
@@ -216,7 +216,7 @@ class RecordingSessions:
         if error is not None:
             self._fail(session, error, "evidence_unavailable")
         else:
-            self._tell(session, Event.KEY_KEPT)
+            self._feed(session, Event.KEY_KEPT)
 
     def _note_session(self, session: Session) -> None:
         self._store.submit(
@@ -248,9 +248,9 @@ class RecordingSessions:
 
     def _noted(self, session: Session, why_not: str | None, error: Exception | None) -> None:
         if error is None and not why_not:
-            self._tell(session, Event.NOTED)
+            self._feed(session, Event.NOTED)
         else:
-            self._tell(session, Event.NOT_NOTED)
+            self._feed(session, Event.NOT_NOTED)
             self._fail(session, error or why_not, why_not or "evidence_unavailable")
 
     def _start(self, session: Session) -> None:
@@ -353,7 +353,7 @@ class RecordingSessions:
             session.limit.cancel()
         self._metrics.recording_sessions_ended.labels(cause).inc()
         log.info("recording_session_over", session=session.id, client=session.asked.client, cause=cause)
-        self._tell(session, Event.END)
+        self._feed(session, Event.END)
 
     def _close(self, session: Session) -> None:
         def done(closed: RecordingClosed | None, error: Exception | None) -> None:
@@ -363,7 +363,7 @@ class RecordingSessions:
 
     def _closed(self, session: Session, closed: RecordingClosed | None, error: Exception | None) -> None:
         session.closed, session.error = closed, error
-        self._tell(session, Event.CLOSED)
+        self._feed(session, Event.CLOSED)
 
     def _note_closing(self, session: Session) -> None:
         """How the recording ended goes into the log."""

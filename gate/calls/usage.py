@@ -125,7 +125,7 @@ class Usage:
                 percent=used.service_percent,
                 alarm_above=allowance.service_percent,
             )
-            self._tell(many, now)
+            self._report(many, now)
         if not caller.told_listed and listed_service_jumps(used, before := _sum(caller.days)):
             caller.told_listed = True
             jump = ManyListedServiceCalls(
@@ -135,9 +135,9 @@ class Usage:
                 percent=used.listed_percent,
                 percent_before=before.listed_percent,
             )
-            self._tell(jump, now)
+            self._report(jump, now)
 
-    def _tell(self, body: Body, now: datetime) -> None:
+    def _report(self, body: Body, now: datetime) -> None:
         log.warning(body.kind, **body.values())
         self._keep(body.fact("gate", now, "gate"))
 

@@ -12,7 +12,7 @@ import click
 
 from gate.cli.asking import ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, Group, make
-from gate.cli.output import View, columns, pairs, say
+from gate.cli.output import View, columns, narrate, pairs
 from gate.client.files import must_be_new
 from gate.core.rows.audit import CheckpointRow, Leaf
 from gate.durable import whole_file
@@ -101,7 +101,7 @@ def verify(view: View, vkey: str | None, kept: tuple[Path, ...]) -> None:
             raise
     view.data(report, text=_lines, prose=True)
     if report.first_fault is not None:
-        say(f"The log does not hold: {report.first_fault.message}")
+        narrate(f"The log does not hold: {report.first_fault.message}")
     if not report.ok:
         sys.exit(1)
 
@@ -121,7 +121,7 @@ def checkpoint(view: View, output: Path | None) -> None:
         must_be_new(output)
         with whole_file(output, mode=0o644) as file:
             file.write(signed.note.encode())
-        say(f"Wrote {output}: the log's first {signed.size} entries, signed.")
+        narrate(f"Wrote {output}: the log's first {signed.size} entries, signed.")
     if view.json or not output:
         view.data(signed, text=lambda shown: shown["note"].splitlines())
 

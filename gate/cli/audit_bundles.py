@@ -15,7 +15,7 @@ from gate.cli import passphrase as asked
 from gate.cli.asking import Moment, option, reach
 from gate.cli.audit import CHECKPOINTS, VKEY, checkpoint_notes, command, read_vkey
 from gate.cli.command import FILE, NEW_FILE, make
-from gate.cli.output import View, clean, say
+from gate.cli.output import View, clean, narrate
 from gate.client.bundles import make_bundle, open_into
 from gate.client.files import must_be_new
 from gate.clock import today
@@ -82,13 +82,13 @@ def export(
             gate, recipient=named, privates=privates, notes=notes, output=output, progress=bar, **what
         )
     for recording_id in result["damaged"]:
-        say(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
+        narrate(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
     counts = result["counts"]
     calls, included, recordings = (counts.get(name, 0) for name in ("calls", "included", "recordings"))
     summary = f"{many(calls, 'call')}, {included:,} of {recordings:,} recordings"
-    say(f"Wrote {output} for {who.name} ({who.purpose}): {summary}.")
-    say(f"Give the verifier key by another way: {result['vkey']}")
-    say(f"And the SHA-256 of reader.py in it, which opens it with Python alone: {result['reader']}")
+    narrate(f"Wrote {output} for {who.name} ({who.purpose}): {summary}.")
+    narrate(f"Give the verifier key by another way: {result['vkey']}")
+    narrate(f"And the SHA-256 of reader.py in it, which opens it with Python alone: {result['reader']}")
     view.data(result)
 
 
@@ -114,7 +114,7 @@ def _named(recipient: str) -> str:
     if b'"private key"' in text:
         raise UsageError(f"{path} is a private key", hint="give the recipient, or the name on the register")
     found = parse_recipient(text)
-    say(f"{path} is the key of {found.name}: {found.fingerprint}")
+    narrate(f"{path} is the key of {found.name}: {found.fingerprint}")
     return found.fingerprint
 
 
@@ -165,12 +165,14 @@ def open_(
 
     result = open_into(file, private, trusted, notes, output, view.progress, database=database, witnesses=seen_by)
     if result.get("opened") is False:
-        say("No key was given: logs and recordings were compared with the manifest, and not opened.")
+        narrate("No key was given: logs and recordings were compared with the manifest, and not opened.")
     if output is not None:
-        say(f"{output} is a copy in clear. At the firm enter it: dialgate copies add bundle --of … --place {output}")
+        narrate(
+            f"{output} is a copy in clear. At the firm enter it: dialgate copies add bundle --of … --place {output}"
+        )
     view.data(result, text=_lines, prose=True)
     if not result["ok"]:
-        say(
+        narrate(
             "The bundle does not hold."
             if "bundle" in result
             else "Not all of it could be checked, because the bundle does not hold."

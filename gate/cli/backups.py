@@ -14,7 +14,7 @@ from gate.cli import passphrase as asked
 from gate.cli.asking import ask, only_asks, reach
 from gate.cli.audit import read_vkey
 from gate.cli.command import FILE, FOLDER, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.backup import (
     CONFIG,
     Set,
@@ -64,9 +64,13 @@ def backup(view: View, folder: Path, keys: Path) -> None:
         made = back_up(gate, view.config, view.path, folder, keys, progress or (lambda _part, _text: None))
     view.data(made)
     for each in made["elsewhere"]:
-        say(f"Not in it, for it lies elsewhere than the configuration: {each}")
-    say(f"A restore takes the private key of one of {', '.join(made['sealed_to'])}, and the verifier key: {VKEY_HINT}")
-    say(f"Destroy {made['keys']} by the end of {made['keys_until']}: until then it can hold keys of what is erased.")
+        narrate(f"Not in it, for it lies elsewhere than the configuration: {each}")
+    narrate(
+        f"A restore takes the private key of one of {', '.join(made['sealed_to'])}, and the verifier key: {VKEY_HINT}"
+    )
+    narrate(
+        f"Destroy {made['keys']} by the end of {made['keys_until']}: until then it can hold keys of what is erased."
+    )
 
 
 @make(
@@ -125,7 +129,7 @@ def restore(
     if trusted:
         of_the_gate(secrets, trusted)
     else:
-        say(_UNPROVEN)
+        narrate(_UNPROVEN)
     if not view.path.exists():
         if not trusted:
             raise UsageError(
@@ -133,7 +137,7 @@ def restore(
                 hint=f"Put one there that you know; that of the set is {data.folder / CONFIG}.",
             )
         written = take_configuration(view.path, data, secrets)
-        say(f"Wrote {view.path} from the backup" + (f", with {', '.join(written)}." if written else "."))
+        narrate(f"Wrote {view.path} from the backup" + (f", with {', '.join(written)}." if written else "."))
     config = view.config
     aside, files = put_back(config, data, wrapped, secrets)
     with open_data_folder(config) as opened:
@@ -141,9 +145,9 @@ def restore(
     shown = {"data": str(config.data), "aside": str(aside or ""), "files": files, "proven": bool(trusted)}
     view.data(shown | told)
     if aside is not None:
-        say(f"The data folder that was there is {aside} now. It may hold keys of what is erased: destroy it.")
+        narrate(f"The data folder that was there is {aside} now. It may hold keys of what is erased: destroy it.")
     for each in told["warnings"]:
-        say(each)
+        narrate(each)
 
 
 def _trusted(vkey: str | None, *, unproven: bool) -> str:
@@ -189,7 +193,7 @@ def status(view: View) -> None:
     now = ask(view, MemoryStatus())
     view.data(now)
     for each in now.warnings:
-        say(each)
+        narrate(each)
     if now.warnings:
         sys.exit(1)
 

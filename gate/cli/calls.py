@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gate.cli.asking import Day, Id, Since, ask, asks, only_asks, rows_found
 from gate.cli.command import make
-from gate.cli.output import View, columns, say
+from gate.cli.output import View, columns, narrate
 from gate.core.rows.calls import AgentRow, CallRow, ReasonCount, TrendHour
 from gate.core.rows.month import CampaignRate
 from gate.core.terms import Reason
@@ -172,7 +172,9 @@ def campaign_list(view: View, asked: CampaignsList) -> None:
     view.rows(found, "items", shown, none=f"Nobody has answered a call on {found.day:%d %b %Y}.")
     for each in found.stops:
         which = f"campaign {each.campaign}" if each.campaign else "all campaigns"
-        say(f"{each.claimed_by}, {which}: stopped since {local(each.stopped_at)}. dialgate campaign release {each.id}")
+        narrate(
+            f"{each.claimed_by}, {which}: stopped since {local(each.stopped_at)}. dialgate campaign release {each.id}"
+        )
 
 
 only_asks(

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from gate.cli.asking import PROOF_FILE, Day, ask, asks, proven, reach
 from gate.cli.command import FILE, FOLDER, NEW_FILE, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.complaints import LARGEST, complaint_page, complaints_in
 from gate.client.files import output_file, read_file
 from gate.clock import today
@@ -82,7 +82,7 @@ def import_(view: View, files: tuple[Path, ...], received: date | None) -> None:
             done += [gate.ask(replace(each, received=received or each.received)) for each in found]
     view.rows({"items": done}, "items", [("reference", "Request"), *_ENTERED], none="Nothing.")
     for each in done:
-        say(f"Next: dialgate request letter {each.reference} acknowledgement, by {each.acknowledge_by}")
+        narrate(f"Next: dialgate request letter {each.reference} acknowledgement, by {each.acknowledge_by}")
 
 
 _ENTERED = (("acknowledge_by", "Acknowledge by"), ("notice", "Notice"))
@@ -105,8 +105,8 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
         "hours left": row["hours_left"],
         "people": row["people"],
         "records": row["records"],
-        "authority told": _told(row, "authority"),
-        "people told": _told(row, "persons"),
+        "authority told": _notification(row, "authority"),
+        "people told": _notification(row, "persons"),
         **{part.replace("_", " "): text for part, text in row["texts"].items()},
         "closed": local(row["closed_at"]) if row["closed_at"] else None,
         "missing": ", ".join(row["lacking"]),
@@ -120,7 +120,7 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
         yield "  late: the authority was not told within 72 hours, by what was entered"
 
 
-def _told(row: dict[str, Any], who: str) -> str:
+def _notification(row: dict[str, Any], who: str) -> str:
     at, entered = row[f"{who}_told_at"], row[f"{who}_told_entered"]
     if not at:
         return ""
@@ -205,7 +205,7 @@ def export(view: View, output: Path) -> None:
     with output_file(output) as file:
         file.write(csv_text([[*_EXPORTED, *(f"text_{each}" for each in _PARTS)], *map(_cells, rows)]).encode())
     view.data({"file": str(output), "breaches": len(rows)})
-    say(f"Wrote {output}.")
+    narrate(f"Wrote {output}.")
 
 
 def _cells(row: BreachRow) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from gate.cli.command import NEW_FILE, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.errors import UsageError
 
 MODES = ("today", "live", "registers", "contacts", "calls", "recordings", "retention", "requests", "audit")
@@ -86,4 +86,4 @@ def _web(view: View, keys: tuple[Path, ...], theme: str | None, mode: str | None
 def _show_address(view: View, address: str) -> None:
     view.data({"address": address}, text=lambda shown: [shown["address"]])
     sys.stdout.flush()
-    say("Open this address in a browser on this machine; it signs in once. Ctrl+C ends it.")
+    narrate("Open this address in a browser on this machine; it signs in once. Ctrl+C ends it.")

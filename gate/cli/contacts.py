@@ -10,8 +10,8 @@ from msgspec.structs import asdict, replace
 
 from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach, rows_found
 from gate.cli.command import FILE, FILE_OR_DASH, make
-from gate.cli.output import View, say
-from gate.cli.retention import say_copy
+from gate.cli.output import View, narrate
+from gate.cli.retention import narrate_copy
 from gate.client.files import output_file
 from gate.client.gate import Gate, copy_of, pages, written
 from gate.core.cells import csv_text
@@ -81,22 +81,22 @@ def import_(view: View, asked: ContactsImport, file: Path, delimiter: str) -> No
         return
     _narrate(imported)
     if asked.dry_run:
-        say("Nothing was kept." + (" It would need --accept-shrink." if imported.shrinks else ""))
+        narrate("Nothing was kept." + (" It would need --accept-shrink." if imported.shrinks else ""))
     view.data({key: getattr(imported, key) for key in ("contacts", "new", "before", "reasons", "bad_rows", "sha256")})
 
 
 def _narrate(imported: ContactsImported) -> None:
     if imported.not_utf8:
-        say(f"Line {imported.not_utf8} is not UTF-8: such fields were read as Windows-1252.")
+        narrate(f"Line {imported.not_utf8} is not UTF-8: such fields were read as Windows-1252.")
     if imported.objections:
-        say(f"Kept as objections: {many(imported.objections, 'number')} whose row in the file wants no calls.")
+        narrate(f"Kept as objections: {many(imported.objections, 'number')} whose row in the file wants no calls.")
     if imported.subscribers:
-        say(f"{imported.subscribers:,} numbers: the file says who has them, which was not noted before.")
+        narrate(f"{imported.subscribers:,} numbers: the file says who has them, which was not noted before.")
     for each in imported.faults[:_SHOWN]:
         where = f"line {each.line}" + (f", {each.column}" if each.column else "")
-        say(f"{where}{' (' + each.reference + ')' if each.reference else ''}: {each.fault}")
+        narrate(f"{where}{' (' + each.reference + ')' if each.reference else ''}: {each.fault}")
     if imported.bad_rows:
-        say(f"Kept apart: {many(imported.bad_rows, 'row')}. See them: dialgate contacts list --bad")
+        narrate(f"Kept apart: {many(imported.bad_rows, 'row')}. See them: dialgate contacts list --bad")
 
 
 @make("status", group=command, example="dialgate contacts status --since 2026-03-01")
@@ -109,12 +109,12 @@ def status(view: View, asked: ContactsStatus) -> None:
         return
     if not now.contacts:
         of = f" on behalf of {now.on_behalf_of}" if now.on_behalf_of else ""
-        say(f"There are no contacts{of}: dialgate contacts import FILE")
+        narrate(f"There are no contacts{of}: dialgate contacts import FILE")
     elif now.up_to_date is False:
-        say("A register has changed: the contacts are being screened again.")
+        narrate("A register has changed: the contacts are being screened again.")
     for name, count in now.others.items():
         whose = f"on behalf of {name}: --on-behalf-of {name}" if name else "are the firm's own"
-        say(f"{count:,} contacts {whose}")
+        narrate(f"{count:,} contacts {whose}")
     registers = [{key: getattr(each, key) for key in ("name", "state", "as_of", "count")} for each in now.registers]
     shown = {key: value for key, value in asdict(now).items() if key != "others" and value != ""}
     view.data(shown | {"registers": registers})
@@ -177,7 +177,7 @@ def changes(view: View, asked: ContactsChanges, output: Path | None) -> None:
             view.rows(page, "items", heads, none="Nothing has changed.")
             return
         counts = _export(gate, asked, output)
-    say(f"{sum(counts.values()):,} changes written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+    narrate(f"{sum(counts.values()):,} changes written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     if view.json and str(output) != "-":
         view.data({"file": str(output)} | counts)
 
@@ -191,7 +191,7 @@ def _export(gate: Gate, asked: ContactsChanges, output: Path) -> dict[str, int]:
             file.write(csv_text([getattr(item, name) for name in CHANGE_COLUMNS] for item in page.items).encode())
             for item in page.items:
                 counts[item.change] += 1
-    say_copy(entered)
+    narrate_copy(entered)
     return counts
 
 
@@ -206,10 +206,10 @@ def forecast(view: View, asked: ContactsForecast) -> None:
         then = ask(view, asked)
     if not view.json:
         if then.closed:
-            say(f"Nobody may be called on {then.day}: {then.closed}.")
+            narrate(f"Nobody may be called on {then.day}: {then.closed}.")
         for each in then.registers:
             if each.days_left is not None and each.days_left < 0:
-                say(f"{each.name.upper()} is too old by then: import a newer file.")
+                narrate(f"{each.name.upper()} is too old by then: import a newer file.")
     shown = ("day", "at", "contacts", "may_be_called", "reasons", "no_longer", "again")
     view.data(then if view.json else {name: getattr(then, name) for name in shown})
 
@@ -226,7 +226,7 @@ def drop(view: View, asked: ContactsDrop) -> None:
 def forget(view: View, asked: ContactsForget) -> None:
     """Delete what is kept of a number's contacts. Objections and consents stay."""
     answer = ask(view, asked)
-    say(
+    narrate(
         "Nothing was deleted." if asked.dry_run else "Take it out of the CRM too: its next list brings the number back."
     )
     view.data(answer)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gate.cli.command import make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.config import Account, Config, kept_password, kept_token, load
 from gate.config.write import Secret, add_caller, replace_secret
 from gate.core.numbers import NumberRefused, parse
@@ -78,9 +78,9 @@ def add_token(view: View, name: str, may: list[str], caller: str) -> None:
     _plain(name)
     add_caller(view.path, "token", values, Secret(file, kept_token(made)))
     view.data({"name": name, "token": made, "file": file}, text=lambda shown: [shown["token"]])
-    say(f"That is the token of {name}, shown this once. {_NEXT}")
+    narrate(f"That is the token of {name}, shown this once. {_NEXT}")
     if not load(view.path).control.http:
-        say("Nothing is asked over HTTP yet: set control.http.")
+        narrate("Nothing is asked over HTTP yet: set control.http.")
 
 
 @make(
@@ -139,7 +139,7 @@ def _account(config: Config, name: str) -> Account:
 
 def _shown_once(view: View, name: str, made: str, file: str) -> None:
     view.data({"name": name, "password": made, "file": file}, text=lambda shown: [shown["password"]])
-    say(f"That is the password of {name}, shown this once. {_NEXT}")
+    narrate(f"That is the password of {name}, shown this once. {_NEXT}")
 
 
 def _plain(name: str) -> None:

@@ -43,7 +43,7 @@ from gate.cli.demo_scene import (
     until,
     wraps_of,
 )
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.cli.passphrase import private_keys
 from gate.cli.request import write_letters
 from gate.client.packs import held_of, write_pack
@@ -192,7 +192,7 @@ def command(view: View, folder: Path | None) -> None:
         raise click.UsageError(f"{folder} is not empty: name a new folder")
     phones = softphone()  # where the extra is missing that is said before anything starts
     folder = (folder or Path(tempfile.mkdtemp(prefix="dialgate-demo-"))).absolute()  # some of it is done from within
-    demo = Demo(folder, phones, tell=say if view.json else click.echo)
+    demo = Demo(folder, phones, tell=narrate if view.json else click.echo)
     demo.play()
     if view.json:
         view.data({"ok": demo.holds, "folder": str(folder), "facts": demo.facts})

@@ -13,7 +13,7 @@ import click
 from gate.cli.asking import reach
 from gate.cli.command import make
 from gate.cli.demo_scene import listen, softphone
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.doctor import Finding, State, examine
 from gate.clock import SystemClock
 from gate.config import Config, load
@@ -68,7 +68,7 @@ def command(view: View, to_call: str | None, account: str | None) -> int:
         text=lambda _: (line for each in found for line in _lines(each)),
     )
     failed = sum(each.state is State.FAIL for each in found)
-    say(f"{failed} failed, {sum(each.state is State.WARN for each in found)} warned, {len(found)} looked at.")
+    narrate(f"{failed} failed, {sum(each.state is State.WARN for each in found)} warned, {len(found)} looked at.")
     return int(failed > 0)
 
 
@@ -145,7 +145,7 @@ class _TestCall:
         return made
 
     def _dial(self, phone: GatedPhone) -> Iterator[Finding]:
-        say("The test call is dialled.")
+        narrate("The test call is dialled.")
         since, began = SystemClock().now(), time.monotonic()
         call = phone.call(self._number)
         shown: CallShown | None = None

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from gate.cli.output import clean, say
+from gate.cli.output import clean, narrate
 from gate.config import Announcement
 from gate.config.faults import Fault, Key
 from gate.config.load import read, spelled
@@ -122,7 +122,7 @@ class Asking:
             answer = click.prompt(question, default=default, show_default=bool(default), err=True).strip()
             answer = whole(answer)
             if fault := self.wrong(section, **{key: answer}):
-                say(f"  {fault}")
+                narrate(f"  {fault}")
                 continue
             self.set(section, **{key: answer})
             return answer
@@ -138,13 +138,13 @@ class Asking:
             try:
                 return read_one(answer)
             except ValueError as error:
-                say(f"  {error}")
+                narrate(f"  {error}")
 
 
 def _with_port(host: str) -> str:
     if not re.fullmatch(r"\[[^\[\]]+\]|[^\[\]:]+", host):
         return host
-    say("  Port 5060, as no other is named.")
+    narrate("  Port 5060, as no other is named.")
     return f"{host}:5060"
 
 
@@ -174,7 +174,7 @@ def guide(folder: Path, today: str) -> Guided:
 
 def _head(title: str, why: str) -> None:
     click.secho(f"\n{title}", bold=True, err=True)
-    say(why)
+    narrate(why)
 
 
 def _firm(asking: Asking) -> None:
@@ -257,7 +257,7 @@ def _password() -> str:
         answer: str = click.prompt("Password", default="", show_default=False, hide_input=True, err=True)
         if answer.strip() and answer.isprintable():
             return answer
-        say("  more than blanks, please, and printable text only")
+        narrate("  more than blanks, please, and printable text only")
 
 
 def _reached(asking: Asking) -> None:
@@ -287,7 +287,7 @@ def _phones(asking: Asking) -> None:
         elif kind == "pbx":
             values["pbx"].append(_pbx(asking))
         else:
-            say("  Nobody could call: add a softphone or a PBX.")
+            narrate("  Nobody could call: add a softphone or a PBX.")
 
 
 def _softphone(asking: Asking) -> dict[str, Any]:
@@ -329,7 +329,7 @@ def _refusal() -> int:
         default="other",
         err=True,
     )
-    say(f"  Refused calls get {PHONE_SYSTEMS[system]}, upon which it should give up. Test it: dialgate trunk-test")
+    narrate(f"  Refused calls get {PHONE_SYSTEMS[system]}, upon which it should give up. Test it: dialgate trunk-test")
     return PHONE_SYSTEMS[system]
 
 
@@ -382,7 +382,7 @@ def _announcement(asking: Asking) -> None:
             default = click.prompt("Text", default=default, err=True).strip()
             values = {"text": default, "wav": ""}
         if fault := asking.wrong("announcement", **values):
-            say(f"  {fault}")
+            narrate(f"  {fault}")
             default = ""
             continue
         if not _listen(asking, values) or click.confirm("Is it right?", True, err=True):
@@ -404,18 +404,18 @@ def _listen(asking: Asking, values: dict[str, str]) -> bool:
         try:
             made = prepare(Path(place), convert(values, Announcement), asking.folder)
         except GateError as error:
-            say(f"  {error.message}: {error.hint}")
+            narrate(f"  {error.message}: {error.hint}")
             return False
         wav = made.path("announcement.wav")
-        say(f"  {made.seconds:.1f} seconds.")
+        narrate(f"  {made.seconds:.1f} seconds.")
         player = next((each for each in PLAYERS if shutil.which(each[0])), None)
         if player is None:
-            say("  There is no program here to play it (aplay, paplay, play, ffplay).")
+            narrate("  There is no program here to play it (aplay, paplay, play, ffplay).")
         elif click.confirm("Listen to it?", True, err=True):
             played = subprocess.run([*player, str(wav)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
             if played.returncode:
                 why = (played.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-                say(f"  {player[0]} could not play it: {clean(why)[:200]}")
+                narrate(f"  {player[0]} could not play it: {clean(why)[:200]}")
     return True
 
 
@@ -472,7 +472,7 @@ def _mend(asking: Asking, fault: Fault) -> None:
     step = _ASKED.get(str(fault.key[0])) if fault.key else _phones
     if step is None:
         raise UsageError(f"{spelled(fault.key)}: {fault.text}", hint="make it with --blank, and fill it in by hand")
-    say(f"\n{spelled(fault.key)}: {fault.text}")
+    narrate(f"\n{spelled(fault.key)}: {fault.text}")
     step(asking)
 
 
@@ -480,6 +480,6 @@ def _summary(given: Guided) -> None:
     values = given.values
     callers = [each["username"] for each in values["account"]] + [each["name"] for each in values.get("pbx", [])]
     _head("In short", f"{values['firm']['trading_name']} calls from {', '.join(values['firm']['numbers'])}")
-    say(f"through {values['trunk']['address']}; who may call: {', '.join(callers)}; key of {given.key_name};")
+    narrate(f"through {values['trunk']['address']}; who may call: {', '.join(callers)}; key of {given.key_name};")
     live = "live" if values["calling"]["live"] else "not live"
-    say(f"registers: {', '.join(given.registers) or 'to be imported'}; {live}.")
+    narrate(f"registers: {', '.join(given.registers) or 'to be imported'}; {live}.")

@@ -11,8 +11,8 @@ from msgspec.structs import asdict, replace
 from gate.cli import passphrase as asked
 from gate.cli.asking import ask, asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, make
-from gate.cli.output import View, say
-from gate.cli.proposals import say_waits
+from gate.cli.output import View, narrate
+from gate.cli.proposals import narrate_waits
 from gate.client import rotation
 from gate.clock import SystemClock
 from gate.core.rows.keys import Recipient
@@ -62,7 +62,7 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
     words = asked.passphrase(passphrase_file, f"Passphrase for {name}", new=True)
     private, recipient = keyfile.generate(name, role, words, SystemClock().now())
     keyfile.save_private(output, private)
-    say(f"Wrote the private key to {output}. Keep a copy somewhere safe, and the passphrase apart from both.")
+    narrate(f"Wrote the private key to {output}. Keep a copy somewhere safe, and the passphrase apart from both.")
     text = recipient.to_text()
     row = {"id": recipient.id, "name": recipient.name, "role": recipient.role, "fingerprint": recipient.fingerprint}
     view.data(row | {"recipient": text, "file": str(output)}, text=lambda _: text.splitlines())
@@ -121,12 +121,12 @@ def list_(view: View) -> None:
         none="There is no recipient: dialgate key new, then dialgate key add",
     )
     for each in answer.retired:
-        say(f"Retired, and still opens {each.recordings} recordings: {each.name} ({each.id})")
+        narrate(f"Retired, and still opens {each.recordings} recordings: {each.name} ({each.id})")
     for warning in answer.warnings:
-        say(f"Warning: {warning}.")
+        narrate(f"Warning: {warning}.")
     for each in answer.recipients:
         if each.alone:
-            say(f"Warning: {each.alone} recordings would be lost with the key of {each.name}: dialgate key rotate")
+            narrate(f"Warning: {each.alone} recordings would be lost with the key of {each.name}: dialgate key rotate")
 
 
 def _given(recipient: Recipient) -> str:
@@ -166,9 +166,9 @@ def retire(view: View, asked: KeyRetire) -> None:
     answer = ask(view, asked)
     view.data(answer)
     if answer.alone:
-        say(f"{answer.alone} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
+        narrate(f"{answer.alone} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
     elif not asked.dry_run and answer.recordings:
-        say(f"This key still opens {answer.recordings} recordings; to end that: dialgate key drop")
+        narrate(f"This key still opens {answer.recordings} recordings; to end that: dialgate key drop")
 
 
 @make(
@@ -192,7 +192,7 @@ def rotate(view: View, key: Path, file: TextIO, passphrase_file: Path | None) ->
         done = rotation.rotate(gate, private, recipient, progress=progress)
     view.data({"from": private.id, "to": recipient.id} | done)
     if done["other_half"]:
-        say(
+        narrate(
             f"{done['other_half']} recordings take two people, and {recipient.name} is not of the half of this key:"
             " they stay as they were."
         )
@@ -212,7 +212,7 @@ def prove(view: View, key: Path, passphrase_file: Path | None) -> None:
         done = rotation.prove(gate, private, progress=progress)
     view.data({"recipient": private.id} | done)
     if done["without"]:
-        say(f"{done['without']} recordings of an older version cannot be proven: no key is ever taken from them.")
+        narrate(f"{done['without']} recordings of an older version cannot be proven: no key is ever taken from them.")
     if done["failed"]:
         raise VaultError(
             f"{done['failed']} wraps do not open with this key: {', '.join(done['failed_ids'][:3])}",
@@ -236,10 +236,12 @@ def drop(view: View, asked: KeyDrop) -> None:
     answer = ask(view, asked)
     view.data(answer)
     if answer.held:
-        say(f"{answer.held} recordings are held and stay as they are.")
+        narrate(f"{answer.held} recordings are held and stay as they are.")
     if answer.unproven:
-        say(f"{answer.unproven} recordings stay: {asked.target} has not proven to open them. dialgate key prove KEY")
-    say_waits(answer.waits)
+        narrate(
+            f"{answer.unproven} recordings stay: {asked.target} has not proven to open them. dialgate key prove KEY"
+        )
+    narrate_waits(answer.waits)
 
 
 @make(
@@ -267,4 +269,4 @@ def passphrase(view: View, file: Path, passphrase_file: Path | None, new_passphr
     words = asked.passphrase(new_passphrase_file, f"New passphrase of {file}", new=True)
     changed = change_passphrase(file.resolve(), old, words)
     view.data({"id": changed.id, "file": str(file), "changed": True}, text=lambda _: ())
-    say(f"{file} now opens with the new passphrase only. Copies of it still open with the old one.")
+    narrate(f"{file} now opens with the new passphrase only. Copies of it still open with the old one.")

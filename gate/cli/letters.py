@@ -12,7 +12,7 @@ import click
 from gate.cli.asking import ask
 from gate.cli.asking import asks as asked_for
 from gate.cli.command import FOLDER, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.files import output_file
 from gate.clock import today
 from gate.config import authority_due
@@ -99,7 +99,7 @@ def explain(view: View, asked: ExplainLetter) -> None:
             _show(sentence)
         click.echo("")
     if not found.letters:
-        say("No letter was made yet.")
+        narrate("No letter was made yet.")
 
 
 def _show(sentence: Reasoned) -> None:
@@ -124,7 +124,9 @@ def copy(view: View, folder: Path) -> None:
             file.write(shipped_wording().encode())
         note(folder)
     view.data({"file": str(target), "written": made})
-    say("Edit it, take away what you do not change, and set [letters] templates to the folder (from config.toml's).")
+    narrate(
+        "Edit it, take away what you do not change, and set [letters] templates to the folder (from config.toml's)."
+    )
 
 
 @make("check", group=command, example="dialgate letters check")
@@ -142,12 +144,12 @@ def check(view: View, compared: bool) -> None:
     value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}
     view.data(value | {"outdated": old}, text=lambda shown: shown["faults"])
     for each in old:
-        say(f"Note: {each} replaces a sentence that has changed since.")
+        narrate(f"Note: {each} replaces a sentence that has changed since.")
     if old:
-        say(HINT)
+        narrate(HINT)
     if due := authority_due(view.config, today()):
-        say(f"Note: {due}.")
+        narrate(f"Note: {due}.")
     if found:
-        say(f"{len(found)} faults: no letter is made with a faulty wording.")
+        narrate(f"{len(found)} faults: no letter is made with a faulty wording.")
         sys.exit(1)
-    say(f"All letters come out, with {templates / WORDING if templates else 'the shipped wording'}.")
+    narrate(f"All letters come out, with {templates / WORDING if templates else 'the shipped wording'}.")

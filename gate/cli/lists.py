@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from gate.cli.asking import Day, Id, ObjectionTime, Since, ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, FILE_OR_DASH, NEW_FILE, make
 from gate.cli.letters import show_letter
-from gate.cli.output import View, pairs, say
-from gate.cli.proposals import say_waits
-from gate.cli.retention import say_copy
+from gate.cli.output import View, narrate, pairs
+from gate.cli.proposals import narrate_waits
+from gate.cli.retention import narrate_copy
 from gate.client.files import output_file, read_file
 from gate.client.gate import copy_of, written
 from gate.client.own_list_files import export_list, read_list, send_list
@@ -62,15 +62,15 @@ def run_import(view: View, name: str, file: Path, *, skip_bad: bool) -> None:
     """Check a file, keep what it holds, and say how many."""
     found = read_list(name, read_file(file), file.name, SystemClock().now())
     if found.not_utf8:
-        say(f"{file} is not UTF-8: read as Windows-1252.")
+        narrate(f"{file} is not UTF-8: read as Windows-1252.")
     with reach(view.config) as gate, view.progress(f"Importing {name}") as progress:
         report = send_list(gate, found, skip_bad=skip_bad, progress=progress)
     for fault in report["faults"]:
         done = "blocked, but" if fault["blocked"] else "skipped"
-        say(f"{done} line {fault['line']}: {fault['fault']}")
+        narrate(f"{done} line {fault['line']}: {fault['fault']}")
     view.data(report if view.json else {key: value for key, value in report.items() if key != "faults"})
     if name == "objections" and report["skipped"]:
-        say(f"Attention: {report['skipped']:,} who objected are not blocked, as their number cannot be read.")
+        narrate(f"Attention: {report['skipped']:,} who objected are not blocked, as their number cannot be read.")
         sys.exit(1)
 
 
@@ -79,15 +79,17 @@ def run_export(view: View, name: str, output: Path) -> None:
 
     def left_out(entries: int) -> None:
         if entries:
-            say(f"{entries:,} {name} of erased persons are not in the file: they stay in force here, without a number.")
+            narrate(
+                f"{entries:,} {name} of erased persons are not in the file: they stay in force here, without a number."
+            )
 
     copy = copy_of(CopyKind.LIST, output, f"{name} taken out as a list", of=name)
     with reach(view.config) as gate, written(gate, copy) as entered, output_file(output) as file:
         for piece in export_list(gate, name, left_out):
             file.write(piece)
     if str(output) != "-":
-        say(f"Wrote {output}.")
-        say_copy(entered)
+        narrate(f"Wrote {output}.")
+        narrate_copy(entered)
         if view.json:
             view.data({"file": str(output)})
 
@@ -138,7 +140,7 @@ def undo(view: View, asked: ObjectionUndo) -> None:
     """
     undone = ask(view, asked)
     view.data(undone)
-    say_waits(undone.waits)
+    narrate_waits(undone.waits)
 
 
 @make(

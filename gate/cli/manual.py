@@ -20,7 +20,7 @@ from rich.markdown import Markdown
 
 from gate import manual
 from gate.cli.command import FOLDER, arguments_of, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.files import output_file
 from gate.errors import UsageError
 
@@ -140,7 +140,7 @@ def command(view: View, page: str | None, man: Path | None) -> None:
         rows = [each._asdict() for each in listed]
         view.rows({"pages": rows}, "pages", [("name", "PAGE"), ("about", "ABOUT")], none="There are no pages.")
         if not view.json:
-            say("Read one: dialgate manual PAGE. In the console: ? and then m.")
+            narrate("Read one: dialgate manual PAGE. In the console: ? and then m.")
         return
     if page in manual.FILES:
         text = manual.read_file(page)

@@ -80,7 +80,7 @@ class View:
             return
         rows = shown[key]
         if not rows:
-            say(none)
+            narrate(none)
         elif sys.stdout.isatty():
             _table(rows, columns)
         else:
@@ -88,7 +88,7 @@ class View:
             for row in rows:
                 click.echo("\t".join(clean(_plain(row.get(name))) for name, _ in columns))
         if value.get("next"):
-            say(f"There are more: --after '{value['next']}'")
+            narrate(f"There are more: --after '{value['next']}'")
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[[float, str], None] | None]:
@@ -116,7 +116,7 @@ def _json_values(value: Any) -> Any:
     return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
 
 
-def say(text: str) -> None:
+def narrate(text: str) -> None:
     """A line of narration, on standard error."""
     _narrate(clean(text))
 

@@ -13,7 +13,7 @@ import click
 
 from gate.cli.asking import ask, asks, option, reach
 from gate.cli.command import FILE_OR_DASH, FOLDER, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.files import must_be_new, output_file
 from gate.client.packs import notice_of
 from gate.client.pages import HOST_IT, publish_into
@@ -67,7 +67,7 @@ def report(view: View, month: str | None, record: bool, drafts: Path | None, out
         with output_file(output) as file:
             file.write(page.encode("utf-8", "replace"))
         if str(output) != "-":
-            say(f"Wrote {output}.")
+            narrate(f"Wrote {output}.")
     if view.json and str(output) != "-":
         view.data(report)
 
@@ -82,7 +82,7 @@ def _papers(view: View, folder: Path) -> None:
         with output_file(folder / name) as file:
             file.write(text.encode("utf-8", "replace"))
     view.data({"folder": str(folder), "files": list(texts)})
-    say("These are drafts: each names what a person must still fill in.")
+    narrate("These are drafts: each names what a person must still fill in.")
 
 
 @click.group("receipts")
@@ -101,7 +101,7 @@ def publish(view: View, folder: Path) -> None:
     with reach(view.config) as gate:
         view.data(publish_into(gate, view.config.firm.trading_name, folder))
     if not view.json:
-        say(HOST_IT)
+        narrate(HOST_IT)
 
 
 @make("receipt", example='dialgate receipt "4K7 X2Q 9RMR"\ndialgate receipt 4k7x2q9rmr --json')

@@ -6,7 +6,7 @@ import click
 
 from gate.cli.asking import ask, asks, only_asks
 from gate.cli.command import make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.operations.operation import Waits
 from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
 from gate.showing import local
@@ -53,10 +53,10 @@ only_asks(
 )
 
 
-def say_waits(waits: Waits | None) -> None:
+def narrate_waits(waits: Waits | None) -> None:
     """Say where nothing was done yet, and who goes on."""
     if waits is not None:
-        say(
+        narrate(
             f"Nothing is done yet: it would take {waits.takes} (plan {waits.plan}), and another person confirms it"
             f" until {local(waits.until)}."
             f" dialgate proposal confirm {waits.id}"

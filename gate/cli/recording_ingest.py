@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from gate.cli.asking import option, reach
 from gate.cli.command import make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.cli.recordings import command
 from gate.client.gate import Gate
 from gate.core.recording_names import CallName
@@ -50,9 +50,9 @@ def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | Non
     view.rows({"items": rows}, "items", columns, none="There is no WAV file.")
     for each in rows:
         if each["refused"]:
-            say(f"{each['file']}: this call was made against the gate's answer ({each['refused']}).")
+            narrate(f"{each['file']}: this call was made against the gate's answer ({each['refused']}).")
     if left := [each for each in rows if each["why"]]:
-        say(f"{len(left)} of {len(rows)} files are still there in clear.")
+        narrate(f"{len(left)} of {len(rows)} files are still there in clear.")
         sys.exit(1)
 
 

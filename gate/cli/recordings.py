@@ -12,8 +12,8 @@ import click
 from gate.cli import passphrase as asked
 from gate.cli.asking import argument, ask, asks, option, reach, rows_found
 from gate.cli.command import FILE, NEW_FILE, Group, make
-from gate.cli.output import View, columns, say
-from gate.cli.retention import say_copy
+from gate.cli.output import View, columns, narrate
+from gate.cli.retention import narrate_copy
 from gate.client.files import must_be_new
 from gate.core.rows.calls import ListedRecording
 from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerified, RecordingVerify
@@ -90,8 +90,8 @@ def export(
     with reach(view.config) as gate:
         report, entered = recordings.export(gate, view.config.data, recording_id, privates, output, purpose, until)
     for note in report.notes:
-        say(f"Note: {note}.")
-    say_copy(entered)
+        narrate(f"Note: {note}.")
+    narrate_copy(entered)
     copy = {"copy": entered.id, "until": entered.until.isoformat()}
     view.data({"recording_id": recording_id, "recipient": recordings.who(privates)} | dataclasses.asdict(report) | copy)
 
@@ -105,5 +105,5 @@ def verify(view: View, asked: RecordingVerify) -> None:
     shown = columns(RecordingVerified, "recording_id", "ok", "fault")
     view.rows(verified, "items", shown, none="There is no recording.")
     if bad:
-        say(f"{len(bad)} of {len(verified.items)} recordings do not hold.")
+        narrate(f"{len(bad)} of {len(verified.items)} recordings do not hold.")
         sys.exit(1)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gate.cli.asking import Coverage, ask, asks
 from gate.cli.command import FILE, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.clock import SystemClock
 from gate.core.rows.lists import RegisterInForce
 from gate.errors import RegisterError
@@ -47,7 +47,7 @@ def import_(view: View, asked: RegisterImport, file: Path) -> None:
         report = ask(view, replace(asked, path=str(file.resolve())), progress=progress)
     view.data(report)
     if report.first_seen:
-        say(f"The same bytes came on {report.first_seen}: they keep their day, {report.as_of}.")
+        narrate(f"The same bytes came on {report.first_seen}: they keep their day, {report.as_of}.")
 
 
 @make(
@@ -79,13 +79,13 @@ def watch(view: View, folder: Path, at_once: bool, settle: int | None) -> int:
         outcomes = [_row(each) for each in drop.look(time.monotonic(), clock.now())]
         view.data({"items": outcomes}, text=lambda _: map(_line, outcomes))
         return int(any(each["state"] not in (TAKEN, PASSED) for each in outcomes))
-    say(f"Watching {drop.folder}: stop with Ctrl-C.")
+    narrate(f"Watching {drop.folder}: stop with Ctrl-C.")
     while True:
         try:
             for each in drop.look(time.monotonic(), clock.now()):
                 view.data(_row(each), text=lambda row: [_line(row)])
         except RegisterError as error:  # a share that is away comes back
-            say(f"{error.message}; {error.hint}")
+            narrate(f"{error.message}; {error.hint}")
         time.sleep(section.poll_seconds)
 
 
@@ -123,21 +123,23 @@ def status(view: View) -> None:
         for register in answer.registers:
             _warn(register)
         if answer.watch:
-            say(f"A running gate takes new files from {answer.watch}.")
+            narrate(f"A running gate takes new files from {answer.watch}.")
 
 
 def _warn(register: RegisterInForce) -> None:
     name, days = register.name.upper(), register.days_left
     if refused := register.refused:
-        say(f"{name}: {refused.source_name} was refused on {refused.at[:10]}: {refused.why}")
+        narrate(f"{name}: {refused.source_name} was refused on {refused.at[:10]}: {refused.why}")
     if register.implausible:
         taken = f" Taken because: {register.accepted}" if register.accepted else ""
-        say(f"{name} is in force although {register.implausible}.{taken}")
+        narrate(f"{name} is in force although {register.implausible}.{taken}")
     if register.uncovered:
-        say(f"{name} holds no number of {', '.join(register.uncovered)}: calls there are refused (outside_coverage).")
+        narrate(
+            f"{name} holds no number of {', '.join(register.uncovered)}: calls there are refused (outside_coverage)."
+        )
     if register.state != "ok":
-        say(f"{name} is {register.state}: marketing calls are refused until it is imported.")
+        narrate(f"{name} is {register.state}: marketing calls are refused until it is imported.")
     elif days is not None and days < 0:
-        say(f"{name} is too old: marketing calls are refused until a newer file is imported.")
+        narrate(f"{name} is too old: marketing calls are refused until a newer file is imported.")
     elif days is not None and days <= 7:
-        say(f"{name} supports calls for {days} more days: import a newer file.")
+        narrate(f"{name} supports calls for {days} more days: import a newer file.")

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from gate.cli.asking import PROOF_FILE, Day, ask, asks, proven, reach, rows_found
 from gate.cli.command import FOLDER, NEW_FILE, Group, make
 from gate.cli.letters import FORMS, show_letter, write_letter
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.files import output_file
 from gate.client.gate import Gate
 from gate.core import days
@@ -140,11 +140,11 @@ def show(view: View, standing: Standing) -> None:
     """A request as it stands; what can be done now, as narration."""
     view.data(standing, text=lines, prose=True)
     if standing.missing:
-        say(f"Ask them for: {', '.join(standing.missing)} of the call (London). The acknowledgement does.")
+        narrate(f"Ask them for: {', '.join(standing.missing)} of the call (London). The acknowledgement does.")
     for kind in standing.letters:
-        say(f"Letter: dialgate request letter {standing.reference} {kind} -o FILE, or --send")
+        narrate(f"Letter: dialgate request letter {standing.reference} {kind} -o FILE, or --send")
     for step in standing.next:
-        say(f"Next: {step}")
+        narrate(f"Next: {step}")
 
 
 def lines(standing: dict[str, Any]) -> Iterator[str]:
@@ -365,25 +365,27 @@ def search(view: View, asked: Search, **when: Any) -> None:
     found = ask(view, replace(asked, **when))
     view.data(found, text=_found_lines)
     if found.candidates:
-        say(f"Nobody's number is known: choose with dialgate request search {asked.request} --call ID")
+        narrate(f"Nobody's number is known: choose with dialgate request search {asked.request} --call ID")
         return
     if outside := len(found.outside or ()):
-        say(f"Outside what was searched for are {many(outside, 'call')} of the same numbers: see above.")
+        narrate(f"Outside what was searched for are {many(outside, 'call')} of the same numbers: see above.")
     if found.line_since:
-        say(
+        narrate(
             f"The number has a new subscriber since {found.line_since}, as it is noted: what is from before is somebody"
             " else's, and left out. Where the person had it before that: --line-until."
         )
     for each in found.others or ():
         time = f"{each.since} to {each.until}" if each.since != each.until else each.since
         whom = f"of {each.name}" if each.name else "of somebody else"
-        say(f"On these lines are {many(each.entries, 'thing')} {whom} ({time}): left out, and no erasure takes them.")
+        narrate(
+            f"On these lines are {many(each.entries, 'thing')} {whom} ({time}): left out, and no erasure takes them."
+        )
     if found.calls_of_others:
         of = many(found.calls_of_others, "call")
-        say(f"{of} of these lines: made when they were somebody else's. The person is not told of them.")
+        narrate(f"{of} of these lines: made when they were somebody else's. The person is not told of them.")
     if not found.whole:
-        say("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
-    say(f"Next: dialgate request decide {asked.request} --grant, or --refuse GROUND --reasons TEXT")
+        narrate("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
+    narrate(f"Next: dialgate request decide {asked.request} --grant, or --refuse GROUND --reasons TEXT")
 
 
 def _found_lines(found: dict[str, Any]) -> Iterator[str]:
@@ -530,14 +532,16 @@ def letter(view: View, asked: WriteLetter, output: Path | None) -> None:
     made, kind = ask(view, asked), asked.kind
     show_letter(view, made, output)
     if asked.send:
-        say(f"Sent to {made.to}.")
+        narrate(f"Sent to {made.to}.")
     who = "authority --reference REFERENCE" if kind == LetterKind.AUTHORITY else "person"
     if kind == LetterKind.RECIPIENT:
-        say(f"When it has gone out: dialgate request told {made.reference} recipient --recipient ID --how mail|post|…")
+        narrate(
+            f"When it has gone out: dialgate request told {made.reference} recipient --recipient ID --how mail|post|…"
+        )
     if kind in (LetterKind.REFUSAL, LetterKind.AUTHORITY, LetterKind.RESPONSE, LetterKind.CONFIRMATION):
-        say(f"When it has gone out: dialgate request told {made.reference} {who}")
+        narrate(f"When it has gone out: dialgate request told {made.reference} {who}")
     if kind == LetterKind.ACKNOWLEDGEMENT and made.asks is Asks.COMPLAINT:
-        say(f"When it has gone out: dialgate request acknowledge {made.reference}")
+        narrate(f"When it has gone out: dialgate request acknowledge {made.reference}")
 
 
 @make("proof", group=command, example="dialgate request proof DSR-2026-0007 -o DSR-2026-0007-proof.html")
@@ -558,7 +562,7 @@ def write_proof(gate: Gate, reference: str, path: Path) -> RequestProof:
     made = gate.ask(Prove(request=reference))
     with output_file(path) as file:
         file.write(letter_page(made.firm, made.reference, made.id, made.evidence).encode())
-    say(f"Proof: {path}")
+    narrate(f"Proof: {path}")
     return made
 
 
@@ -577,7 +581,7 @@ def write_letters(
         for form in FORMS:
             paths.append(folder / f"{reference}-{kind}.{form}")
             write_letter(made, paths[-1])
-        say(f"Letter: {folder / f'{reference}-{kind}'}.txt, .html, .eml")
+        narrate(f"Letter: {folder / f'{reference}-{kind}'}.txt, .html, .eml")
     if proof:
         write_proof(gate, reference, folder / proof)
     return paths

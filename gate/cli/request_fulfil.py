@@ -12,7 +12,7 @@ import click
 from gate.cli import passphrase as asked
 from gate.cli.asking import argument, reach
 from gate.cli.command import FILE, FOLDER, NEW_FILE, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.cli.request import command, show, write_letters
 from gate.client.files import must_be_new
 from gate.client.gate import Gate
@@ -113,7 +113,7 @@ def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
         )
     plan = gate.ask(CarryOut(request=reference))
     for line in _plan(plan):
-        say(line)
+        narrate(line)
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("nothing was erased: it has to be confirmed", hint="give --yes, or run it on a terminal")
@@ -160,7 +160,7 @@ def _make_pack(
     """
     held = held_of(gate, reference)
     if not anything(held):
-        say("Nothing is held: the answer says so, and there is no pack to make.")
+        narrate("Nothing is held: the answer says so, and there is no pack to make.")
         return ""
     if output is None:
         raise UsageError("the pack needs a file", hint=f"-o {reference}.html")
@@ -171,6 +171,6 @@ def _make_pack(
     privates = asked.private_keys(keys, passphrase_files) if there else []
     with view.progress("recordings") as progress:
         made = write_pack(view.config, gate, held, privates, output, leave_out, progress)
-    say(f"Pack: {output}, SHA-256 {made.sha256}")
-    say(f"Passphrase, shown only now, to be told by another way: {made.passphrase}")
+    narrate(f"Pack: {output}, SHA-256 {made.sha256}")
+    narrate(f"Passphrase, shown only now, to be told by another way: {made.passphrase}")
     return output.name

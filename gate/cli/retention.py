@@ -11,8 +11,8 @@ import click
 
 from gate.cli.asking import PROOF_FILE, Day, ask, asks, option, proven, reach
 from gate.cli.command import make
-from gate.cli.output import View, columns, say
-from gate.cli.proposals import say_waits
+from gate.cli.output import View, columns, narrate
+from gate.cli.proposals import narrate_waits
 from gate.core.days import spoken_day
 from gate.core.rows.audit import CopyRow
 from gate.errors import UsageError
@@ -36,9 +36,9 @@ def status(view: View) -> None:
     now = ask(view, RetentionStatus())
     view.data(now)
     if now.waits:
-        say(f"The daily sweep does not run: {now.waits}.")
+        narrate(f"The daily sweep does not run: {now.waits}.")
     if now.unfinished:
-        say(f"{now.unfinished} erasures are not finished; the next sweep or start of the gate goes on with them.")
+        narrate(f"{now.unfinished} erasures are not finished; the next sweep or start of the gate goes on with them.")
 
 
 @make(
@@ -60,10 +60,10 @@ def sweep(view: View, asked: RetentionSweep, dry_run: bool) -> None:
     view.data(done)
     if done.dry_run:
         what = "To erase these for good" if done.due else "Nothing is due. Where the daily sweep waits for you"
-        say(f"{what}: dialgate retention sweep --execute {done.digest}")
+        narrate(f"{what}: dialgate retention sweep --execute {done.digest}")
         return
     for fault in done.fault_list or ():
-        say(f"Recording {fault.recording_id}: {fault.fault} ({fault.code}).")
+        narrate(f"Recording {fault.recording_id}: {fault.fault} ({fault.code}).")
     if not done.ok:
         sys.exit(1)
 
@@ -95,7 +95,7 @@ def forecast(view: View, asked: RetentionForecast, day: date | None, after: str 
     columns = [("day", "Day"), ("due", "To erase"), ("held", "Held")]
     view.rows(going, "days", columns, none="Nothing goes in these days.")
     for each in others.terms:
-        say(f"Until then {each.soon:,} {each.what} are past their term of {each.months} months.")
+        narrate(f"Until then {each.soon:,} {each.what} are past their term of {each.months} months.")
 
 
 _EMPTY = "Empty what is past its term now; a running gate does it once a day."
@@ -116,9 +116,9 @@ def terms(view: View, swept: bool) -> None:
     columns = [("what", "What"), ("months", "Months"), ("due", past), ("soon", "Within 30 days")]
     view.rows(now, "terms", columns, none="There are no terms.")
     if now.held:
-        say(f"{now.held} calls stay: they are held, still have a recording, or somebody has asked about them.")
+        narrate(f"{now.held} calls stay: they are held, still have a recording, or somebody has asked about them.")
     if now.waits:
-        say(f"The daily sweep of terms does not run: {now.waits}.")
+        narrate(f"The daily sweep of terms does not run: {now.waits}.")
 
 
 _ON = {"recording_id": "--recording", "call_id": "--call", "review_on": "--review"}
@@ -154,9 +154,9 @@ def add(view: View, asked: HoldAdd) -> None:
     added = ask(view, asked)
     view.data(added)
     if added.notice:
-        say(added.notice)
+        narrate(added.notice)
     if added.gone:
-        say(f"It comes too late for {added.gone} recordings, which are erased.")
+        narrate(f"It comes too late for {added.gone} recordings, which are erased.")
 
 
 @make(
@@ -170,7 +170,7 @@ def ground(view: View, asked: HoldGroundSet) -> None:
     said = ask(view, asked)
     view.data(said)
     if said.notice:
-        say(said.notice)
+        narrate(said.notice)
 
 
 @make("release", group=hold, example='dialgate hold release 6f2c9e… --reason "settled on 3 March"')
@@ -189,7 +189,7 @@ def release(view: View, asked: HoldRelease, file: Path | None) -> None:
     """
     released = ask(view, proven(asked, file))
     view.data(released)
-    say_waits(released.waits)
+    narrate_waits(released.waits)
 
 
 @make("list", group=hold, numbers=True, example="dialgate hold list\ndialgate hold list --released --json")
@@ -224,9 +224,9 @@ def copies() -> None:
     """
 
 
-def say_copy(entered: CopyEntered) -> None:
+def narrate_copy(entered: CopyEntered) -> None:
     """What somebody has to do about a copy that they made."""
-    say(
+    narrate(
         f"It is a copy in clear: destroy it by {spoken_day(entered.until)}, then: dialgate copies destroyed "
         f"{entered.id[:8]} --how …"
     )
@@ -253,7 +253,7 @@ def add_copy(view: View, asked: CopiesAdd) -> None:
     """Enter a copy that the gate did not write: a bundle that was opened, a transcript, a file by another program."""
     entered = ask(view, asked)
     view.data(entered)
-    say_copy(entered)
+    narrate_copy(entered)
 
 
 @make(

@@ -15,7 +15,7 @@ import click
 
 from gate.cli.asking import Moment, ask, delimiter_of, option, reach
 from gate.cli.command import FILE_OR_DASH, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.files import output_file
 from gate.clock import SystemClock
 from gate.core.rows.lists import RegisterIdentity
@@ -99,7 +99,7 @@ def _ask(view: View, via: str, source: Path, delimiter: str, columns: Sequence[s
     ):
         told = ask(view, RegisterAsk(provider=via, path=source.name), given=given, progress=progress)
     listed = ", ".join(f"{count:,} on the {name.upper()}" for name, count in told.listed.items())
-    say(f"{told.provider} has answered for {many(told.asked, 'number')} as of {told.as_of}: {listed}.")
+    narrate(f"{told.provider} has answered for {many(told.asked, 'number')} as of {told.as_of}: {listed}.")
 
 
 def _written(descriptor: int, content: bytes) -> int:
@@ -138,7 +138,13 @@ def _screen(
         with view.progress(f"Screening {name}") as bar, output_file(output) as target:
             own = view.config.calling.opt_out_columns
             run = FileScreening(
-                source, target, screener, header=header is None, opt_outs=own, tell=_teller(bar, size), **how
+                source,
+                target,
+                screener,
+                header=header is None,
+                opt_outs=own,
+                tell=_progress_in_bytes(bar, size),
+                **how,
             )
             gc.disable()  # rows hold no cycles, and looking for some takes half of the time
             try:
@@ -153,30 +159,32 @@ def _screen(
         view.data(result if view.json else _short(result))
 
 
-def _teller(bar: Callable[[float, str], None] | None, size: int) -> Callable[[int], None]:
-    def tell(done: int) -> None:
+def _progress_in_bytes(bar: Callable[[float, str], None] | None, size: int) -> Callable[[int], None]:
+    def show_done(done: int) -> None:
         if bar:
             bar(done / size if size else 0.0, f"{done / 1e6:,.0f} MB")
 
-    return tell
+    return show_done
 
 
 def _warn(registers: list[RegisterIdentity]) -> None:
     for register in registers:
         if register.state != "ok":
-            say(f"The {register.name.upper()} list is {register.state}: marketing calls that need it are blocked.")
+            narrate(f"The {register.name.upper()} list is {register.state}: marketing calls that need it are blocked.")
 
 
 def _narrate(result: dict[str, Any]) -> None:
-    say(f"Screened: {', '.join(result['columns'])} of {result['rows']:,} rows, kept as {result['id']}.")
+    narrate(f"Screened: {', '.join(result['columns'])} of {result['rows']:,} rows, kept as {result['id']}.")
     if result["not_utf8"]:
-        say(f"Line {result['not_utf8']} is not UTF-8: such fields were read as Windows-1252.")
+        narrate(f"Line {result['not_utf8']} is not UTF-8: such fields were read as Windows-1252.")
     if out := result["opted_out"]:
-        say(f"Objected: {many(out, 'row')} that want no calls. Keep that: dialgate contacts import FILE")
+        narrate(f"Objected: {many(out, 'row')} that want no calls. Keep that: dialgate contacts import FILE")
     if result["bad_rows"]:
         lines = ", ".join(str(line) for line in result["bad_lines"][:_SHOWN])
         more = " and more" if result["bad_rows"] > _SHOWN else ""
-        say(f"{result['bad_rows']:,} rows have no valid number, or too many or too few fields: lines {lines}{more}.")
+        narrate(
+            f"{result['bad_rows']:,} rows have no valid number, or too many or too few fields: lines {lines}{more}."
+        )
 
 
 def _short(result: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from gate.cli.command import make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.clock import today
 from gate.config import load, reminders, undecided
 from gate.daemon.running import serve
@@ -16,6 +16,6 @@ def command(view: View) -> None:
     """Run the gate until it is told to stop (TERM or Ctrl-C): then no new calls, and running ones may end."""
     config = load(view.path, today=today())
     for each in (*reminders(config, today()), *undecided(config)):
-        say(f"Reminder: {each}.")
+        narrate(f"Reminder: {each}.")
 
     sys.exit(serve(config))

@@ -12,7 +12,7 @@ import click
 
 from gate.cli.asking import ask, asks
 from gate.cli.command import FOLDER, make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.files import output_file
 from gate.clock import today
 from gate.config import departures, load, origins, review_due
@@ -39,7 +39,7 @@ def show(view: View) -> None:
             values, text=lambda shown: [f"{row['key']} = {_toml(row['value'])}  # {row['origin']}" for row in shown]
         )
     for each in (*([due] if due else []), *looser):
-        say(f"Reminder: {each}.")
+        narrate(f"Reminder: {each}.")
 
 
 def _toml(value: Any) -> str:
@@ -65,7 +65,7 @@ def config(view: View, folder: Path, home: str) -> None:
         with output_file(folder / name) as file:
             file.write(text.encode())
     view.data({"folder": str(folder), "files": list(texts)})
-    say(f"On the edge: all but rtpengine.conf into {home}, rtpengine.conf into /etc/rtpengine. Then start both.")
+    narrate(f"On the edge: all but rtpengine.conf into {home}, rtpengine.conf into /etc/rtpengine. Then start both.")
 
 
 @click.group("webhook")
@@ -118,4 +118,4 @@ def drop(view: View, asked: WebhookDrop) -> None:
 def _shown(view: View, done: WebhookTaken, what: str) -> None:
     view.data(done)
     answer = f" Its receiver answered: {done.answer}." if done.answer else ""
-    say(f"{many(len(done.ids), 'event')} {what}, {done.left} put aside still.{answer}")
+    narrate(f"{many(len(done.ids), 'event')} {what}, {done.left} put aside still.{answer}")

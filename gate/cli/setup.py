@@ -18,7 +18,7 @@ import msgspec
 from gate.cli import passphrase as asked
 from gate.cli.command import FOLDER, make
 from gate.cli.guided import CARRIER_SECRET, Guided, guide
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.client.files import read_file
 from gate.client.gate import FolderHere, Gate
 from gate.client.own_list_files import read_list, send_list
@@ -71,7 +71,7 @@ def command(view: View, folder: Path, example: bool, blank: bool, holder: str, p
         result = _make(folder, holder, words, now, example=example, keep_words=example and passphrase_file is None)
     view.data(result)
     for line in _next_steps(result, example):
-        say(line)
+        narrate(line)
 
 
 def _guided(view: View, folder: Path, now: datetime, passphrase_file: Path | None) -> None:
@@ -87,7 +87,7 @@ def _guided(view: View, folder: Path, now: datetime, passphrase_file: Path | Non
     left = _put_in_force(view, given, config, result)
     view.data(result)
     for line in _last_steps(result, given, left):
-        say(line)
+        narrate(line)
 
 
 def _new_passphrase(file: Path | None, name: str) -> str:
@@ -98,7 +98,7 @@ def _new_passphrase(file: Path | None, name: str) -> str:
             keyfile.generate(name, "compliance", words, SystemClock().now())
             return words
         except UsageError as error:
-            say(f"{error.message}: {error.hint}")
+            narrate(f"{error.message}: {error.hint}")
             file = None  # a person is here, and types another
 
 
@@ -128,7 +128,7 @@ def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, A
     try:
         prepare_all(config.data / "prompts", config)
     except GateError as error:
-        say(f"The announcement is not prepared: {error.message} ({error.hint}).")
+        narrate(f"The announcement is not prepared: {error.message} ({error.hint}).")
     with open_data_folder(config) as folder:
         gate = FolderHere(folder)
         gate.ask(KeyAdd(text=Path(result["recipient"]).read_text()))
@@ -138,7 +138,7 @@ def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, A
                     result[name] = _import(view, gate, name, *given.registers[name])
                     continue
             except GateError as error:
-                say(f"{name.upper()} is not in force: {error.message} ({error.hint}).")
+                narrate(f"{name.upper()} is not in force: {error.message} ({error.hint}).")
             left.append(f"dialgate register import {name} FILE -c {result['config']}")
     return left
 

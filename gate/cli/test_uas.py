@@ -186,8 +186,8 @@ class _Call:
 class TestUas:
     """The UAS on its own loop. ``run`` returns after ``stop``; ``tell`` gets what is printed."""
 
-    def __init__(self, options: Options, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._options, self._tell = options, tell
+    def __init__(self, options: Options, write_line: Callable[[dict[str, Any]], None]) -> None:
+        self._options, self._tell = options, write_line
         self._steps = StepQueue()
         self._transport = Transport(options.listen, self._steps, self._received)
         self._calls: dict[str, _Call] = {}
@@ -362,11 +362,11 @@ def _options(arguments: Sequence[str]) -> Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The process: serve until SIGTERM, SIGINT or the last call."""
 
-    def tell(what: dict[str, Any]) -> None:
+    def write_line(what: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(what) + "\n")
         sys.stdout.flush()
 
-    uas = TestUas(_options(sys.argv[1:] if arguments is None else arguments), tell)
+    uas = TestUas(_options(sys.argv[1:] if arguments is None else arguments), write_line)
     for number in (signal.SIGTERM, signal.SIGINT):  # by a thread, for a handler must not wait for a lock
         signal.signal(number, lambda *_: threading.Thread(target=uas.stop).start())
     uas.run()

@@ -14,7 +14,7 @@ import click
 
 from gate.cli.asking import ask
 from gate.cli.command import make
-from gate.cli.output import View, say
+from gate.cli.output import View, narrate
 from gate.clock import SystemClock
 from gate.config.faults import host_port
 from gate.control.client import ControlClient
@@ -72,7 +72,7 @@ def command(view: View, name: str | None, listen: str, seconds: int, patience: i
     second = _Second(listen, known.number)
     since = SystemClock().now()
     try:
-        say(
+        narrate(
             f"Point the second trunk of {system.partition(':')[2]} at {second.address} (UDP or TCP), then dial "
             f"{_national(known.number)} from one of its phones. Waiting for {seconds} s."
         )
@@ -82,7 +82,7 @@ def command(view: View, name: str | None, listen: str, seconds: int, patience: i
     tested = ask(view, TrunkTest(claimed_by=system, since=since, rung=bool(second.rung), listened_at=second.address))
     view.data(tested)
     if tested.outcome:
-        say(SAYS[tested.outcome])
+        narrate(SAYS[tested.outcome])
     if tested.outcome is not Outcome.OBEYED:
         sys.exit(1)
 
@@ -106,12 +106,12 @@ def _wait(view: View, second: _Second, number: str, system: str, since: datetime
     """Until the second trunk rings, or has not rung for so long after the refusal; else until the time is over."""
     end, refused = time.monotonic() + seconds, False
     if not (runs := ControlClient(view.config.control_socket).answers()):
-        say("No gate runs here: what this tests is whether the phone system passes by one that is away.")
+        narrate("No gate runs here: what this tests is whether the phone system passes by one that is away.")
     while (left := end - time.monotonic()) > 0 and not second.rung:
         second.serve(min(LOOK_SECONDS, left))
         if runs and not refused and _refused(view, number, system, since):
             refused, end = True, time.monotonic() + after
-            say(f"The gate has refused the call. Waiting for {after} s whether the second trunk rings.")
+            narrate(f"The gate has refused the call. Waiting for {after} s whether the second trunk rings.")
 
 
 def _refused(view: View, number: str, system: str, since: datetime) -> bool:

@@ -66,13 +66,13 @@ class Bounds:
         """Whether a new connection may stay; one that idles may have to go for it."""
         sock = transport.get_extra_info("socket")
         if sock is None or sock.fileno() >= self._highest:
-            self._tell("descriptors")
+            self._warn_full("descriptors")
             return False
         source = self._source(transport)
         mine = [each for each, of in self._open.items() if of == source]
         for full, crowd in ((len(mine) >= self._each, mine), (len(self._open) >= self._most, list(self._open))):
             if full and not self._make_room(crowd):
-                self._tell("connections")
+                self._warn_full("connections")
                 return False
         self._open[connection] = source
         return True
@@ -92,13 +92,13 @@ class Bounds:
     def _make_room(self, crowd: list[Connection]) -> bool:
         for each in crowd:
             if not each.asking and each in self._open:
-                self._tell("connections")
+                self._warn_full("connections")
                 self.gone(each)
                 each.abort()
                 return True
         return False
 
-    def _tell(self, what: str) -> None:
+    def _warn_full(self, what: str) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._told:
             self._told = now + _TOLD_SECONDS

@@ -286,12 +286,12 @@ async def _stream(
     newest: list[tuple[float, str]] = []
     told = asyncio.Event()
 
-    def tell(fraction: float, text: str) -> None:
+    def keep_newest(fraction: float, text: str) -> None:
         newest[:] = [(fraction, text)]
         told.set()
 
     def progress(fraction: float, text: str = "") -> None:
-        loop.call_soon_threadsafe(tell, fraction, text)
+        loop.call_soon_threadsafe(keep_newest, fraction, text)
 
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(asked)

@@ -160,23 +160,23 @@ def _passed(breach: Breach, entered: datetime) -> Breach:
 
 
 def assessed(breach: Breach, risk: Risk, entered: datetime) -> Breach:
-    """Somebody says what it means for people; after the deadline that takes no delay away."""
+    """The breach with this risk for people; after the deadline that takes no delay away."""
     return replace(_passed(breach, entered), risk=risk)
 
 
-def told(breach: Breach, who: Told, at: datetime, entered: datetime) -> Breach:
-    """Somebody was told. The first time counts; lateness goes by its entry."""
+def notified(breach: Breach, who: Told, at: datetime, entered: datetime) -> Breach:
+    """The breach after somebody was notified. The first time counts; lateness goes by its entry."""
     after = _passed(breach, entered) if who is Told.AUTHORITY else breach
     return replace(after, told={who: Telling(at, entered)} | dict(after.told))
 
 
 def written(breach: Breach, part: Part) -> Breach:
-    """Something of it was written down."""
+    """The breach after this part of its record was written."""
     return replace(breach, parts=breach.parts | {part})
 
 
 def closed(breach: Breach, entered: datetime) -> Breach:
-    """It is over; raises nothing: what is lacking is asked before (``lacking``)."""
+    """The breach after it was closed. Raises nothing: ask ``lacking`` first."""
     return replace(_passed(breach, entered), closed_at=entered)
 
 
@@ -195,7 +195,7 @@ def replayed(course: Course) -> Breach:
         if isinstance(body, BreachAssessed) and body.risk:
             breach = assessed(breach, Risk(body.risk), entered)
         elif isinstance(body, BreachNotified):
-            breach = told(breach, Told(body.who), datetime.fromisoformat(body.told_at), entered)
+            breach = notified(breach, Told(body.who), datetime.fromisoformat(body.told_at), entered)
         elif isinstance(body, BreachWords):
             breach = written(breach, Part(body.part))
         elif isinstance(body, BreachClosed):

@@ -158,14 +158,14 @@ async def watch(data: DataFolder) -> None:
 def look_for_registers(folder: DropFolder, now: datetime) -> None:
     """Take what has landed, and log what became of each file. Raises ``GateError``."""
     for each in folder.look(time.monotonic(), now):
-        _tell(each)
+        _log_outcome(each)
 
 
-def _tell(outcome: FileOutcome) -> None:
-    told = {"taken": log.info, "passed": log.warning}.get(outcome.state, log.error)
+def _log_outcome(outcome: FileOutcome) -> None:
+    level = {"taken": log.info, "passed": log.warning}.get(outcome.state, log.error)
     counts = {key: getattr(outcome.report, key, None) for key in ("count", "as_of", "added", "removed")}
     counts = {key: str(value) if key == "as_of" else value for key, value in counts.items() if value is not None}
-    told(f"register_{outcome.state}", register=outcome.name, file=str(outcome.file), why=outcome.why, **counts)
+    level(f"register_{outcome.state}", register=outcome.name, file=str(outcome.file), why=outcome.why, **counts)
 
 
 POLL_SECONDS = 2.0

@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 
-def tell(state: str) -> None:
+def notify_systemd(state: str) -> None:
     """Send ``READY=1``, ``STOPPING=1`` and the like; nothing happens outside a ``Type=notify`` unit."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -399,7 +399,7 @@ class GateProcess:
                 self._config,
                 self._metrics.registry,
                 drained,
-                self._tell_ready,
+                self._report_ready,
                 live=self._watched,
                 refused=self._refused,
                 unusual=self._many_lookups,
@@ -407,10 +407,10 @@ class GateProcess:
             )
         )
         chores = asyncio.gather(*self._chores())
-        chores.add_done_callback(_tell)
+        chores.add_done_callback(_log_failure)
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._call_manager.active)
-        tell("STOPPING=1")
+        notify_systemd("STOPPING=1")
         self._folder.retention.stop()
         self._folder.one(TermSweep).stop()
         self._folder.one(Contacts).stop()
@@ -431,7 +431,7 @@ class GateProcess:
         await asyncio.gather(chores, return_exceptions=True)
         await answering
 
-    def _tell_ready(self) -> None:
+    def _report_ready(self) -> None:
         if not self._config.emergency.trunk:
             log.warning("no_emergency_route", hint="999 and 112 are refused: see emergency.trunk, or lead them past us")
         for pbx in self._config.pbx:
@@ -439,7 +439,7 @@ class GateProcess:
                 log.warning("refusal_603", pbx=pbx.name, hint="many dial their next trunk upon it")
         streams = {kind: [f"{host}:{port}" for host, port in self._line.listening(kind)] for kind in ("tcp", "tls")}
         log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses], **streams)
-        tell("READY=1")
+        notify_systemd("READY=1")
 
     def _chores(self) -> list[Coroutine[Any, Any, None]]:
         """What is done beside the calls, and how often."""
@@ -482,7 +482,7 @@ def _hung_up(*_: object) -> None:
     log.warning("not_read_anew", hint="HUP changes nothing: the configuration is read when the gate starts")
 
 
-def _tell(chores: asyncio.Future[Any]) -> None:
+def _log_failure(chores: asyncio.Future[Any]) -> None:
     """A chore has ended, which none does by itself: that is said at once, and the others go on."""
     trouble = None if chores.cancelled() else chores.exception()
     if trouble is not None and not isinstance(trouble, asyncio.CancelledError):

@@ -100,7 +100,7 @@ class Claims:
         }
         return bears.get(status, False)
 
-    def tell(self, findings: Findings, told: Sequence[Mapping[str, Any]]) -> None:
+    def report(self, findings: Findings, told: Sequence[Mapping[str, Any]]) -> None:
         """What came of it; ``told`` is the register of recipients."""
         if self._begun and self._until > self._begun:
             findings.fails("complete", f"The period was not over when it was exported ({self._begun}): it goes on.")
@@ -112,11 +112,11 @@ class Claims:
         for name, values in self._restricted:
             if not self._held(values):
                 self._statuses.add(f"{name} (said to be restricted; no restriction on it is in force)")
-        self._statuses.tell(
+        self._statuses.report(
             findings, "statuses", "What became of each recording is what the facts say.",
             "What is said to have become of recordings is not what the facts say",
         )  # fmt: skip
-        self._tell_recipients(findings, told)
+        self._report_recipients(findings, told)
 
     def _held(self, values: Mapping[str, Any]) -> bool:
         for hold, body in self._holds.items():
@@ -130,7 +130,7 @@ class Claims:
                 return True
         return False
 
-    def _tell_recipients(self, findings: Findings, told: Sequence[Mapping[str, Any]]) -> None:
+    def _report_recipients(self, findings: Findings, told: Sequence[Mapping[str, Any]]) -> None:
         faults, seen = Faults(), set()
         for row in told:
             who, retired = str(row.get("id")), row.get("retired") is True
@@ -153,7 +153,7 @@ class Claims:
                 faults.add(f"{who[:64]} (left out)")
         if self._to.id not in seen:
             faults.add("the recipient of the bundle itself (left out)")
-        faults.tell(
+        faults.report(
             findings, "recipients", f"{form.many(len(told), 'recipient')} on the register, each as the log has it.",
             "The register of recipients is not what the log says",
         )  # fmt: skip
@@ -225,8 +225,8 @@ class _Contents:
             self._calls(logs)
             self._others(logs)
             told = [form.from_line(line, "recipients.jsonl") for line in logs["recipients.jsonl"]]
-            self._tell()
-            self._claims.tell(self._findings, told)
+            self._report()
+            self._claims.report(self._findings, told)
             if next(keys, None) is not None:
                 raise BundleError(f"{form.KEYS} holds keys of no log")
             self._recordings(self._parsed(self._bundle.wraps(), form.WRAPS), self._again("recordings.jsonl"))
@@ -364,10 +364,10 @@ class _Contents:
             self._facts.add(f"fact {fact.leaf} ({fact.kind[:40]})")
         return fact
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         findings, manifest = self._findings, self._manifest
         emptied = self._emptied - self._receipts
-        self._facts.tell(
+        self._facts.report(
             findings, "facts",
             f"{form.many(self._counts['facts'], 'fact')} given, each the one that its leaf commits to.",
             "Facts are not those that their leaves commit to",
@@ -378,17 +378,19 @@ class _Contents:
             findings.fails(
                 "erased_facts", f"{len(emptied):,} facts are empty, and no receipt says that they were erased."
             )
-        self._leaves.tell(findings)
+        self._leaves.report(findings)
         calls, decisions, recordings = (
             form.many(self._counts[f"{one}s"], one) for one in ("call", "decision", "recording")
         )
-        self._rows.tell(
+        self._rows.report(
             findings, "rows",
             f"{calls}, {decisions} and {recordings}, listed as their facts say, in JSON lines and CSV alike.",
             "Rows are not what their facts say",
         )  # fmt: skip
         if self._aside.count:
-            self._aside.tell(findings, "aside", "", "Facts that belong to calls of the period are not given with them")
+            self._aside.report(
+                findings, "aside", "", "Facts that belong to calls of the period are not given with them"
+            )
         told = {name: count for name, count in manifest.counts.items() if self._counts.get(name) != count}
         if told:
             findings.fails("counts", f"The manifest counts other numbers of: {', '.join(sorted(told))[:200]}.")
@@ -410,7 +412,7 @@ class _Contents:
                 faults.add(f"{row['recording_id']} ({problem})")
             done += 1
             self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
-        faults.tell(
+        faults.report(
             self._findings, "recordings",
             f"{form.many(done, 'recording')} in the bundle, each the one of the log, and each opens with your key.",
             "Recordings that do not hold",

@@ -326,7 +326,7 @@ class Faults:
         if len(self.first) < SHOWN:
             self.first.append(place)
 
-    def tell(self, findings: Findings, name: str, holds: str, fails: str) -> None:
+    def report(self, findings: Findings, name: str, holds: str, fails: str) -> None:
         """What came of it."""
         if self.count:
             more = " and more" if self.count > len(self.first) else ""
@@ -432,7 +432,7 @@ class Leaves:
             before, count = index, count + 1
             if count % 2000 == 0:
                 progress(0.4 * count / total, f"{count:,} leaves")
-        faults.tell(
+        faults.report(
             findings, "leaves", f"{count:,} leaves, each proven to be in the signed log.",
             "Leaves are not in the signed log",
         )  # fmt: skip
@@ -464,7 +464,7 @@ class Leaves:
             return self._hashes[place * 32 : place * 32 + 32] == digest
         return self._outside.get(index) == digest
 
-    def tell(self, findings: Findings) -> None:
+    def report(self, findings: Findings) -> None:
         """Is anything of the period left out?"""
         missing = self._due.count(1)
         if missing:

@@ -54,7 +54,7 @@ class Calls:
         self._clock = clock
         self._finisher = finisher
         self._selector = selector
-        self._tell = tell
+        self._send = tell
         self._min_free = min_free_bytes
         self._calls: dict[str, LiveRecording] = {}
         self._ended: dict[str, m.Closed] = {}
@@ -96,7 +96,7 @@ class Calls:
             return
         recording = self._calls.get(message.call_id)
         if recording is None:
-            self._tell_unknown(message)
+            self._reject_unknown(message)
             return
         at = instant()
         try:
@@ -116,19 +116,19 @@ class Calls:
         except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
             self._fail(recording, error)
 
-    def _tell_unknown(self, message: m.ToRecorder) -> None:
+    def _reject_unknown(self, message: m.ToRecorder) -> None:
         """Answer for a call that is not here (an earlier recorder's): only its start and its close need an answer."""
         if isinstance(message, m.Close):
-            self._tell(m.Closed(message.call_id, error=_UNKNOWN))
+            self._send(m.Closed(message.call_id, error=_UNKNOWN))
         elif isinstance(message, m.Start):
-            self._tell(m.RecordingFailed(message.call_id, _UNKNOWN))
+            self._send(m.RecordingFailed(message.call_id, _UNKNOWN))
 
     def _open(self, message: m.OpenRecording) -> None:
         try:
             recording = self._opened(message)
         except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
             log.error("open_failed", call_id=message.call_id, error=repr(error))
-            self._tell(m.OpenFailed(message.call_id, describe(error)))
+            self._send(m.OpenFailed(message.call_id, describe(error)))
             return
         self._calls[message.call_id] = recording
         caller, callee = recording.sides
@@ -136,7 +136,7 @@ class Calls:
         seal = recording.seal
         key_id, wraps, known = (seal.key_id, tuple(seal.wraps), seal.commitments) if seal else ("", (), {})
         opened = RecordingOpened(message.recording_id, *ports, key_id, wraps, recording.relative, known)
-        self._tell(m.Opened(message.call_id, opened))
+        self._send(m.Opened(message.call_id, opened))
 
     def _listen(self, recording: LiveRecording, message: m.Listen) -> None:
         for side, source in zip(recording.sides, (message.caller_from, message.callee_from), strict=True):
@@ -165,7 +165,7 @@ class Calls:
         return LiveRecording(message.call_id, message.recording_id, path, relative, seal, self._key)
 
     def _key(self, call_id: str, side: str, digit: str) -> None:
-        self._tell(m.KeyPressed(call_id, side, digit))
+        self._send(m.KeyPressed(call_id, side, digit))
 
     # --- endings --------------------------------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class Calls:
         recording.take_all(at)  # a key that waits there is an objection: it is reported before the closing is
         if recording.file is None and not recording.failure:
             self._drop(recording)
-            self._tell(m.Closed(recording.call_id))
+            self._send(m.Closed(recording.call_id))
         elif not recording.failure:
             self._hand_over(recording, at.back_to(asked) if asked else at)
         elif recording.call_id in self._ended:
@@ -198,7 +198,7 @@ class Calls:
         if isinstance(error, OSError | VaultError):
             self._finisher.suspect()
         log.error("recording_failed", recording_id=recording.recording_id, error=repr(error))
-        self._tell(m.RecordingFailed(recording.call_id, recording.failure))
+        self._send(m.RecordingFailed(recording.call_id, recording.failure))
         if recording.file is not None:
             self._hand_over(recording, instant(), recording.failure)
         else:
@@ -218,7 +218,7 @@ class Calls:
 
     def _answer(self, recording: LiveRecording) -> None:
         self._drop(recording)
-        self._tell(self._ended.pop(recording.call_id))
+        self._send(self._ended.pop(recording.call_id))
 
     def _drop(self, recording: LiveRecording) -> None:
         del self._calls[recording.call_id]

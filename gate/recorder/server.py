@@ -86,7 +86,7 @@ class Server:
         self._wake_in, self._wake_out = socket.socketpair()
         self._finisher = Finisher(folder, self._post, lambda call_id, message: self._post((call_id, message)))
         self._calls = Calls(
-            folder, seal, clock, self._finisher, self._selector, self._tell, min_free_bytes=min_free_bytes
+            folder, seal, clock, self._finisher, self._selector, self._send, min_free_bytes=min_free_bytes
         )
         self._gate_gone = False
         self._watching = False
@@ -106,7 +106,7 @@ class Server:
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
         self._asked.register(self._control, select.POLLIN)
         self._finisher.start()
-        self._tell(m.Ready(os.getpid(), self._locked))
+        self._send(m.Ready(os.getpid(), self._locked))
         self._alive()
         chores = alive = time.monotonic()
         while not self._gate_gone:
@@ -148,7 +148,7 @@ class Server:
             self._in_step = at.back_to(said)
         if much and not self._behind:
             self._behind = True
-            self._tell(m.Behind())
+            self._send(m.Behind())
         elif not self._behind:
             self._in_step = at
         self._moved = self._moved or said is not None or not self._behind
@@ -214,7 +214,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._wake_out.send(b".", socket.MSG_DONTWAIT)
 
-    def _tell(self, message: m.ToGate) -> None:
+    def _send(self, message: m.ToGate) -> None:
         if isinstance(message, m.Heartbeat | m.Levels):
             if self._outbox:
                 return
@@ -247,10 +247,10 @@ class Server:
             self._told.popleft()
 
     def _alive(self) -> None:
-        self._tell(self._calls.alive())
+        self._send(self._calls.alive())
         levels = self._calls.levels()
         if self._watching:
-            self._tell(levels)
+            self._send(levels)
 
 
 # --- the process -----------------------------------------------------------------------------------------------------

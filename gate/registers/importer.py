@@ -534,20 +534,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             source_sha256=asked.source_sha256,
             live=asked.live,
             accept_implausible=asked.accept_implausible,
-            progress=lambda done, stage: _say({"progress": round(done, 4), "stage": stage}),
+            progress=lambda done, stage: _write_message({"progress": round(done, 4), "stage": stage}),
         )
     except MemoryError:
         message = f"{asked.source} is too large: reading it takes more than {MEMORY >> 30} GiB of memory"
-        _say({"error": message, "hint": "is it the licensee's file, unpacked?", "again": True})
+        _write_message({"error": message, "hint": "is it the licensee's file, unpacked?", "again": True})
         return 1
     except RegisterError as error:
-        _say({"error": error.message, "hint": error.hint, "again": isinstance(error, RegisterFailed)})
+        _write_message({"error": error.message, "hint": error.hint, "again": isinstance(error, RegisterFailed)})
         return 1
-    _say({"report": report})
+    _write_message({"report": report})
     return 0
 
 
-def _say(message: dict[str, Any]) -> None:
+def _write_message(message: dict[str, Any]) -> None:
     sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
     sys.stdout.flush()
 

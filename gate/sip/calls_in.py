@@ -146,10 +146,10 @@ class CallInIngress:
             ingress.refuse(pending, "too_many_calls", "", "")
         else:
             ingress.pending.add(pending)
-            self._tell(pending, calling)
+            self._report(pending, calling)
         return True
 
-    def _tell(self, pending: Pending, calling: CallingIn) -> None:
+    def _report(self, pending: Pending, calling: CallingIn) -> None:
         ingress = self._engine.ingress
         try:
             self._engine.events.calling_in(calling)

@@ -378,7 +378,7 @@ class Carrier:
             tx.data, tx.to = data, to
             self.happen(tx, event_of(code))
 
-    def say(
+    def respond(
         self, tx: Running, request: SipMessage, source: Address, code: int, phrase: str, more: str = "", body: str = ""
     ) -> None:
         """The same from a request alone."""
@@ -405,14 +405,14 @@ class Carrier:
         tx = self._serve(message, endpoint)
         leg = self.leg_of(message)
         if message.method == "CANCEL":
-            self.say(tx, message, source, 200, "OK")
+            self.respond(tx, message, source, 200, "OK")
             if leg is not None:
                 leg.cancelled()
         elif leg is not None:
             tx.leg = leg
             leg.asked(tx, message, source, endpoint)
         elif message.method != "INVITE" or not self._on_request(message, tx, source, endpoint):
-            self.say(tx, message, source, 481, "Call/Transaction Does Not Exist")
+            self.respond(tx, message, source, 481, "Call/Transaction Does Not Exist")
 
     def _acknowledged(self, request: SipMessage) -> None:
         tx = self.tserver.get((*request.key, "INVITE"))

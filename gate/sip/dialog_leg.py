@@ -279,7 +279,7 @@ class DialogLeg:
         headers = [("Allow", self.allow), *self.session.answer_headers()]
         return f"Contact: {self.contact_line}\r\n{header_lines(headers)}"
 
-    def _say(self, code: int, phrase: str, more: str = "", body: Any = None) -> bytes:
+    def _respond(self, code: int, phrase: str, more: str = "", body: Any = None) -> bytes:
         """Answer the peer's INVITE, or its offer."""
         if self._served is None:
             return b""
@@ -290,18 +290,18 @@ class DialogLeg:
     def _accept(self, body: Any) -> None:
         """200, until its ACK comes (13.3.1.4)."""
         self._stop_timers()
-        self._unacknowledged = self._say(200, "OK", self._answer_lines(), body)
+        self._unacknowledged = self._respond(200, "OK", self._answer_lines(), body)
         self.session.answered()
         self._timers = [
             self.carrier.after(LONG, self._ack_is_late),
-            self.carrier.after(T1, partial(self._say_again, T1)),
+            self.carrier.after(T1, partial(self._respond_again, T1)),
         ]
 
-    def _say_again(self, seconds: float) -> None:
+    def _respond_again(self, seconds: float) -> None:
         if self._unacknowledged and self._served is not None:
             self._served.way.send_to(self._unacknowledged, self._back)
             seconds = min(T2, 2 * seconds)
-            self._timers[1:] = [self.carrier.after(seconds, partial(self._say_again, seconds))]
+            self._timers[1:] = [self.carrier.after(seconds, partial(self._respond_again, seconds))]
 
     def _stop_timers(self) -> None:
         self._unacknowledged = b""
@@ -487,14 +487,14 @@ class DialogLeg:
         """The peer takes its INVITE back, or its offer."""
         for do in self.offers(OfferEvent.CANCEL):
             if do is OfferDo.TERMINATED:
-                self._say(487, "Request Terminated")
+                self._respond(487, "Request Terminated")
             elif do is OfferDo.TELL:
                 self.on_reinvite_cancelled()
         self.happen(Event.CANCEL)
 
     def asked(self, tx: Running, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         """A request of the peer inside the dialog, in its order."""
-        say = partial(self.carrier.say, tx, request, source)
+        respond = partial(self.carrier.respond, tx, request, source)
         late = self.dialog.remote_cseq is not None and request.cseq <= self.dialog.remote_cseq
         self.heard_at = endpoint.hop(source)
         method = request.method
@@ -504,10 +504,10 @@ class DialogLeg:
             self.follow_contact(request)
         act = _REQUESTS.get(method)
         if act is None or (self.over and method != "BYE") or (method == "INVITE" and not self.isConnected()):
-            say(481, "Call/Transaction Does Not Exist")
+            respond(481, "Call/Transaction Does Not Exist")
             return
         if late:
-            say(500, "Server Internal Error")
+            respond(500, "Server Internal Error")
             return
         self.dialog.remote_cseq = request.cseq
         self.on_request()
@@ -516,31 +516,31 @@ class DialogLeg:
     def _asked_bye(self, tx: Running, request: SipMessage, source: Address) -> None:
         for do in self.offers(OfferEvent.END):
             if do is OfferDo.TERMINATED:
-                self._say(487, "Request Terminated")
+                self._respond(487, "Request Terminated")
         does = self.happen(Event.BYE)
         code, phrase = (200, "OK") if Do.OK in does else (481, "Call/Transaction Does Not Exist")
-        self.carrier.say(tx, request, source, code, phrase)
+        self.carrier.respond(tx, request, source, code, phrase)
 
     def _asked_options(self, tx: Running, request: SipMessage, source: Address) -> None:
-        self.carrier.say(tx, request, source, 200, "OK")
+        self.carrier.respond(tx, request, source, 200, "OK")
 
     def _asked_info(self, tx: Running, request: SipMessage, source: Address) -> None:
-        self.carrier.say(tx, request, source, 200, "OK")
+        self.carrier.respond(tx, request, source, 200, "OK")
         self.emit(CCEventInfo(read_body(request)))
 
     def _asked_update(self, tx: Running, request: SipMessage, source: Address) -> None:
         """UPDATE (RFC 3311): without SDP a sign of life; with it an offer, as a re-INVITE is. Before the answer there
         is nothing to change: the first offer is not answered yet, whatever came early."""
         body = read_body(request)
-        say = partial(self.carrier.say, tx, request, source)
+        respond = partial(self.carrier.respond, tx, request, source)
         if body is not None and not self.can_update():
             if self.offering or self.standing in (Standing.INVITING, Standing.RINGING):
-                say(491, "Request Pending")
+                respond(491, "Request Pending")
             else:
-                say(500, "Server Internal Error", RETRY_AFTER)
+                respond(500, "Server Internal Error", RETRY_AFTER)
         elif body is None or str(body) == self.rSDP:
             mine = None if body is None else self.good_local or self.lSDP
-            say(200, "OK", self._answer_lines(), str(mine) if mine is not None else "")
+            respond(200, "OK", self._answer_lines(), str(mine) if mine is not None else "")
             self.session.answered()
         else:
             self._take_offer(tx, request, source, body, hurried=True)
@@ -549,7 +549,7 @@ class DialogLeg:
         body = read_body(request)
         head, back = response_head(request, source, "")
         if not self.can_update():
-            self.carrier.say(tx, request, source, 491, "Request Pending")
+            self.carrier.respond(tx, request, source, 491, "Request Pending")
             return
         self.carrier.reply(tx, 100, response(head, 100, "Trying"), back)
         if body is None or str(body) == self.rSDP:  # it asks for our offer (14.2), or nothing changes
@@ -568,7 +568,7 @@ class DialogLeg:
     def _refuse_offer(self, code: int, phrase: str) -> None:
         if self.offers(OfferEvent.REFUSE):
             self.rSDP = ""
-            self._say(code, phrase)
+            self._respond(code, phrase)
 
     def ack_came(self, request: SipMessage) -> None:
         """An ACK of the peer."""

@@ -368,9 +368,9 @@ class Engine:
         self.ingress.sweep()
         if now - self._told_at >= TELL_SECONDS:
             self._told_at = now
-            self._tell()
+            self._share_counts()
 
-    def _tell(self) -> None:
+    def _share_counts(self) -> None:
         """Who is known, to the flood filter; how many strangers were not answered, to the call manager."""
         proven = self.ingress.auth.proven.addresses()
         hosts = {source[0] for source in proven}

@@ -100,13 +100,13 @@ class TableLeg(DialogLeg):
     def _ring(self, code: int, phrase: str, body: Any) -> None:
         if self.standing is Standing.ASKED and self._served is not None and code > 100:
             more = f"Contact: {self.contact_line}\r\n"
-            self._say(code, phrase, more, body)
+            self._respond(code, phrase, more, body)
 
     def _connect(self, body: Any) -> None:
         if self.offers(OfferEvent.ANSWER):
             self.lSDP = body
             if self._hurried:
-                self._say(200, "OK", self._answer_lines(), body)
+                self._respond(200, "OK", self._answer_lines(), body)
                 self.session.answered()
             else:
                 self._accept(body)
@@ -124,7 +124,7 @@ class TableLeg(DialogLeg):
         self._ends = code, phrase, f"Reason: {why}\r\n" if str(why) else "", retry_after
         for do in self.offers(OfferEvent.END):
             if do is OfferDo.TERMINATED:
-                self._say(487, "Request Terminated")
+                self._respond(487, "Request Terminated")
             elif do is OfferDo.TAKE_BACK:
                 self.carrier.take_back(self.tr)
         if not self._unacknowledged and self.standing is Standing.ANSWERED:
@@ -357,10 +357,10 @@ class TableLeg(DialogLeg):
 
     def _do_refuse(self, _: SipMessage | None) -> None:
         code, phrase, why, retry_after = self._ends
-        self._say(code, phrase, why + (f"Retry-After: {retry_after}\r\n" if retry_after else ""))
+        self._respond(code, phrase, why + (f"Retry-After: {retry_after}\r\n" if retry_after else ""))
 
     def _do_terminated(self, _: SipMessage | None) -> None:
-        self._say(487, "Request Terminated")
+        self._respond(487, "Request Terminated")
 
     def _do_answer(self, _: SipMessage | None) -> None:
         self._accept(self.lSDP)

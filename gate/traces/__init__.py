@@ -120,15 +120,15 @@ def _trunks(session: CallSession, start: datetime, end: datetime) -> Iterator[Pa
         return
     name = ""
     for at, following, after in session.tried:
-        yield Part("trunk", start, at, _of(name, after))
+        yield Part("trunk", start, at, _attributes(name, after))
         start, name = at, following
     yield Part(
         "trunk",
         start,
         max(start, end),
-        _of(session.trunk or name, "answered" if session.answered_at else session.call.cause),
+        _attributes(session.trunk or name, "answered" if session.answered_at else session.call.cause),
     )
 
 
-def _of(trunk: str, outcome: str) -> dict[str, str]:
+def _attributes(trunk: str, outcome: str) -> dict[str, str]:
     return ({"dialgate.trunk": trunk} if trunk else {}) | {"dialgate.outcome": outcome}

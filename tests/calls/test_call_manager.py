@@ -384,14 +384,14 @@ def test_who_picks_up_what_was_taken_back_is_not_dialled_again_for_three_days(pl
 def test_an_event_that_cannot_come_ends_the_call(play: Play) -> None:
     play.attempt()
     play.told()
-    play.call_manager._tell_id("call", Committed())
+    play.call_manager._feed_id("call", Committed())
     play.settle()
     assert play.told() == ["hang up internal_error", "forget"]
 
 
 def test_a_fault_before_the_decision_is_the_gates_own_and_says_so(play: Play) -> None:
     play.begin()
-    play.call_manager._tell_id("call", Committed())
+    play.call_manager._feed_id("call", Committed())
     assert play.told() == ["refuse internal_error", "forget"]
     play.settle()
     assert not any(word.startswith("invite") for word in play.told())

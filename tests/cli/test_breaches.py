@@ -14,7 +14,7 @@ import pytest
 from gate.clock import SystemClock
 from gate.config import load
 from gate.config.write import amend
-from gate.core.breaches import Breach, Part, Risk, Told, assessed, closed, told, written
+from gate.core.breaches import Breach, Part, Risk, Told, assessed, closed, notified, written
 from gate.daemon.opening import open_data_folder
 from gate.operations.webhooks import states_of
 from tests.support.moved import Moved
@@ -157,10 +157,10 @@ def test_any_order_of_what_is_entered_gives_the_same_lateness() -> None:
     late = []
     for claimed in (1, 30, 71, 90):
         breach = Breach(now, now)
-        breach = told(breach, Told.AUTHORITY, _after(now, claimed), _after(now, 90))
+        breach = notified(breach, Told.AUTHORITY, _after(now, claimed), _after(now, 90))
         late.append(closed(written(assessed(breach, Risk.HIGH, _after(now, 91)), Part.FACTS), _after(now, 99)).late)
     assert late == [True] * 4
-    in_time = told(Breach(now, now), Told.AUTHORITY, now, _after(now, 72))
+    in_time = notified(Breach(now, now), Told.AUTHORITY, now, _after(now, 72))
     assert not closed(in_time, _after(now, 999)).late
 
 

@@ -240,8 +240,8 @@ async def test_an_import_is_stopped_and_the_contacts_stay(mine: Served, monkeypa
     app = app_of(mine)
     path = crm(mine.folder, *rows(200))
     monkeypatch.setattr("gate.operations.contacts.list_import.BATCH", 2)
-    tell = ListImport._tell
-    monkeypatch.setattr(ListImport, "_tell", lambda *said: (time.sleep(0.05), tell(*said)))
+    report = ListImport._report
+    monkeypatch.setattr(ListImport, "_report", lambda *said: (time.sleep(0.05), report(*said)))
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.press("3", "i")
         await until(pilot, shows(pilot, "Import the CRM's list"))

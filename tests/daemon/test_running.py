@@ -15,7 +15,7 @@ async def _fails() -> None:
 async def test_a_chore_that_ends_is_told_at_once_and_the_others_go_on() -> None:
     other = asyncio.ensure_future(asyncio.sleep(60))
     chores = asyncio.gather(_fails(), other)
-    chores.add_done_callback(running._tell)
+    chores.add_done_callback(running._log_failure)
     with logged() as told:
         await asyncio.wait([chores], timeout=5)
         await asyncio.sleep(0)
@@ -26,7 +26,7 @@ async def test_a_chore_that_ends_is_told_at_once_and_the_others_go_on() -> None:
 
 async def test_an_end_that_was_asked_for_is_no_fault() -> None:
     chores = asyncio.gather(asyncio.sleep(60), asyncio.sleep(60))
-    chores.add_done_callback(running._tell)
+    chores.add_done_callback(running._log_failure)
     with logged() as told:
         chores.cancel()
         await asyncio.gather(chores, return_exceptions=True)

@@ -499,7 +499,7 @@ def test_a_period_that_went_on_when_it_was_exported_is_not_whole(until: str, who
     )
     claims, findings = Claims(manifest), Findings()
     claims.fact(bundle_rows.FactRow(9, "bundle_exported", "b", "2026-03-10T12:00:00.000000Z", "user:ann(1)", b"", "{}"))
-    claims.tell(findings, [])
+    claims.report(findings, [])
     assert any("was not over" in each.text for each in findings.checks) is not whole
 
 

@@ -30,6 +30,6 @@ def test_a_restriction_on_whoever_was_transferred_to_the_call_bears_on_its_recor
     row: dict[str, Any] = {"recording_id": "rec-9", "call_id": "call-9", "closed_at": "x", "sha256": "00", "size": 9}
     row |= {"erased_at": None, "erasure_decided_at": None}
     assert claims.recording("restricted", row, {"number": "+447700900123"}, ())
-    claims.tell(findings, [])
+    claims.report(findings, [])
     (statuses,) = (check for check in findings.checks if check.name == "statuses")
     assert statuses.ok == borne_out, statuses.text

@@ -174,14 +174,14 @@ def main() -> int:
     """Read the job from standard input; tell progress and what came of it, a line of JSON each."""
     job = decode(sys.stdin.read(), Job)
 
-    def tell(message: Message) -> None:
+    def send(message: Message) -> None:
         sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
         sys.stdout.flush()
 
     try:
-        tell(Message(made=make(job, lambda done, what: tell(Message(done, what)))))
+        send(Message(made=make(job, lambda done, what: send(Message(done, what)))))
     except GateError as error:
-        tell(Message(error=error.message, hint=error.hint, kind=type(error).__name__))
+        send(Message(error=error.message, hint=error.hint, kind=type(error).__name__))
         return 1
     return 0
 

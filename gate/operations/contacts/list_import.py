@@ -279,7 +279,7 @@ class ListImport:
     def _answer(self, body: facts.ContactsImported, **more: int) -> ContactsImported:
         return convert({**body.values(), "faults": self._faults, **more}, ContactsImported)
 
-    def _tell(self, done: float, what: str) -> None:
+    def _report(self, done: float, what: str) -> None:
         if self.folder.one(Contacts).stopped:
             raise GateError("the gate is stopping: the contacts stay as they were", hint="import the list again")
         self.progress(min(done, 1.0), what)
@@ -299,9 +299,9 @@ class ListImport:
             header=asked.header,
             subscriber=(asked.subscriber.strip(), asked.subscriber_since.strip()),
         )
-        heard = progress_of(self._tell, READ)
+        heard = progress_of(self._report, READ)
 
-        def tell(part: Part) -> None:
+        def take(part: Part) -> None:
             self._keep_faults(part.faults)
             self._objections += part.objections
             for number, line, kind, since in part.subscribers:
@@ -312,7 +312,7 @@ class ListImport:
         try:
             with ExitStack() as files:
                 into = Into(*(files.enter_context(tempfile.TemporaryFile(dir=config.data)) for _ in Into._fields))
-                read = work(job, self.file, into, tell)
+                read = work(job, self.file, into, take)
                 self._keep(read, into, int(now.timestamp()))
                 if asked.reference:
                     self._named = Named(into.digests)
@@ -342,7 +342,7 @@ class ListImport:
             rows_ = [(number, name, outcome, at, WORDS[before]) for number, name, outcome, at, before in columns]
             for some in batched(rows_, BATCH):
                 self._contacts += self.folder.store.call(partial(rows.add, list_id=self._list, rows=some))
-                self._tell(READ + (1 - READ) * start / read.contacts, f"{self._contacts:,} contacts")
+                self._report(READ + (1 - READ) * start / read.contacts, f"{self._contacts:,} contacts")
 
     def _keep_objections(self, name: str, sha256: str) -> None:
         """What the CRM was told, the gate has been told: it holds for every call, whatever becomes of this import."""
@@ -392,7 +392,7 @@ class ListImport:
                 partial(rows.carry_over, old=old, new=self._list, after=following, limit=BATCH, without=self._named)
             )
             self._carried += added
-            self._tell(1.0, f"{self._contacts + self._carried:,} contacts")
+            self._report(1.0, f"{self._contacts + self._carried:,} contacts")
 
     def _shrinks(self) -> bool:
         held = self._old.contacts if self._old else 0

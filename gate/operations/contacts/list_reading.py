@@ -548,7 +548,7 @@ def main(arguments: Sequence[str]) -> int:
             if part.done - told[0] < 0.002:
                 return
             told[0] = part.done
-        _say(_ChildLine(part=part))
+        _write_line(_ChildLine(part=part))
 
     given = HandedOverFile(given_as, job.said)
     try:
@@ -556,19 +556,19 @@ def main(arguments: Sequence[str]) -> int:
             into = Into(*(files.enter_context(os.fdopen(each, "wb")) for each in descriptors))
             read = read_list(job, given, into, tell)
     except GateError as error:
-        _say(_ChildLine(failed=_Failed(kind=type(error).__name__, message=error.message, hint=error.hint)))
+        _write_line(_ChildLine(failed=_Failed(kind=type(error).__name__, message=error.message, hint=error.hint)))
         return 1
-    _say(_ChildLine(read=read))
+    _write_line(_ChildLine(read=read))
     return 0
 
 
-def _say(said: _ChildLine) -> None:
+def _write_line(said: _ChildLine) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
     sys.stdout.buffer.flush()
 
 
 def progress_of(tell: Progress, part: float) -> Callable[[Part], None]:
-    """Of what is told, how far it is, as that part of the whole."""
+    """A receiver of parts that reports their progress as this share of the whole."""
     last = [0.0]
 
     def on(told: Part) -> None:
