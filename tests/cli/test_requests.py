@@ -231,8 +231,8 @@ def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Pat
     ((number, made_at, source, note, scope, *_),) = rows["Objections to our calls"]
     assert (number, source) == (SPELLED, "you, or somebody for you, told us")
     assert (note, scope) == ("asked on the phone", "all calls") and made_at[-3:] in ("GMT", "BST")
-    ((_, contact, verdict),) = rows["Entries of our contact lists"]
-    assert (contact, verdict) == ("20260302", "Yes: you had agreed to our calls.")
+    ((_, *contact),) = rows["Entries of our contact lists"]
+    assert contact == ["20260302", "Yes: you had agreed to our calls.", "ours"]
     assert [code for _, code in rows["Receipts of calls"]] == [shown(code)]
     assert [what for _, what in rows["When we looked"]] == [
         "your number was shown in full",

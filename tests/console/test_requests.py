@@ -173,7 +173,7 @@ async def test_an_erasure_keeps_what_is_held_and_names_it(worked: Worked, tmp_pa
         await pressed(pilot, "plus", "uncallable at once")
         await pilot.press("enter")
         await until(pilot, shows(pilot, f"Type: grant {reference}", "Held, and stays", "claim 17/2026"))
-        await pilot.press("enter")  # the focus is on Cancel
+        await pilot.press("escape")
         await until(pilot, shows(pilot, "What may be done now"))
         assert call("request_show", request=reference)["state"] == "in_hand"
         await pressed(pilot, "plus", "uncallable at once")
@@ -271,7 +271,7 @@ async def test_a_refusal_shows_both_letters_and_is_over_when_both_were_told(work
         await until(pilot, shows(pilot, "refusal (1 of 2", "Dear Pat Person"))
         await pilot.press("m")
         await until(pilot, shows(pilot, "by mail?"))
-        await pilot.press("enter")  # the focus is on Cancel
+        await pilot.press("escape")
         await until(pilot, shows(pilot, "Dear Pat Person"))
         await pressed(pilot, "tab", "authority (2 of 2", "no e-mail address is known")
         await pressed(pilot, "S", "Folder")

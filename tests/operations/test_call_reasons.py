@@ -78,7 +78,7 @@ def test_attempts_are_counted_by_hour_and_agent_or_reason(gate: Asking, clock: S
 
 def test_each_agent_is_shown_with_its_refusals_in_a_row_and_what_stops_the_next(gate: Asking, clock: SetClock) -> None:
     hours = rules_of(gate.folder.config).hours
-    clock.time = clock.time.replace(hour=12)
+    clock.time = clock.time.replace(hour=12) + timedelta(days=1)  # later than the log, which was begun today
     while not hours.open_at(clock.time.astimezone(LONDON)):
         clock.time += timedelta(days=1)
     for number in (LISTED, UNLISTED, LISTED, "no number"):
