@@ -25,6 +25,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 WORKERS ?= 6
+PACKAGES ?= packages
 # Where the tests are that load the machine, and the folders of the quick ones.
 LOAD   := tests/attack tests/e2e tests/sip tests/test_budget.py
 # What only the console's pictures need, which are not among them: each worker would import it.
@@ -93,7 +94,7 @@ test-deep: $(READY)
 
 # Needs root, a network, and mmdebstrap, lintian, buildah, netavark, binutils, python3-venv.
 test-packages: $(READY)
-	$(PYTEST) $(UNUSED) -m packages tests/e2e
+	$(PYTEST) $(UNUSED) -m "$(PACKAGES)" tests/e2e
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

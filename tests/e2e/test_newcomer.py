@@ -29,6 +29,8 @@ from tests.support.waiting import until
 ROOT = Path(__file__).parents[2]
 RELEASES = {"3.13": "trixie", "3.14": "forky"}
 """Debian's, by their Python."""
+MOVING = frozenset({"forky"})
+"""Not out yet: what is in them changes any day, so that no change of ours waits for them."""
 NEEDED = ("adduser", "baresip-core", "ca-certificates", "curl", "iproute2", "systemd")
 """What the pages take for granted, and the phones."""
 MEGABYTES = 150
@@ -76,7 +78,9 @@ class Newcomer:
         return self.manager.typed("\n".join([f"cd {folder}", *lines]), account)
 
 
-@pytest.fixture(params=PYTHONS)
+@pytest.fixture(
+    params=[pytest.param(each, marks=pytest.mark.moving if RELEASES.get(each) in MOVING else ()) for each in PYTHONS]
+)
 def newcomer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Newcomer]:
     required()
     release = RELEASES.get(request.param, "")
