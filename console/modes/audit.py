@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,22 +17,22 @@ from console.modes import audit_bundle, audit_keys
 from console.modes import audit_shown as shown
 from console.modes.audit_detail import LeafDetail, TextDetail
 from console.modes.listing import ListMode, View
+from console.modes.request_forms import filled
 from console.modes.row import RowDetail
 from console.modes.sure import sure
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import Field
 from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
-from console.widgets.working import Working
+from console.widgets.working import worked
 from gate.core.rows.audit import CheckpointRow, Leaf, LogNow, LogVerified
-from gate.errors import GateError, StoppedError, UsageError
+from gate.errors import GateError, UsageError
 from gate.operations.audit.checkpoints import AuditCancel, AuditCheckpoint, AuditKey, AuditVerify, CheckpointsList
 from gate.operations.audit.leaves import AuditLeaves, AuditStatus
 from gate.operations.breaches import BreachList, BreachRow
 from gate.operations.keys.recipients import KeyList, Recipients
 from gate.operations.operation import Request
 from gate.showing import clean
-from gate.types import Progress
 
 R = TypeVar("R")
 MOST_NOTE = 8000
@@ -216,40 +215,23 @@ class Mode(ListMode):
     async def _verify(self, title: str, act: str, more: Sequence[Field]) -> None:
         vkey = Field.from_request(AuditVerify, "vkey", hint="empty: the gate's own")
         said = "Rows, leaves, roots and lists are computed anew. That it was asked is kept in the log."
-        typed: dict[str, str] = {}
-        answer: Any = None
 
-        async def send(told: Mapping[str, str]) -> AuditVerify:
-            typed.update(told)
-            return await self._asked(told)
-
-        while answer is None or isinstance(answer, UsageError):  # what the gate does not take is said in the form
-            fields = [replace(each, value=typed.get(each.name, "")) for each in (*more, vkey)]
-            wrong = f"\nNot taken: {words.trouble(answer)}" if answer is not None else ""
-            form = await self.app.push_screen_wait(Ask(title, fields, said=said + wrong, act=act, send=send))
-            if form is None:
-                return
-            answer = await self.app.push_screen_wait(
-                Working(
-                    "Verifying the log",
-                    partial(self._verified, form),
-                    lambda: self.feed.ask(AuditCancel()),
-                )
+        async def send(told: Mapping[str, str]) -> LogVerified:
+            asked = await self._asked(told)
+            found: LogVerified = await worked(
+                self.app,
+                "Verifying the log",
+                lambda progress: self.feed.ask(asked, progress=progress),
+                lambda: self.feed.ask(AuditCancel()),
             )
-            if answer is None:
-                return
-        if isinstance(answer, StoppedError):
-            self.notify("Stopped: nothing is known of the log by it.", timeout=5)
-        elif isinstance(answer, GateError):
-            self.complain(answer)
-        elif answer is not None:
+            return found
+
+        answer = await filled(self, title, (*more, vkey), send, said=said, act=act)
+        if answer is not None:
             self.app.push_screen(
                 TextDetail(self.MODE, "Verification", shown.verification(answer), _line(answer), "the result")
             )
         self.returned()
-
-    async def _verified(self, form: AuditVerify, progress: Progress) -> LogVerified:
-        return await self.feed.ask(form, progress=progress)
 
     async def _asked(self, told: Mapping[str, str]) -> AuditVerify:
         """The values, with the files read; the form shows a file that cannot be read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from console import words
 from console.feed import on_thread
 from console.modes import audit_shown as shown
+from console.modes.request_forms import filled
 from console.theme import PLAIN
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import Field
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
-from console.widgets.working import Working
+from console.widgets.working import worked
 from gate.core.days import HOW_WITH_TIME, LONDON, moment_of
 from gate.core.rows.keys import RecipientWorth
-from gate.errors import GateError, RefusedError, StoppedError, UsageError
+from gate.errors import StoppedError, UsageError
 from gate.operations.audit.exporting import AuditExport
 from gate.operations.keys.recipients import KeyList
 from gate.showing import clean
@@ -27,6 +28,7 @@ from gate.showing import clean
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
     from gate.client.opening import KeyOpener
+    from gate.types import Progress
 
 RECIPIENTS: Sequence[Column[RecipientWorth]] = (
     Column("Name", 18, lambda row: words.text(row.name), grows=True),
@@ -56,64 +58,47 @@ async def recipient(screen: GateScreen) -> RecipientWorth | None:
 
 
 async def export(screen: GateScreen, opener: KeyOpener, who: RecipientWorth) -> Mapping[str, Any] | None:
-    """Ask for the rest, and make it; what it is, or None. The form comes back with what was wrong in it."""
-    values, said = _begin(screen), f"For {clean(who.name)}, {shown.purpose(who)[0].replace('_', ' ')}."
-    wrong = ""
-    while True:
-        keys = f"Keys open now: {clean(opener.holder())}." if opener.holder() else ""
-        form = await screen.app.push_screen_wait(_form(values, "\n".join(filter(None, (said, keys, wrong)))))
-        if form is None:
-            return None
-        values = dict(form)
-        try:
-            since, until = period(form["since"], form["until"])
-            if form["key"].strip() and not await _unlocked(screen, opener, Path(form["key"].strip())):
-                continue
-            values["key"] = ""  # it is open now
-            answer: Any = await _made(screen, opener, who, (since, until), form)
-        except GateError as error:
-            answer = error
-        if isinstance(answer, RefusedError | StoppedError):
-            _say(screen, answer)
-            return None
-        if isinstance(answer, GateError):
-            wrong = f"{answer.message}\n{answer.hint}".strip()
-        else:
-            made: Mapping[str, Any] | None = answer
-            return made
+    """Ask for the rest, and make it; what it is, or None. The form stays, with what was wrong in it."""
+
+    unlocked: set[str] = set()
+
+    async def send(told: Mapping[str, str]) -> Mapping[str, Any]:
+        since, until = period(told["since"], told["until"])
+        if (key := told["key"].strip()) and key not in unlocked:
+            await _unlock(screen, opener, Path(key))
+            unlocked.add(key)
+        stop, output = threading.Event(), Path(told["output"].strip())
+
+        async def act(progress: Progress) -> Any:
+            heed = partial(screen.app.call_from_thread, progress)
+            return await on_thread(
+                partial(opener.bundle, since, until, who.id, told["purpose"].strip(), output, stop, heed)
+            )
+
+        async def end() -> None:
+            stop.set()
+
+        made: Mapping[str, Any] = await worked(screen.app, f"Exporting to {clean(str(output))}", act, end)
+        return made
+
+    said = f"For {clean(who.name)}, {shown.purpose(who)[0].replace('_', ' ')}."
+    if opener.holder():
+        said += f"\nKeys open now: {clean(opener.holder())}."
+    fields = _fields(screen)
+    made: Mapping[str, Any] | None = await filled(screen, "Export a bundle", fields, send, said=said, act="Export")
+    return made
 
 
-def _say(screen: GateScreen, error: GateError) -> None:
-    if isinstance(error, StoppedError):
-        screen.notify(f"{error.message}: {error.hint}", timeout=6, markup=False)
-    else:
-        screen.complain(error)
-
-
-def _begin(screen: GateScreen) -> dict[str, str]:
-    """The month before this one."""
+def _fields(screen: GateScreen) -> Sequence[Field]:
+    """The month before this one is offered."""
     last = screen.feed.now().astimezone(LONDON).date().replace(day=1) - timedelta(days=1)
-    file = screen.app.setup.exports / f"{last:%Y-%m}.bundle"
-    return {
-        "since": f"{last.replace(day=1):%d/%m/%Y}",
-        "until": f"{last:%d/%m/%Y}",
-        "purpose": "",
-        "output": str(file),
-        "key": "",
-    }
-
-
-def _form(values: Mapping[str, str], said: str) -> Ask:
-    return Ask(
-        "Export a bundle",
-        (
-            *(Field.from_request(AuditExport, name, values[name]) for name in ("since", "until", "purpose")),
-            Field("output", "File", values["output"]),
-            Field("key", "Private key, for recordings not sealed to the recipient", values["key"], needed=False,
-                  hint="empty: none, or those that are open"),
-        ),
-        said=said,
-        act="Export",
+    return (
+        Field.from_request(AuditExport, "since", f"{last.replace(day=1):%d/%m/%Y}"),
+        Field.from_request(AuditExport, "until", f"{last:%d/%m/%Y}"),
+        Field.from_request(AuditExport, "purpose"),
+        Field("output", "File", str(screen.app.setup.exports / f"{last:%Y-%m}.bundle")),
+        Field("key", "Private key, for recordings not sealed to the recipient", needed=False,
+              hint="empty: none, or those that are open"),
     )  # fmt: skip
 
 
@@ -129,41 +114,16 @@ def _moment(text: str, days: int) -> datetime:
         raise UsageError(f"{text.strip()!r} is no day and no time", hint=HOW_WITH_TIME) from None
 
 
-async def _unlocked(screen: GateScreen, opener: KeyOpener, key: Path) -> bool:
-    """The key's passphrase goes from the field to the opener, and nowhere else."""
-    form = await screen.app.push_screen_wait(
-        Ask(
-            "Open with a private key",
-            (Field("passphrase", f"Passphrase of {clean(key.name)}", secret=True),),
-            said="The key is opened in this console. Neither it nor its passphrase goes to the gate.",
-            act="Open",
-        )
-    )
-    if form is None:
-        return False
-    await on_thread(partial(opener.unlock, key, form["passphrase"]))
-    return True
+async def _unlock(screen: GateScreen, opener: KeyOpener, key: Path) -> None:
+    """The key's passphrase goes from the field to the opener, and nowhere else. Raises ``GateError``."""
 
+    async def send(told: Mapping[str, str]) -> str:
+        return await on_thread(partial(opener.unlock, key, told["passphrase"]))
 
-async def _made(
-    screen: GateScreen,
-    opener: KeyOpener,
-    who: RecipientWorth,
-    between: tuple[datetime, datetime],
-    form: Mapping[str, str],
-) -> Any:
-    """What was made, or the error."""
-    stop, output = threading.Event(), Path(form["output"].strip())
-
-    async def act(progress: Callable[[float, str], None]) -> Any:
-        heed = partial(screen.app.call_from_thread, progress)
-        work = partial(opener.bundle, *between, who.id, form["purpose"].strip(), output, stop, heed)
-        return await on_thread(work)
-
-    async def end() -> None:
-        stop.set()
-
-    return await screen.app.push_screen_wait(Working(f"Exporting to {clean(str(output))}", act, end))
+    field = Field("passphrase", f"Passphrase of {clean(key.name)}", secret=True)
+    said = "The key is opened in this console. Neither it nor its passphrase goes to the gate."
+    if await filled(screen, "Open with a private key", (field,), send, said=said, act="Open") is None:
+        raise StoppedError(f"{key} was not opened", hint="Type its passphrase, or leave the field empty.")
 
 
 def written(answer: Mapping[str, Any]) -> tuple[words.Shown, ...]:

@@ -14,9 +14,9 @@ from console.modes.request_forms import filled
 from console.theme import BAD, PLAIN, WARN
 from console.widgets.ask import YES, Field
 from console.widgets.danger import Danger, Plan, danger
-from console.widgets.working import Working
+from console.widgets.working import worked
 from gate.core.cells import csv_text
-from gate.errors import GateError, RefusedError
+from gate.errors import RefusedError
 from gate.operations.contacts.list_import import ContactsCancel, ContactsImport, ContactsImported
 from gate.operations.contacts.pages import CHANGE_COLUMNS, ContactsChanges
 from gate.types import Progress
@@ -64,17 +64,17 @@ def _request(told: Mapping[str, str]) -> ContactsImport:
 async def _import(screen: GateScreen, asked: ContactsImport) -> str:
     """What was done; empty where it was left. Raises ``GateError``."""
     name = Path(asked.path).name
-    answer = await screen.app.push_screen_wait(
-        Working(
+    try:
+        answer = await worked(
+            screen.app,
             f"Importing {name}",
             lambda progress: screen.feed.ask(asked, progress=progress),
             lambda: screen.feed.ask(ContactsCancel()),
         )
-    )
-    if isinstance(answer, RefusedError) and answer.reason == SHRINKS:
-        return await danger(screen, _shrinking(screen.feed, asked, answer)) or ""
-    if isinstance(answer, GateError):
-        raise answer
+    except RefusedError as error:
+        if error.reason != SHRINKS:
+            raise
+        return await danger(screen, _shrinking(screen.feed, asked, error)) or ""
     return _import_summary(answer) if answer is not None else ""
 
 

@@ -26,7 +26,7 @@ from console.theme import DIM, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column
-from console.widgets.working import Working
+from console.widgets.working import Working, worked
 from gate.client.gate import copy_of, ended
 from gate.core.days import HOW, LONDON, moment_of
 from gate.core.rows.audit import CopyKind
@@ -245,12 +245,9 @@ class Mode(ListMode):
 
         async def send(told: Mapping[str, str]) -> str:
             output = Path(told["output"].strip())
-            answer = await self.app.push_screen_wait(
-                Working(f"Exporting to {output}", lambda progress: written(self.feed, since, progress), local=True)
+            data, count = await worked(
+                self.app, f"Exporting to {output}", lambda progress: written(self.feed, since, progress), local=True
             )
-            if isinstance(answer, GateError):
-                raise answer
-            data, count = answer or (b"", 0)
             copy = copy_of(CopyKind.LIST, output, "for the CRM to take back", of="contacts")
             entered = await self.feed.ask(copy)
             try:

@@ -20,21 +20,23 @@ from console.modes.objecting import never_again
 from console.modes.private_key import opened_for
 from console.modes.recordings_list import RecordingsMode
 from console.modes.related import go_to
+from console.modes.request_forms import filled
 from console.modes.retention_holds import ask_for_hold
 from console.theme import BAD, DIM, OK, WARN
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import Field
 from console.widgets.report import Section
 from console.widgets.wave import Wave
-from console.widgets.working import Working
+from console.widgets.working import worked
 from gate.client.listening import Envelope, Listening
 from gate.core.rows.calls import CallRow, ListedRecording, RecordingRow
-from gate.errors import GateError, UsageError
+from gate.errors import GateError
 from gate.operations.calls.calls import CallsShow
 from gate.operations.retention.holds import HoldList
 from gate.showing import clean
 
 if TYPE_CHECKING:
     from gate.client.opening import KeyOpener
+    from gate.types import Progress
 
 T = TypeVar("T")
 LISTEN_IN = 1.0
@@ -205,18 +207,15 @@ class RecordingDetail(DetailScreen):
         opener = self.app.setup.opener
         if opener is None:
             return
-        told = await self.app.push_screen_wait(
-            Ask(
-                "Open one more private key",
-                (Field("key", "Key file"), Field("passphrase", "Passphrase", secret=True)),
-                said=f"Open now: {opener.holder() or 'none'}.",
-                act="Open",
-            )
-        )
-        if told is not None:
-            holder = await self._tried(partial(opener.unlock, Path(told["key"].strip()), told["passphrase"]))
-            if holder is not None:
-                self.notify(f"Open with the keys of {holder}", timeout=4, markup=False)
+
+        async def send(told: Mapping[str, str]) -> str:
+            return await on_thread(partial(opener.unlock, Path(told["key"].strip()), told["passphrase"]))
+
+        fields = (Field("key", "Key file"), Field("passphrase", "Passphrase", secret=True))
+        said = f"Open now: {opener.holder() or 'none'}."
+        holder = await filled(self, "Open one more private key", fields, send, said=said, act="Open")
+        if holder is not None:
+            self.notify(f"Open with the keys of {holder}", timeout=4, markup=False)
 
     def action_lock(self) -> None:
         """Forget the keys."""
@@ -230,32 +229,23 @@ class RecordingDetail(DetailScreen):
         opener = self.app.setup.opener
         if opener is None or not await self._unlocked():
             return
-        told = await self.app.push_screen_wait(
-            Ask(
-                "Export as a WAV",
-                (Field("output", "File", str(self.app.setup.exports / f"{self.recording_id[:12]}.wav")),),
-                said="Agent left, customer right, pauses marked. The file is in clear: you answer for it.",
-                act="Export",
-            )
-        )
-        if told is None:
-            return
-        output = Path(told["output"].strip())
-        answer = await self.app.push_screen_wait(
-            Working(f"Exporting to {output}", partial(self._exported, output), local=True),
-        )
-        if isinstance(answer, GateError):
-            self.complain(answer)
-        elif answer is not None:
+
+        async def send(told: Mapping[str, str]) -> tuple[Path, Mapping[str, Any]]:
+            output = Path(told["output"].strip())
+
+            async def act(progress: Progress) -> Mapping[str, Any]:
+                heed = partial(self.app.call_from_thread, progress)
+                return await on_thread(partial(opener.export, self.recording_id, self._purpose, output, heed))
+
+            return output, await worked(self.app, f"Exporting to {output}", act, local=True)
+
+        field = Field("output", "File", str(self.app.setup.exports / f"{self.recording_id[:12]}.wav"))
+        said = "Agent left, customer right, pauses marked. The file is in clear: you answer for it."
+        written = await filled(self, "Export as a WAV", (field,), send, said=said, act="Export")
+        if written is not None:
+            output, answer = written
             self.app.done(f"Written: {output}, {words.length(answer['seconds'])[0]}")
             await self.app.saved(output)
-
-    async def _exported(self, output: Path, progress: Callable[[float, str], None]) -> Mapping[str, Any]:
-        opener = self.app.setup.opener
-        if opener is None:
-            raise UsageError("recordings are not opened here")
-        told = partial(self.app.call_from_thread, progress)
-        return await on_thread(partial(opener.export, self.recording_id, self._purpose, output, told))
 
     # --- playing --------------------------------------------------------------------------------------------------
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
@@ -15,13 +15,14 @@ from console import keys, words
 from console.feed import on_thread
 from console.modes.listing import ListMode, View, looked_for
 from console.modes.private_key import opened_for
+from console.modes.request_forms import filled
 from console.modes.retention_holds import hold_each
 from console.theme import BAD, PLAIN, WARN
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import Field
 from console.widgets.rows import Column
-from console.widgets.working import Working
+from console.widgets.working import worked
 from gate.core.rows.calls import ListedRecording
-from gate.errors import GateError, RefusedError
+from gate.errors import RefusedError, StoppedError
 from gate.operations.calls.recordings import RecordingList
 
 AGAINST = "called_against_refusal"
@@ -111,20 +112,22 @@ class RecordingsMode(ListMode):
         count = words.many(len(ids), "recording")
         field = Field("folder", "Folder", str(self.app.setup.exports))
         said = "The files are in clear: you answer for them. Each is named by its recording, and none is overwritten."
-        told = await self.app.push_screen_wait(Ask(f"Export {count} as WAVs?", (field,), said=said, act="Export"))
-        purpose = await opened_for(self) if told is not None else None
-        if told is None or purpose is None:
-            return
-        stop = threading.Event()
-        work = partial(self._exported, ids, purpose, Path(told["folder"].strip()), stop)
 
-        async def end() -> None:
-            stop.set()
+        async def send(told: Mapping[str, str]) -> tuple[list[Path], list[str]]:
+            purpose = await opened_for(self)
+            if purpose is None:
+                raise StoppedError("Nothing was exported", hint="The key and the purpose were not given.")
+            stop = threading.Event()
+            work = partial(self._exported, ids, purpose, Path(told["folder"].strip()), stop)
 
-        answer: Any = await self.app.push_screen_wait(Working(f"Exporting {count}", work, end))
-        if isinstance(answer, GateError):
-            self.complain(answer)
-        elif answer is not None:
+            async def end() -> None:
+                stop.set()
+
+            written: tuple[list[Path], list[str]] = await worked(self.app, f"Exporting {count}", work, end)
+            return written
+
+        answer = await filled(self, f"Export {count} as WAVs?", (field,), send, said=said, act="Export")
+        if answer is not None:
             self._show_written(answer, len(ids))
 
     async def _exported(

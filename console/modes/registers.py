@@ -27,7 +27,7 @@ from console.widgets.ask import YES, Ask, Field
 from console.widgets.pages import PagedTable
 from console.widgets.report import Report
 from console.widgets.rows import Column, Row, RowsTable, field_of
-from console.widgets.working import Working
+from console.widgets.working import worked
 from gate.clock import SystemClock
 from gate.core.days import HOW, LONDON, day_of
 from gate.core.rows.lists import ConsentRow, ObjectionRow
@@ -213,16 +213,12 @@ class Mode(ListMode):
     async def _import(self, told: Mapping[str, str]) -> Any:
         """Import what was typed. Raises ``GateError``."""
         asked = import_request(told)
-        answer = await self.app.push_screen_wait(
-            Working(
-                f"Importing {asked.name.upper()} from {Path(asked.path).name}",
-                lambda progress: self.feed.ask(asked, progress=progress),
-                lambda: self.feed.ask(RegisterCancel(name=asked.name)),
-            )
+        return await worked(
+            self.app,
+            f"Importing {asked.name.upper()} from {Path(asked.path).name}",
+            lambda progress: self.feed.ask(asked, progress=progress),
+            lambda: self.feed.ask(RegisterCancel(name=asked.name)),
         )
-        if isinstance(answer, GateError):
-            raise answer
-        return answer
 
     # --- a number -------------------------------------------------------------------------------------------------
 

@@ -16,15 +16,16 @@ from console import words
 from console.feed import on_thread
 from console.modes.base import GateScreen
 from console.modes.private_key import key_open
+from console.modes.request_forms import filled
 from console.theme import DIM, PLAIN, WARN
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import Field
 from console.widgets.danger import Danger, Plan
 from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
-from console.widgets.working import Working
+from console.widgets.working import worked
 from gate.core.request_words import Asks, Ground
-from gate.errors import GateError, UsageError
+from gate.errors import GateError
 from gate.operations.erasure.eraser import CarryOut
 from gate.operations.erasure.plan import Carried
 from gate.operations.keys.recipients import KeyList
@@ -187,22 +188,22 @@ async def pack(screen: GateScreen, reference: str) -> str | None:
     held_is = f"{words.many(len(held.calls), 'call')}, {words.many(recordings, 'recording')}, and what the lists hold"
     said = f"{held_is}. One file, which a passphrase opens."
     output = Field("output", "File, a new one", str(screen.app.setup.exports / f"{reference}.html"))
-    told = await screen.app.push_screen_wait(Ask(f"Pack of {reference}", (output,), said=said, act="Make it"))
-    if told is None:
-        return None
-    path = Path(told["output"].strip())
 
-    async def made(progress: Progress) -> Mapping[str, Any]:
-        if opener is None:
-            raise UsageError("no key can be opened here", hint=twin)
-        return await on_thread(partial(opener.pack, reference, path, partial(screen.app.call_from_thread, progress)))
+    async def send(told: Mapping[str, str]) -> tuple[Path, Mapping[str, Any]]:
+        path = Path(told["output"].strip())
 
-    answer = await screen.app.push_screen_wait(Working(f"Making {path}", made, local=True))
-    if isinstance(answer, GateError):
-        screen.complain(answer)
+        async def act(progress: Progress) -> Mapping[str, Any]:
+            heed = partial(screen.app.call_from_thread, progress)
+            return await on_thread(partial(opener.pack, reference, path, heed))
+
+        return path, await worked(screen.app, f"Making {path}", act, local=True)
+
+    made: tuple[Path, Mapping[str, Any]] | None = await filled(
+        screen, f"Pack of {reference}", (output,), send, said=said, act="Make it"
+    )
+    if made is None:
         return None
-    if answer is None:
-        return None
+    path, answer = made
     screen.app.nothing_to_undo()
     await screen.app.saved(path)
     await screen.app.push_screen_wait(Passphrase(path, answer))

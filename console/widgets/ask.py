@@ -22,7 +22,7 @@ from console import keys
 from console.widgets.choice import Choice
 from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.words import trouble
-from gate.errors import GateError, UnansweredError
+from gate.errors import GateError, StoppedError, UnansweredError
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.operation import Request
 
@@ -228,7 +228,8 @@ class Ask(Dialog[Any]):
             self._sending = False
             shown = shorten(error.message, _LONGEST, placeholder=" …")
             said = self._in_words(trouble(error).replace(error.message, shown, 1))
-            self._say(f"Not taken: {said}", self._at_fault(said) or self._next_to_fill())
+            what = "Stopped" if isinstance(error, StoppedError) else "Not taken"
+            self._say(f"{what}: {said}", self._at_fault(said) or self._next_to_fill())
             return
         self.dismiss(answer)
 

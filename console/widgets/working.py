@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import work
 from textual.app import ComposeResult
@@ -13,6 +13,9 @@ from textual.widgets import Button, ProgressBar, Static
 from console.widgets.dialog import DIALOG_CSS, Dialog
 from gate.errors import GateError
 from gate.types import Progress
+
+if TYPE_CHECKING:
+    from console.app import ConsoleApp
 
 Result = Any
 
@@ -111,3 +114,19 @@ class Working(Dialog[Result | GateError | None]):
             self._say(error.message)
             for button in self.query(Button):
                 button.disabled = False
+
+
+async def worked(
+    app: ConsoleApp,
+    title: str,
+    act: Callable[[Progress], Awaitable[Result]],
+    stop: Callable[[], Awaitable[Any]] | None = None,
+    *,
+    local: bool = False,
+) -> Result:
+    """What ``act`` returned, for the ``send`` of a form, which lies below and stays where it fails; None where the work
+    goes on in the gate. Raises ``GateError``."""
+    answer = await app.push_screen_wait(Working(title, act, stop, local=local))
+    if isinstance(answer, GateError):
+        raise answer
+    return answer

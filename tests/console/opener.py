@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gate.client.files import must_be_new
 from gate.client.listening import Envelope, Listening
 from gate.errors import WrongPassphrase
 from gate.types import Progress
@@ -56,12 +57,14 @@ class MadeUpOpener:
 
     def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         self.asked.append(("export", recording_id, purpose, str(output)))
+        must_be_new(output)
         progress(0.5, "opening")
         output.write_bytes(b"RIFF")
         return {"path": str(output), "seconds": SECONDS}
 
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         self.asked.append(("pack", request, str(output)))
+        must_be_new(output)
         progress(0.5, "Call of 2 March")
         output.write_bytes(b"<html>")
         made = {"path": output, "sha256": "ab" * 32, "calls": 5, "recordings": 3, "left_out": 0}

@@ -290,7 +290,7 @@ async def test_a_verification_is_stopped(served: Served, monkeypatch: pytest.Mon
         await pilot.press("escape")
         await until(pilot, lambda: served.rows("audit_cancel"))
         goes_on.set()
-        await until(pilot, shows(pilot, "Stopped: nothing is known of the log by it."))
+        await until(pilot, shows(pilot, "Verify the log?", "Stopped:"))
         assert len(served.facts("log_verified")) == 1
 
 
@@ -358,11 +358,12 @@ async def test_nothing_goes_to_somebody_without_a_purpose(held: Served, tmp_path
         await until(pilot, shows(pilot, "Export a bundle", "For Ann Example, no exports."))
         await typed(pilot, "a favour")
         await pilot.press("enter", "enter")
-        await until(pilot, shows(pilot, "Refused", "exports must not go", "recipient_not_allowed"))
+        await until(pilot, shows(pilot, "Not taken:", "exports must not go", "recipient_not_allowed"))
+        assert app.screen.query_one("#purpose", Input).value == "a favour"
         assert not held.facts("bundle_exported") and not list(tmp_path.glob("*.bundle"))
 
 
-async def test_what_was_wrong_stands_in_the_form_that_comes_back(held: Served, tmp_path: Path) -> None:
+async def test_what_was_wrong_stands_in_the_form_which_keeps_what_was_typed(held: Served, tmp_path: Path) -> None:
 
     def needs_a_key(*told: Any) -> None:
         if not told[-1]:
@@ -379,8 +380,9 @@ async def test_what_was_wrong_stands_in_the_form_that_comes_back(held: Served, t
         await until(pilot, shows(pilot, "Export a bundle"))
         app.screen.query_one("#since", Input).focus()
         await asked(pilot, "1 Juin", "2026-06-30", "case 17", str(tmp_path / "june.bundle"), "")
+        form = app.screen
         await until(pilot, shows(pilot, "'1 Juin' is no day and no time"))
-        app.screen.query_one("#since", Input).focus()
+        assert app.focused is form.query_one("#since")
         await asked(pilot, "2026-06-01", "2026-06-30", "case 17", str(tmp_path / "june.bundle"), "")
         await until(pilot, shows(pilot, "sealed neither to the recipient nor to a key: 3", "case 17"))
         app.screen.query_one("#key", Input).focus()
@@ -388,9 +390,6 @@ async def test_what_was_wrong_stands_in_the_form_that_comes_back(held: Served, t
         await until(pilot, shows(pilot, "Passphrase of ann.key"))
         await typed(pilot, "wrong horse")
         await until(pilot, shows(pilot, "the passphrase does not open ann.key"))
-        app.screen.query_one("#key", Input).focus()
-        await asked(pilot, str(tmp_path / "ann.key"))
-        await until(pilot, shows(pilot, "Passphrase of ann.key"))
         await typed(pilot, "correct horse")
         await until(pilot, shows(pilot, "Written:"))
         assert [each[0] for each in opener.asked] == ["bundle", "unlock", "unlock", "bundle"]
@@ -411,7 +410,7 @@ async def test_an_export_is_stopped(held: Served, tmp_path: Path) -> None:
         await until(pilot, opener.waiting.is_set)
         await until(pilot, shows(pilot, "120 of 300 leaves"))
         await pilot.press("escape")
-        await until(pilot, shows(pilot, "the export was stopped: nothing was written"))
+        await until(pilot, shows(pilot, "Export a bundle", "the export was stopped", "nothing was written", "case 17"))
         assert not list(tmp_path.glob("*.bundle"))
 
 

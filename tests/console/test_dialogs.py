@@ -18,7 +18,7 @@ from console.modes.recordings import RecordingDetail
 from console.modes.request_doing import Passphrase
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, DangerDialog, Plan
-from console.widgets.dialog import Dialog
+from console.widgets.dialog import Dialog, Line
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
 from console.widgets.working import Working
@@ -183,14 +183,20 @@ class Slow(MadeUpOpener):
             raise
 
 
-@pytest.mark.parametrize("key", ["enter", "escape"])
-async def test_a_pack_cannot_be_left_and_its_passphrase_is_shown(served: Served, tmp_path: Path, key: str) -> None:
+def granted(served: Served) -> str:
+    """The reference of an access request that was granted."""
     call = ControlClient(served.socket).call
     who = {"name": "Pat Person", "contact": "pat@example.org", "numbers": [CALLED]}
     reference = str(call("request_open", asks="access", channel="post", **who)["reference"])
     call("request_verify_identity", request=reference, checked="passport seen")
     call("request_search", request=reference)
     call("request_decide", request=reference, grant=True)
+    return reference
+
+
+@pytest.mark.parametrize("key", ["enter", "escape"])
+async def test_a_pack_cannot_be_left_and_its_passphrase_is_shown(served: Served, tmp_path: Path, key: str) -> None:
+    reference = granted(served)
     opener = Slow(tmp_path)
     opener.unlock(tmp_path / "ann.key", PASSPHRASE)
     app = app_of(served, opener=opener, exports=tmp_path)
@@ -213,6 +219,51 @@ async def test_a_pack_cannot_be_left_and_its_passphrase_is_shown(served: Served,
         await pilot.press("tab", "enter")
         await until(pilot, shows(pilot, "What may be done now"))
         assert opener.faults == []
+
+
+@pytest.mark.parametrize("what", ["pack", "wav", "wavs"])
+async def test_a_file_that_cannot_be_written_leaves_the_form_as_it_was_filled_in(
+    served: Served, tmp_path: Path, what: str
+) -> None:
+    opener = MadeUpOpener(tmp_path)
+    opener.unlock(tmp_path / "ann.key", PASSPHRASE)
+    app = app_of(served, opener=opener, exports=tmp_path)
+    async with app.run_test(size=(110, 40), notifications=True) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        if what == "pack":
+            reference = granted(served)
+            await pilot.press("7")
+            await until(pilot, shows(pilot, reference))
+            await pilot.press("enter")
+            await until(pilot, shows(pilot, "What may be done now"))
+            await pilot.press("f")
+            await until(pilot, shows(pilot, "Pack of DSR-"))
+        else:
+            await pilot.press("5")
+            await until(pilot, shows(pilot, "closed", "rows"))
+            await pilot.press(*"jjjjj", *(["enter"] if what == "wav" else []))
+            if what == "wav":
+                await until(pilot, shows(pilot, "Sealed to", "Holds"))
+            await pilot.press("e")
+            await until(pilot, shows(pilot, "opened for" if what == "wav" else "Export 1 recording"))
+            if what == "wav":
+                await typed(pilot, "complaint 17")
+                await until(pilot, shows(pilot, "Export as a WAV"))
+        form = app.screen
+        field = form.query_one(Line)
+        good, wrong = field.value, str(tmp_path / "nowhere" / "a.file")
+        field.value = wrong
+        for again in (wrong, good):
+            assert field.value == wrong
+            field.value = again
+            await pilot.press("enter")
+            if what == "wavs":
+                await until(pilot, shows(pilot, "What is it opened for?"))
+                await typed(pilot, "complaint 17")
+            if again == wrong:
+                await until(pilot, shows(pilot, "Not taken: there is no folder"))
+                assert app.screen is form and app.focused is field
+        await until(pilot, shows(pilot, "The pack is written" if what == "pack" else "Written:"))
 
 
 async def test_progress_after_the_dialog_was_closed_hurts_nobody() -> None:
