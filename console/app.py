@@ -117,7 +117,7 @@ class ConsoleApp(TypedAhead[None]):
         super().__init__(driver_class=driver)
         self.setup = setup
         it_is(setup.now())
-        self.feed = Feed(setup.socket, setup.now, self._tell)
+        self.feed = Feed(setup.socket, setup.now, self._broadcast)
         self._undo: Undo | None = None
         self._complained = ("", 0.0)
         self._opened: set[str] = set()
@@ -169,7 +169,7 @@ class ConsoleApp(TypedAhead[None]):
         self.bell()
         self._close_messages_no_wait()
 
-    def _tell(self, message: Message) -> None:
+    def _broadcast(self, message: Message) -> None:
         self._look_after(message)
         for screen in self.screen_stack:
             screen.post_message(Snapshot(message.said) if isinstance(message, Snapshot) else LinkChanged())
@@ -182,7 +182,7 @@ class ConsoleApp(TypedAhead[None]):
                 self._away_told = False
             elif not self._away_told:
                 self._away_told = True
-                self.run_worker(self._say_away(), exclusive=True, group="away")
+                self.run_worker(self._notify_away(), exclusive=True, group="away")
         now, leaves = time.monotonic(), self.feed.leaves
         since = now - self._attention_at
         grown = leaves != self._attention_of and since >= ATTENTION_SECONDS
@@ -190,7 +190,7 @@ class ConsoleApp(TypedAhead[None]):
             self._attention_at, self._attention_of = now, leaves
             self.run_worker(self._attend(), exclusive=True, group="attention")
 
-    async def _say_away(self) -> None:
+    async def _notify_away(self) -> None:
         """Once for each time that it goes, and not while it only starts again."""
         await asyncio.sleep(AWAY_SECONDS)
         if self.feed.link.up is False:

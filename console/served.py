@@ -56,10 +56,10 @@ class ServedDriver(WebDriver):
         """As Textual calls it, with each change of the screen."""
         super().write(data)
         if self._telling is None:
-            self._telling = self._loop.call_later(TELLS, self._tell)
+            self._telling = self._loop.call_later(TELLS, self._send_text)
 
-    def _tell(self) -> None:
-        """Tell the screen in words, where they are others than before."""
+    def _send_text(self) -> None:
+        """Send the screen in words to the browser, if they have changed."""
         self._telling = None
         if self.exit_event.is_set() or not self._app.screen_stack:
             return

@@ -131,7 +131,7 @@ class Mode(ListMode):
     def show_view(self, number: int) -> None:
         """Another list, and what there is to say of it."""
         super().show_view(number)
-        self._say_more()
+        self._show_more()
 
     @on(PagedTable.Loaded)
     def _news(self) -> None:
@@ -146,7 +146,7 @@ class Mode(ListMode):
             if not self._vkey and self.feed.session.may("audit_key"):
                 verifier = await self._quietly(AuditKey())
                 self._vkey = verifier.vkey if verifier else ""
-        self._say_more()
+        self._show_more()
 
     async def _quietly(self, request: Request[R]) -> R | None:
         """The response; None where it failed: the list above has said so."""
@@ -155,7 +155,7 @@ class Mode(ListMode):
         except GateError:
             return None
 
-    def _say_more(self) -> None:
+    def _show_more(self) -> None:
         section: Section | None = None
         if self.at == KEYS:
             section = shown.keys_now(self._keys) if self._keys else None

@@ -148,13 +148,13 @@ class GateScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """A small terminal is told what it misses."""
-        self.call_after_refresh(self._say_missed)
+        self.call_after_refresh(self._show_missed)
 
     def on_rows_table_fitted(self) -> None:
         """A scrollbar came, or went: a column more, or less."""
-        self._say_missed()
+        self._show_missed()
 
-    def _say_missed(self) -> None:
+    def _show_missed(self) -> None:
         missed = [heading for table in self.query(RowsTable) if table.display for heading in table.missed]
         small = self.size.width < SMALL[0] or self.size.height < SMALL[1]
         for note in self.query("#small").results(Static):

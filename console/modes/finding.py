@@ -148,8 +148,8 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
     @on(Input.Changed)
     @on(Choice.Changed)
     @work(exclusive=True, group="meant", exit_on_error=False)
-    async def _say(self) -> None:
-        """Say how the line is understood, and how much fits it: once nothing was typed for a moment."""
+    async def _show_meaning(self) -> None:
+        """Show how the gate reads the line, and how many rows fit it, once nothing was typed for a moment."""
         report, line = self.query_one(Report), self.query_one(Line).value
         report.display = bool(line.strip())
         self.query_one("#how").display = not report.display

@@ -152,7 +152,7 @@ class ListMode(ModeScreen):
         line.show(self._texts.get(number, ""))
         for each in range(len(self.VIEWS)):
             self.query_one(f"#view-{each}", PagedTable).display = each == number
-        self._say_views()
+        self._show_views()
         self.table.focus()
         self._admit()
         self.table.load()
@@ -165,10 +165,10 @@ class ListMode(ModeScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """The line above is as wide as the window; a wide one has room beside the list."""
-        self.call_after_refresh(self._say_views)
+        self.call_after_refresh(self._show_views)
         self.call_after_refresh(self._preview)
 
-    def _say_views(self) -> None:
+    def _show_views(self) -> None:
         names = [f"[{view.name}]" if number == self.at else f" {view.name} " for number, view in enumerate(self.VIEWS)]
         text = self._texts.get(self.at, "")
         table = self.table
@@ -200,7 +200,7 @@ class ListMode(ModeScreen):
         table.set_columns(sorting.headed(view.columns, sorting.named(view.sorts, sort)))
         table.cursor = 0
         table.reload()
-        self._say_views()
+        self._show_views()
 
     @property
     def chosen(self) -> Sequence[Row]:
@@ -226,7 +226,7 @@ class ListMode(ModeScreen):
 
     @on(MarkedTable.Marked)
     def _marks(self) -> None:
-        self._say_views()
+        self._show_views()
 
     def action_view(self, by: int) -> None:
         """The next list, or the one before."""
@@ -268,7 +268,7 @@ class ListMode(ModeScreen):
     def action_pause(self) -> None:
         """Follow what happens, or let the list stand."""
         self.paused = not self.paused
-        self._say_views()
+        self._show_views()
         if not self.paused:
             self.table.renew()
 
@@ -299,14 +299,14 @@ class ListMode(ModeScreen):
 
     @on(PagedTable.Loaded)
     def _loaded(self) -> None:
-        self._say_views()
-        self._say_missed()
+        self._show_views()
+        self._show_missed()
         self._preview()
         if self.view.found and self.table.filtered and not self.table.total:
-            self._say_why_none(self.table, self.view, self.table.filtered)
+            self._show_why_none(self.table, self.view, self.table.filtered)
 
     @work(exclusive=True, group="meant", exit_on_error=False)
-    async def _say_why_none(self, table: PagedTable, view: View, text: str) -> None:
+    async def _show_why_none(self, table: PagedTable, view: View, text: str) -> None:
         """Nothing fits: the words that are not known are named."""
         line = sought(text, today())
         meant = await self.ask(
@@ -368,7 +368,7 @@ class ListMode(ModeScreen):
             self._texts[self.at] = text
             self.table.filtered = text
             self.table.reload()
-            self._say_views()
+            self._show_views()
 
     def find(self, text: str, view: int = 0) -> None:
         """Filter a list by a text that was typed elsewhere; 0: the one in which is looked."""

@@ -127,7 +127,7 @@ class Mode(ModeScreen):
         if not self.paused:
             self._draw()
         else:
-            self._say()
+            self._show_counts()
 
     # --- the lists ------------------------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class Mode(ModeScreen):
         if self.at != CALLS and time.monotonic() - self._looked >= FLOOR_SECONDS[self.at]:
             self._looked = time.monotonic()
             self._look_at_floor()
-        self._say()
+        self._show_counts()
 
     def _fill(self, rows: Sequence[Any], none: str) -> None:
         table = self.table
@@ -206,7 +206,7 @@ class Mode(ModeScreen):
         self._known = True
         self._draw()
 
-    def _say(self) -> None:
+    def _show_counts(self) -> None:
         said = self._said
         if said is None:
             return
@@ -242,7 +242,7 @@ class Mode(ModeScreen):
     def look_at_link(self) -> None:
         """While the gate is away, the picture says of when it is."""
         super().look_at_link()
-        self._say()
+        self._show_counts()
 
     def returned(self) -> None:
         """What is known is drawn as new again."""

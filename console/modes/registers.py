@@ -166,11 +166,11 @@ class Mode(ListMode):
     def show_view(self, number: int) -> None:
         """Another list; only registers have more to say below."""
         super().show_view(number)
-        self._say_more()
+        self._show_more()
 
     @on(RowsTable.Moved)
     @on(PagedTable.Loaded)
-    def _say_more(self) -> None:
+    def _show_more(self) -> None:
         report = self.query_one("#more", Report)
         row = self.table.row
         report.display = self.at == REGISTERS and row is not None

@@ -117,9 +117,9 @@ class Mode(ListMode):
         self.query_one("#lists").display = number != BOARD
         if number == BOARD:
             board.focus()
-            self._say_shut()
+            self._show_shut()
 
-    def _say_shut(self) -> None:
+    def _show_shut(self) -> None:
         """A board that this account may not see says so."""
         table = self.query_one(f"#view-{BOARD}", PagedTable)
         if table.shut:
@@ -128,7 +128,7 @@ class Mode(ListMode):
     def returned(self) -> None:
         """Look for news; who may not see them is told so."""
         super().returned()
-        self._say_shut()
+        self._show_shut()
 
     def _fetch(self, number: int) -> Any:
         """For the board: what is not over, and the newest of what is."""

@@ -133,7 +133,7 @@ class Mode(ListMode):
             self._days, self._looked = days, time.monotonic()
             going = {each.day: Going(each.due, each.held) for each in answer.days}
             self.calendar.show(self._today(), going)
-            self._say_day()
+            self._show_day()
             return Rows((), None)  # the calendar shows them, not the list behind it
 
         return fetch
@@ -184,7 +184,7 @@ class Mode(ListMode):
     # --- the calendar ---------------------------------------------------------------------------------------------
 
     @on(Calendar.Moved)
-    def _say_day(self) -> None:
+    def _show_day(self) -> None:
         day = self.calendar.cursor
         if self._days and (self.calendar.last_shown - self._today()).days > self._days < FARTHEST:
             self.table.reload()

@@ -146,7 +146,7 @@ class Mode(ModeScreen):
         table = self.query_one(LocalTable)
         table.set_rows(shown.ordered(found, self.feed.session.role))
         table.old = False
-        self._say_whole()
+        self._show_whole()
 
     async def _found(self) -> tuple[list[Item], bool]:
         """The rows, and whether everything that this account may see was told."""
@@ -218,7 +218,7 @@ class Mode(ModeScreen):
         curve.display = bool(sum(attempts) or sum(self._week_ago[1]))
 
     @on(RowsTable.Moved)
-    def _say_whole(self) -> None:
+    def _show_whole(self) -> None:
         """Below the rows, that under the cursor where there was no room for all of it."""
         table = self.query_one(LocalTable)
         text = str(table.row.text[0]) if table.row else ""
@@ -227,7 +227,7 @@ class Mode(ModeScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """There is more room, or less."""
-        self.call_after_refresh(self._say_whole)
+        self.call_after_refresh(self._show_whole)
 
     @on(RowsTable.Opened)
     def _opened(self) -> None:

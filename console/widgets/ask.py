@@ -203,7 +203,7 @@ class Ask(Dialog[Any]):
         values = {each.id or "": each.value for each in self._widgets()}
         missing = [field for field in self._fields if field.needed and not values[field.name].strip()]
         if missing:
-            self._say(f"{missing[0].label}: is needed.", missing[0].name)
+            self._show_fault(f"{missing[0].label}: is needed.", missing[0].name)
             return
         self._clear_secrets()
         if self._send is None:
@@ -214,14 +214,14 @@ class Ask(Dialog[Any]):
 
     @work(group="send")
     async def _try(self, send: Callable[[Entered], Awaitable[Any]], values: Entered) -> None:
-        self._say("One moment…")
+        self._show_fault("One moment…")
         feed = self.app.feed
         size = feed.leaves
         try:
             answer = await send(values)
         except UnansweredError as error:
-            self._say(f"Not known: {error.message}. It may have been taken: looking in the log…")
-            self._say(await feed.what_became(size))
+            self._show_fault(f"Not known: {error.message}. It may have been taken: looking in the log…")
+            self._show_fault(await feed.what_became(size))
             self._sending = False
             return
         except GateError as error:
@@ -229,7 +229,7 @@ class Ask(Dialog[Any]):
             shown = shorten(error.message, _LONGEST, placeholder=" …")
             said = self._in_words(trouble(error).replace(error.message, shown, 1))
             what = "Stopped" if isinstance(error, StoppedError) else "Not taken"
-            self._say(f"{what}: {said}", self._at_fault(said) or self._next_to_fill())
+            self._show_fault(f"{what}: {said}", self._at_fault(said) or self._next_to_fill())
             return
         self.dismiss(answer)
 
@@ -256,8 +256,8 @@ class Ask(Dialog[Any]):
         empty = [each.id or "" for each in self._widgets() if not each.value]
         return next(iter([*secret, *empty, *(field.name for field in self._fields)]), "")
 
-    def _say(self, text: str, to: str = "") -> None:
-        """Say what is wrong; the keys go to the field that it is about."""
+    def _show_fault(self, text: str, to: str = "") -> None:
+        """Show what is wrong, and move the focus to the field with this id."""
         self.add_class("-faulty")
         for line in self.query(".dialog-fault").results(Static):  # none where the dialog was left meanwhile
             line.update(text)

@@ -155,7 +155,7 @@ class DangerDialog(Dialog[str | None]):
         self.query_one(Report).show(sections)
         self.query_one("#danger-asks", Label).update(f"Type: {plan.phrase}" if not plan.nothing else "")
         self.query_one("#danger-phrase", Input).value = ""
-        self._say(said)
+        self._show_fault(said)
         self._ready()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -189,7 +189,7 @@ class DangerDialog(Dialog[str | None]):
             self._begin()
         elif self._plan is not None and not self._plan.nothing:
             typed = self.query_one("#danger-phrase", Line).value.strip() == self._plan.phrase
-            self._say("A reason is needed." if typed else f"Type: {self._plan.phrase}")
+            self._show_fault("A reason is needed." if typed else f"Type: {self._plan.phrase}")
             self.set_focus(self.query(Line)[-1 if typed else 0])
 
     def on_key(self, event: events.Key) -> None:
@@ -242,7 +242,7 @@ class DangerDialog(Dialog[str | None]):
             return
         reason = self.query_one("#danger-reason", Input).value.strip() if self._what.reason else ""
         self._ready()
-        self._say("The gate is at work…")
+        self._show_fault("The gate is at work…")
         size = self.app.feed.leaves
         try:
             done = await self._what.act(plan.digest, reason, self._progress)
@@ -254,8 +254,8 @@ class DangerDialog(Dialog[str | None]):
                 self._fail(error)
             return
         except UnansweredError as error:
-            self._say(f"Not known: {error.message}. It may have been done: looking in the log…")
-            self._say(await self.app.feed.what_became(size))
+            self._show_fault(f"Not known: {error.message}. It may have been done: looking in the log…")
+            self._show_fault(await self.app.feed.what_became(size))
             self._acting = False
             self._look("This is what it would do now.")
             return
@@ -266,14 +266,14 @@ class DangerDialog(Dialog[str | None]):
         self.dismiss(done)
 
     def _progress(self, fraction: float, text: str) -> None:
-        self._say(f"{fraction:.0%} {text}")
+        self._show_fault(f"{fraction:.0%} {text}")
 
     def _fail(self, error: GateError) -> None:
-        self._say(trouble(error))
+        self._show_fault(trouble(error))
         if self._plan is None:
             self.query_one(Report).show([Section("", lines=[("The gate has not said what this would do.", "bad")])])
         self._ready()
 
-    def _say(self, text: str) -> None:
+    def _show_fault(self, text: str) -> None:
         for line in self.query(".dialog-fault").results(Static):  # none where the dialog was left meanwhile
             line.update(text)

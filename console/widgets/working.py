@@ -78,9 +78,9 @@ class Working(Dialog[Result | GateError | None]):
         """May come when the dialog is gone already: whoever works must not be hurt by that."""
         for bar in self.query(ProgressBar):
             bar.update(progress=fraction)
-        self._say(text)
+        self._show_text(text)
 
-    def _say(self, text: str) -> None:
+    def _show_text(self, text: str) -> None:
         for line in self.query(".dialog-said").results(Static):
             line.update(text)
 
@@ -100,7 +100,7 @@ class Working(Dialog[Result | GateError | None]):
             self.app.notify("It goes on in the gate.", timeout=4)
             self.dismiss(None)
             return
-        self._say("Stopping…")
+        self._show_text("Stopping…")
         self.query_one(Button).disabled = True
         self._ask_for_its_end()
 
@@ -111,7 +111,7 @@ class Working(Dialog[Result | GateError | None]):
         try:
             await self._stop()
         except GateError as error:
-            self._say(error.message)
+            self._show_text(error.message)
             for button in self.query(Button):
                 button.disabled = False
 
