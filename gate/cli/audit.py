@@ -85,10 +85,10 @@ def command() -> None:
 def verify(view: View, vkey: str | None, kept: tuple[Path, ...]) -> None:
     """Compute the log anew from its rows and compare. Exit code 1 where it does not hold.
 
-    It says what was proven by it and what was not.
+    It reports what it has proven and what it has not.
 
-    Without --vkey the key that lies on the gate is trusted, and without --checkpoint what lies there too: whoever could
-    rewrite all of it is found out only with what was kept elsewhere. The log must have grown from each checkpoint.
+    Without --vkey the key that lies on the gate is trusted, and without --checkpoint what lies there too: only what
+    was kept elsewhere shows that somebody has rewritten all of it. The log must have grown from each checkpoint.
     """
     trusted = read_vkey(vkey) if vkey else ""
     notes = checkpoint_notes(kept)
@@ -137,10 +137,11 @@ only_asks(
     "restore",
     AuditRestore,
     group=command,
-    help="""Go on with an older gate.db, knowingly. Only where marketing is refused as evidence_rolled_back.
+    help="""Accept an older gate.db. Only where marketing is refused as evidence_rolled_back.
 
-    What was signed after it is given up: objections and consents of that time are lost with it, so add them again first
-    (dialgate objection add). The log keeps who did it, and verify tells it ever after. It needs the role admin.
+    What was signed after it is given up: objections and consents of that time are lost with it, so add them again
+    first (dialgate objection add). The log keeps who did it, and verify reports it from then on. It needs the role
+    admin.
     """,
     example="dialgate audit restore --reason 'disk lost on 2 March, backup of 1 March'",
 )
@@ -148,10 +149,11 @@ only_asks(
     "clock",
     AuditClock,
     group=command,
-    help="""Say that the machine's clock is right. Only where marketing is refused as clock_behind.
+    help="""Confirm that the machine's clock is right. Only where marketing is refused as clock_behind.
 
-    That happens where the clock was set back; then set it right. Where it was ahead before, and is right now, the log
-    has entries that are dated later than now: this says so, and who said it. It needs the role admin.
+    That happens where the clock was set back: set it right. Where it was ahead before, and is right now, the log has
+    entries that are dated later than now: this command puts that into the log, with who did it. It needs the role
+    admin.
     """,
     example="dialgate audit clock --reason 'the clock was a year ahead until 09:10 today'",
 )

@@ -150,8 +150,8 @@ def open_(
 ) -> None:
     """Check a bundle and open it: no gate, no configuration, no network. Exit code 1 where anything does not hold.
 
-    Without --vkey the key in the bundle is trusted on first sight, and that is said. Without --key the part in clear is
-    checked. With -o the logs (CSV and JSON lines) and the recordings (WAV) go into a new folder.
+    Without --vkey the key in the bundle is trusted on first sight, and the output says so. Without --key the part in
+    clear is checked. With -o the logs (CSV and JSON lines) and the recordings (WAV) go into a new folder.
     """
     if output is not None and (output.exists() or key is None):
         raise UsageError(*((f"{output} exists",) if output.exists() else ("to open a bundle its key is needed",)),

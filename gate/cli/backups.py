@@ -54,11 +54,11 @@ _UNPROVEN: Final = (
 def backup(view: View, folder: Path, keys: Path) -> None:
     """Back up data folder and configuration into DIR, and the wrapped keys of recordings into a set of their own.
 
-    Goes beside a running gate, from the gate's own account. The keys must be destroyed within retention.backup_days:
-    until then a recording that is erased could still be opened from the two sets together. gate.key, number.key and
-    the files with passwords that the configuration names are in it sealed to the recipients of recordings: a restore
-    takes a recipient's private key. The private keys of recipients are not in it. The gate's log says what was backed
-    up, and backup.proof in both sets proves it.
+    It may run beside a running gate, from the gate's own account. The keys must be destroyed within
+    retention.backup_days: until then a recording that is erased could still be opened from the two sets together.
+    gate.key, number.key and the files with passwords that the configuration names are in it sealed to the recipients
+    of recordings: a restore takes a recipient's private key. The private keys of recipients are not in it. The gate's
+    log keeps what was backed up, and backup.proof in both sets proves it.
     """
     with reach(view.config) as gate, view.progress("Backing up") as progress:
         made = back_up(gate, view.config, view.path, folder, keys, progress or (lambda _part, _text: None))
@@ -111,8 +111,8 @@ def restore(
     """Put a backup back in the place of the data folder. The gate must not run.
 
     Every file is compared with its digest first, and both lists with what the gate's log says of the backup, by the
-    verifier key that you have from elsewhere. Without one nothing is put back; with --unproven it is, and you are told
-    what is not proven. A set from before there were proofs takes --unproven too.
+    verifier key that you have from elsewhere. Without one nothing is put back; with --unproven it is, and the command
+    names what is not proven. A set from before there were proofs takes --unproven too.
 
     A data folder that is there is moved aside, not deleted. Then what was erased, objected to or put on hold since is
     replayed from the memory journal (storage.memory), and the log says so; without one marketing is refused until an
@@ -182,8 +182,8 @@ def _secrets(data: Set, privates: tuple[Path, ...], files: tuple[Path, ...]) -> 
 def memory() -> None:
     """A signed journal in a second place (storage.memory) of what must outlive a restore of the data folder.
 
-    That is objections, withdrawals, holds and restrictions, erasures of people, and recordings erased. What the store
-    lacks of it is kept anew when the gate starts.
+    It holds objections, withdrawals, holds and restrictions, erasures of people, and recordings erased. When the gate
+    starts, it keeps anew what the store lacks of them.
     """
 
 

@@ -50,9 +50,9 @@ def command() -> None:
 def list_(view: View, asked: CallsList, words: tuple[str, ...]) -> None:
     """The attempts, newest first or sorted.
 
-    WORDS find as the console does: a day or days (25/11, 25/11-27/11, last tuesday), a time or a span of it (14:30,
+    WORDS search as in the console: a day or days (25/11, 25/11-27/11, last tuesday), a time or a span of it (14:30,
     14:00-14:30; London), and what the rows show: a number or its beginning, an agent, a verdict, a state, words of a
-    reason. All of them must fit; `not` denies the next, `or` joins two.
+    reason. All of them must fit; `not` excludes the next one, `or` joins two.
     """
     shown = columns(
         CallRow,
@@ -67,7 +67,7 @@ only_asks(
     "call_id",
     group=command,
     numbers=True,
-    help="One attempt with every fact that the log holds of it.",
+    help="One attempt with every fact that the log holds about it.",
     example="dialgate calls show 6f2c9e…",
 )
 
@@ -98,7 +98,7 @@ def trend(view: View, asked: CallsTrend) -> None:
 @make("agents", group=command, example="dialgate calls agents\ndialgate calls agents --json")
 @asks(CallsAgents)
 def agents(view: View, asked: CallsAgents) -> None:
-    """How each agent is doing today: attempts, refusals, how many in a row and why, and what refuses the next."""
+    """Each agent's day: attempts, refusals, refusals in a row with the reason, and what refuses the next call."""
     names = ("claimed_by", "calls_now", "attempts", "refused", "streak", "reason", "at", "seconds", "next")
     view.rows(ask(view, asked), "items", columns(AgentRow, *names), none="There is no account and no PBX.")
 
@@ -109,9 +109,10 @@ only_asks(
     "call_id",
     group=command,
     names={"why": "--reason"},
-    help="""Keep nothing of a call that goes on: silence in the recording, until `resume` or the end of the call.
+    help="""Pause the recording of a running call: it keeps silence until `resume` or the end of the call.
 
-    It can be paused once the announcement is over and it is recorded. The agent's resume code ends the pause, too.
+    A call can be paused once its announcement is over and it is recorded. The agent's resume code ends the pause,
+    too.
     """,
     example='dialgate calls pause 6f2c9e… --reason "the customer gives a bank card"',
 )
@@ -121,7 +122,7 @@ only_asks(
     "call_id",
     group=command,
     names={"why": "--reason"},
-    help="Record again what `pause` has paused. What the agent has paused by keys, the agent alone resumes.",
+    help="Resume a recording that `pause` has paused. Only the agent resumes what the agent has paused by keys.",
     example='dialgate calls resume 6f2c9e… --reason "the card is paid"',
 )
 
@@ -131,9 +132,9 @@ only_asks(
     "call_id",
     group=command,
     names={"why": "--reason"},
-    help="""End a call that goes on, for both parties.
+    help="""End a running call for both parties.
 
-    Who, when and why is in the log. A call for help (999, 112) is ended by its parties alone.
+    The log keeps who did it, when and why. Only its parties end an emergency call (999, 112).
     """,
     example='dialgate calls hang-up 6f2c9e… --reason "the customer is shouted at"',
 )
@@ -147,7 +148,7 @@ only_asks(
     names={"why": "--reason"},
     help="""End the alarm on a call that was made against the gate's refusal.
 
-    Who, when and why is in the log. What is learnt of it later, and every other such call, is an alarm of its own.
+    The log keeps who did it, when and why. Later findings on this call, and other such calls, raise new alarms.
     """,
     example='dialgate calls acknowledge 6f2c9e… --reason "trunk 2 is removed from the outbound route"',
 )
@@ -185,7 +186,7 @@ only_asks(
     names={"why": "--reason"},
     help="""Let a campaign that was stopped go on.
 
-    Who, when and why is in the log. Only its calls from then on count for another stop.
+    The log keeps who did it, when and why. Only later calls count towards another stop.
     """,
     example='dialgate campaign release 6f2c9e… --reason "two more agents sit down"',
 )
@@ -194,9 +195,9 @@ only_asks(
 @make("reveal", example='dialgate reveal call 6f2c9e… --why "asked to be called back"')
 @asks(Reveal, "kind", "id", names={"why": "--why/--reason"})
 def reveal(view: View, asked: Reveal) -> None:
-    """The telephone number of a call, an objection, … in full. Who asked, and why, is logged first.
+    """Show the telephone number of a call, an objection, … in full. The log first keeps who asked, and why.
 
-    A contact is named by the CRM's own id.
+    Name a contact by the CRM's own id.
     """
     if asked.kind not in (Kind.CONTACT, Kind.REQUEST):
         asked = replace(asked, id=Id(asked.kind).whole(view, asked.id))

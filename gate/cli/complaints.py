@@ -51,7 +51,7 @@ def page(view: View, folder: Path, action: str) -> None:
     """Write the page that you publish into DIR: complaints.html, and complaints.txt with the same in plain text.
 
     It is made from the configuration: who you are, how you are reached, the times, the authority. It needs no script.
-    What the form sends is taken by dialgate complaint import, or over HTTP: dialgate manual complaints
+    Enter what the form sends with dialgate complaint import, or over HTTP: dialgate manual complaints
     """
     html, text = complaint_page(view.config, today(), action)
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,8 +67,8 @@ def page(view: View, folder: Path, action: str) -> None:
 def import_(view: View, files: tuple[Path, ...], received: date | None) -> None:
     """Enter what the form sent: JSON, a web form's own encoding (name=value), or a mail as it came (.eml).
 
-    The fields are name, contact, number and about. The same complaint in two files is entered once. A file that is none
-    stops the import before anything of it is entered.
+    The fields are name, contact, number and about. The same complaint in two files is entered once. A file that is no
+    complaint stops the import before anything of it is entered.
     """
     done: list[ComplaintEntered] = []
     with reach(view.config) as gate:
@@ -136,14 +136,14 @@ def _notification(row: dict[str, Any], who: str) -> str:
 )
 @asks(BreachAdd)
 def add(view: View, asked: BreachAdd) -> None:
-    """A breach became known. The 72 hours run from when the firm became aware, which is never changed afterwards."""
+    """Enter a breach. The 72 hours run from when the firm became aware, a time that never changes afterwards."""
     view.data(ask(view, asked), text=_lines, prose=True)
 
 
 @make("update", group=command, example='dialgate breach update BR-2026-0001 --risk high --effects "They may be rung."')
 @asks(BreachUpdate, "breach")
 def update(view: View, asked: BreachUpdate) -> None:
-    """More is known of it: what is given takes the place of what was said before. The log keeps both."""
+    """Add what has become known: it takes the place of what was entered before. The log keeps both."""
     view.data(ask(view, asked), text=_lines, prose=True)
 
 
@@ -158,9 +158,10 @@ def update(view: View, asked: BreachUpdate) -> None:
 )
 @PROOF_FILE
 def notify(view: View, asked: BreachNotify, file: Path | None) -> None:
-    """The authority, or the persons concerned, were told: with a proof, and after 72 hours with the reasons.
+    """Note that the authority, or the persons concerned, were told: with a proof, after 72 hours also with the
+    reasons.
 
-    Lateness goes by the moment of entry: an earlier one (--dated) is shown beside it, and shortens no delay.
+    Lateness goes by the moment of entry: an earlier time (--dated) is shown beside it, and shortens no delay.
     """
     view.data(ask(view, proven(asked, file)), text=_lines, prose=True)
 
@@ -168,14 +169,15 @@ def notify(view: View, asked: BreachNotify, file: Path | None) -> None:
 @make("close", group=command, example='dialgate breach close BR-2026-0001 --reason "the share is gone"')
 @asks(BreachClose, "breach")
 def close(view: View, asked: BreachClose) -> None:
-    """Nothing is left to do. It is documented (Art 33(5)), everybody was told who has to be, and it stays here."""
+    """Close a breach. It must be documented (Art 33(5)), and everybody notified who has to be. It stays in the
+    register."""
     view.data(ask(view, asked), text=_lines, prose=True)
 
 
 @make("show", group=command, example="dialgate breach show BR-2026-0001")
 @asks(BreachShow, "breach")
 def show(view: View, asked: BreachShow) -> None:
-    """One breach, with all that was written of it."""
+    """One breach, with all that was written about it."""
     view.data(ask(view, asked), text=_lines, prose=True)
 
 

@@ -49,7 +49,7 @@ _HEADINGS = [
 def command() -> None:
     """The CRM's numbers: kept, and screened again whenever a register or an own list changes.
 
-    What is kept is for reports. No call is decided by it: every call is screened when it is made.
+    What is kept is for reports. It decides no call: the gate screens every call when it is made.
     """
 
 
@@ -63,7 +63,7 @@ def command() -> None:
 @asks(ContactsImport, names={"columns": "--column"}, without=["path", "delimiter", "only"])
 @option(ContactsImport, "delimiter", default="")
 def import_(view: View, asked: ContactsImport, file: Path, delimiter: str) -> None:
-    """Keep and screen the numbers of FILE, any CSV. Rows without one are kept apart, with their line.
+    """Keep and screen the numbers of FILE, any CSV. Rows without a number are kept apart, with their line.
 
     The file is the whole list: contacts that are not in it are gone. With --add it is merged instead: its contacts are
     added, and the numbers of a reference that it names replace those that were kept for it. A verdict that stays the
@@ -102,7 +102,7 @@ def _narrate(imported: ContactsImported) -> None:
 @make("status", group=command, example="dialgate contacts status --since 2026-03-01")
 @asks(ContactsStatus, types={"since": Since()}, defaults={"since": "yesterday"})
 def status(view: View, asked: ContactsStatus) -> None:
-    """Counts by verdict and reason, what has changed, and which registers that rests on."""
+    """Counts by verdict and reason, recent changes, and the registers that were used."""
     now = ask(view, asked)
     if view.json:
         view.data(now)
@@ -138,11 +138,11 @@ def rescreen(view: View) -> None:
 )
 @click.argument("words", nargs=-1)
 @asks(ContactsList, without=["text"])
-@click.option("--bad", is_flag=True, help="In place of contacts the rows of the file that were none.")
+@click.option("--bad", is_flag=True, help="List the rows of the file without a valid number, instead of contacts.")
 def list_(view: View, asked: ContactsList, words: tuple[str, ...], bad: bool) -> None:
-    """Contacts and what the last screening said of them, by rising number or by a column.
+    """Contacts with the result of their last screening, sorted by number or by a column.
 
-    WORDS find as in `calls list`: a verdict and the days since when it is so, words of a reason, a number or its
+    WORDS search as in `calls list`: a verdict and the days since when it holds, words of a reason, a number or its
     beginning, part of a reference.
     """
     if not bad:
@@ -169,7 +169,8 @@ def list_(view: View, asked: ContactsList, words: tuple[str, ...], bad: bool) ->
     help="Write all of them as CSV, numbers in full, for the CRM to take back; - for standard output. It is logged.",
 )
 def changes(view: View, asked: ContactsChanges, output: Path | None) -> None:
-    """What is newly blocked or allowed. Contacts that came blocked are listed too: first_blocked."""
+    """What is newly blocked or allowed. Contacts that were blocked from the start are listed too, as
+    first_blocked."""
     with reach(view.config) as gate:
         if output is None:
             page = gate.ask(asked)
@@ -200,7 +201,7 @@ def _export(gate: Gate, asked: ContactsChanges, output: Path) -> dict[str, int]:
 def forecast(view: View, asked: ContactsForecast) -> None:
     """Who will be closed, stale or listed: all contacts as of tomorrow, if nothing changes meanwhile.
 
-    They are screened for the time at which that day's calling begins. Nothing is kept of it.
+    They are screened for the time at which that day's calling begins. The result is not kept.
     """
     with view.progress("Screening the contacts"):
         then = ask(view, asked)

@@ -149,7 +149,8 @@ def _given(recipient: Recipient) -> str:
     types={"purpose": click.Choice((*PURPOSES, "none")), "half": click.Choice((*HALVES, "none"))},
 )
 def change(view: View, asked: KeyChange) -> None:
-    """Put a recipient on other terms. They hold for new recordings and exports; what they can open they still can."""
+    """Put a recipient on other terms. The terms hold for new recordings and exports; the recipient can still open
+    what was sealed to them before."""
     if asked == KeyChange(recipient_id=asked.recipient_id):
         raise UsageError("there is nothing to change", hint="give --role, --purpose, --half, --seal or --exports-only")
     none: dict[str, Any] = {name: "" for name in ("purpose", "half") if getattr(asked, name) == "none"}
@@ -159,7 +160,8 @@ def change(view: View, asked: KeyChange) -> None:
 @make("retire", group=command, example="dialgate key retire 0123456789abcdef --dry-run")
 @asks(KeyRetire, "recipient_id")
 def retire(view: View, asked: KeyRetire) -> None:
-    """Seal nothing more to a recipient. What they can open they still can, until dialgate key drop.
+    """Seal nothing more to a recipient. The recipient can still open what was sealed to them before, until dialgate
+    key drop.
 
     Refused while there are recordings that no other recipient in force opens: give them to somebody first.
     """
@@ -183,8 +185,9 @@ def rotate(view: View, key: Path, file: TextIO, passphrase_file: Path | None) ->
     """Let another recipient open whatever the private key in KEY opens. No recording is encrypted anew.
 
     The other one is named by the recipient file that dialgate key new wrote, and is on the register (dialgate key
-    add). Run it where KEY is: it is not given to the gate, which keeps a new wrap only with the proof that whoever made
-    it had the recording's key. KEY still opens them, until dialgate key drop. Ended in the middle, run it again.
+    add). Run it where KEY is: it is not given to the gate, which keeps a new wrap only with the proof that whoever
+    made it had the recording's key. KEY still opens them, until dialgate key drop. If it is interrupted, run it
+    again.
     """
     recipient = parse_recipient(_recipient_text(file))
     private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
@@ -204,8 +207,8 @@ def rotate(view: View, key: Path, file: TextIO, passphrase_file: Path | None) ->
 def prove(view: View, key: Path, passphrase_file: Path | None) -> None:
     """Show the gate that the private key in KEY opens what is wrapped to it. Each wrap is opened here, once.
 
-    Nothing is taken from another key (dialgate key drop) that has not been proven so. Run it where KEY is: neither it
-    nor a recording's key is given to the gate. What a version without commitments has sealed cannot be proven.
+    dialgate key drop takes from another key only what has been proven so. Run it where KEY is: neither it nor a
+    recording's key is given to the gate. What a version without commitments has sealed cannot be proven.
     """
     private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
     with reach(view.config) as gate, view.progress("Recordings") as progress:
@@ -228,7 +231,7 @@ def prove(view: View, key: Path, passphrase_file: Path | None) -> None:
 )
 @asks(KeyDrop, "source", names={"target": "--to"}, without=["digest"])
 def drop(view: View, asked: KeyDrop) -> None:
-    """Let a recipient's key open none of the recordings any more that another one is proven to open.
+    """Stop a recipient's key from opening the recordings that another key is proven to open.
 
     What is held stays, and so does what the other one has not proven (dialgate key prove). Where two people are needed
     it waits for the second one: dialgate proposal list.
@@ -262,7 +265,8 @@ def drop(view: View, asked: KeyDrop) -> None:
 def passphrase(view: View, file: Path, passphrase_file: Path | None, new_passphrase_file: Path | None) -> None:
     """Close a private key with another passphrase. FILE is replaced as a whole or stays as it was.
 
-    Copies of it, backups too, still open with the old one: a key that others may have seen is rotated, not re-closed.
+    Copies of it, backups too, still open with the old one: rotate a key that others may have seen (dialgate key
+    rotate).
     """
     old = asked.passphrase(passphrase_file, f"Old passphrase of {file}")
     load_private(file, old)  # before a new one is asked for

@@ -87,7 +87,7 @@ def write_letter(made: Rendered, path: Path) -> None:
 def explain(view: View, asked: ExplainLetter) -> None:
     """What each sentence of a letter rests on: leaves of the log, laws, settings.
 
-    ID is a request (its letters, oldest first), or the SHA-256 of a letter's file: sha256sum says it.
+    ID is a request (its letters, oldest first), or the SHA-256 of a letter's file, as sha256sum prints it.
     """
     found = ask(view, asked)
     if view.json:
@@ -132,9 +132,9 @@ def copy(view: View, folder: Path) -> None:
 @make("check", group=command, example="dialgate letters check")
 @click.option("--compared", is_flag=True, help="Note that you have compared your wording with today's shipped one.")
 def check(view: View, compared: bool) -> None:
-    """Make every letter with your wording, and say what is wrong with it. Exit code 1 where something is.
+    """Make every letter with your wording, and report what is wrong with it. Exit code 1 where something is.
 
-    It tells, too, which sentences replace ones that have changed since, in a newer version of Dialgate.
+    It also reports which of your sentences replace one that a newer version of Dialgate has changed.
     """
     templates = templates_of(view.config)
     if compared and templates:

@@ -235,7 +235,7 @@ only_asks(
     group=consent,
     numbers=True,
     types={"target": Id("consent", or_number=True)},
-    help="End a consent by its id, or every live one of a number: holds from the next call.",
+    help="End a consent by its id, or every live consent of a number. It holds from the next call.",
     example='dialgate consent withdraw 02079460123 --reason "asked by email"',
 )
 
@@ -244,10 +244,10 @@ only_asks(
 @asks(WriteConsentLetter, "consent")
 @click.option("-o", "--output", type=NEW_FILE, metavar="FILE", help="Write it there: .txt, .html, or .eml.")
 def letter(view: View, asked: WriteConsentLetter, output: Path | None) -> None:
-    """The letter that confirms that a consent was withdrawn: since when that holds, and what it stops.
+    """Make the letter that confirms a withdrawn consent: since when the withdrawal holds, and what it stops.
 
-    That it was made is kept in the log, the letter is not; dialgate letters explain ID names what each sentence rests
-    on.
+    The log keeps that the letter was made, not the letter itself; dialgate letters explain ID names what each
+    sentence rests on.
     """
     show_letter(view, ask(view, asked), output)
 
@@ -292,9 +292,9 @@ def export_consents(view: View, output: Path) -> None:
 
 @click.group("subscriber")
 def subscriber() -> None:
-    """Who has a line: a person or a company (PECR reg 2(1)), and since when, where it was another's before.
+    """Who has a line, a person or a company (PECR reg 2(1)), and since when.
 
-    A consent from before that day counts no more: its giver has the line no more. Objections stand.
+    A consent from before that day no longer counts: the line had another subscriber then. Objections stand.
     """
 
 
@@ -307,14 +307,14 @@ def subscriber() -> None:
 )
 @asks(SubscriberSet, "number", types={"since": Day()})
 def set_subscriber(view: View, asked: SubscriberSet) -> None:
-    """Note who has NUMBER; what is left out stays as it was noted before."""
+    """Note who has NUMBER. What you leave out stays as it was noted before."""
     view.data(ask(view, asked), text=kept)
 
 
 @make("list", group=subscriber, numbers=True, example='dialgate subscriber list --number "020 7946 0123"')
 @asks(SubscriberList)
 def list_subscribers(view: View, asked: SubscriberList) -> None:
-    """What was noted, newest first: of each number the first one counts."""
+    """The entries, newest first. The first one of each number counts."""
     columns = [
         ("number", "Number"),
         ("kind", "Kind"),

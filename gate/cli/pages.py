@@ -87,7 +87,7 @@ def _papers(view: View, folder: Path) -> None:
 
 @click.group("receipts")
 def receipts() -> None:
-    """Callees who were told the code of a receipt look it up on a page that the firm hosts."""
+    """Callees look up the code of their receipt on a page that the firm hosts."""
 
 
 @make("publish", group=receipts, example="dialgate receipts publish /srv/www/receipts")
@@ -95,8 +95,9 @@ def receipts() -> None:
 def publish(view: View, folder: Path) -> None:
     """Write the page of receipts into DIR: index.html, and a sealed file for each receipt.
 
-    No telephone number that was called is in it, and without its code no receipt can be read. Publish again each day:
-    receipts that are no longer kept go first. Every file is replaced whole: whatever ends this, the page works.
+    The page holds no telephone number that was called, and nobody can read a receipt without its code. Publish again
+    each day: the command first removes receipts that are no longer kept. Every file is replaced as a whole, so the
+    page works even if the command is interrupted.
     """
     with reach(view.config) as gate:
         view.data(publish_into(gate, view.config.firm.trading_name, folder))
@@ -107,8 +108,8 @@ def publish(view: View, folder: Path) -> None:
 @make("receipt", example='dialgate receipt "4K7 X2Q 9RMR"\ndialgate receipt 4k7x2q9rmr --json')
 @asks(ReceiptShow, "code")
 def receipt(view: View, asked: ReceiptShow) -> None:
-    """Show the receipt that a callee was told the code of: whether the call was screened, when, against which edition
-    of which register, what was found, by whom it was made, how to object. The number that was called is not in it."""
+    """Show a callee's receipt by its code: whether the call was screened, when, against which edition of which
+    register, with which result, who made it, and how to object. The number that was called is not in it."""
     view.data(ask(view, asked), text=_lines, prose=True)
 
 

@@ -19,15 +19,15 @@ COLUMNS = [
 
 @click.group("proposal")
 def command() -> None:
-    """What takes two people (roles.dual_control): one asks, another one confirms within a day.
+    """Acts that take two people (roles.dual_control): one asks, another one confirms within a day.
 
-    That is taking recordings from a key, releasing a hold, an erasure outside the sweep, and an undo of objections.
+    These are taking recordings from a key, releasing a hold, an erasure outside the sweep, and an undo of objections.
     """
 
 
 @make("list", group=command, example="dialgate proposal list")
 def list_(view: View) -> None:
-    """What waits for a second person, the oldest first."""
+    """The proposals that wait for a second person, the oldest first."""
     waiting = ask(view, ProposalList())
     view.rows(waiting, "items", COLUMNS, none="Nothing waits for a second person.")
 
@@ -37,7 +37,7 @@ def list_(view: View) -> None:
 def confirm(view: View, asked: ProposalConfirm) -> None:
     """Do what another person has asked for, exactly as it was asked. Look at it first: dialgate proposal list --json
 
-    What it takes is what was shown when it was asked for: where that has changed, nothing is done and it is over.
+    It does what was shown when it was asked for. Where that has changed, nothing is done and the proposal is over.
     """
     with view.progress("Confirmed") as progress:
         view.data(ask(view, asked, progress=progress))
@@ -48,7 +48,7 @@ only_asks(
     ProposalWithdraw,
     "proposal_id",
     group=command,
-    help="Take back what waits: it is not done. Both the one who asked and the one who was to confirm may.",
+    help="Withdraw a proposal: it is not done. The one who asked may, and so may the one who was to confirm.",
     example="dialgate proposal withdraw 6f2c9e…",
 )
 

@@ -40,7 +40,7 @@ def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | Non
 
     WAV: 16-bit PCM, A-law or u-law, one or two channels. Each is bound to the decision on its call: by options, by
     its name (ingest.names), or by NAME.json beside it. One that belongs to no decision is refused, unless
-    ingest.unbound is "keep". Exit code 1 where a file is still there in clear.
+    ingest.unbound is "keep". Exit code 1 where a file is left in clear.
     """
     said = CallName(call_id, number, at) if call_id or number else None
     with reach(view.config) as gate:

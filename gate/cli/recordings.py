@@ -37,7 +37,8 @@ def command() -> None:
 def list_(view: View, asked: RecordingList, words: tuple[str, ...]) -> None:
     """The recordings, newest first or sorted.
 
-    WORDS find as in `calls list`: a day, a time or a span of it, numbers, agents, ids, states. All of them must fit.
+    WORDS search as in `calls list`: a day, a time or a span of it, numbers, agents, ids, states. All of them must
+    fit.
     """
     shown = columns(
         ListedRecording,

@@ -41,7 +41,7 @@ def command() -> None:
 def import_(view: View, asked: RegisterImport, file: Path) -> None:
     """Put a register FILE in force. A file that is refused leaves the one in force as it is.
 
-    Bytes that came before, under whatever name and by whatever way, get no later day than they had then.
+    A file with the bytes of an earlier one keeps the earlier day, whatever its name.
     """
     with view.progress(f"Importing {asked.name.upper()}") as progress:
         report = ask(view, replace(asked, path=str(file.resolve())), progress=progress)
@@ -58,15 +58,18 @@ def import_(view: View, asked: RegisterImport, file: Path) -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--once", "at_once", is_flag=True, help="Look once, take what has landed, and end: for a timer.")
 @click.option(
-    "--settle", type=click.IntRange(0, 3600), metavar="SECONDS", help="How long nobody must have written to a file."
+    "--settle",
+    type=click.IntRange(0, 3600),
+    metavar="SECONDS",
+    help="Take a file once nobody has written to it for so long.",
 )
 def watch(view: View, folder: Path, at_once: bool, settle: int | None) -> int:
     """Import the licensee's files when they land in DIR. Names and coverage are those of [registers].
 
     What was taken goes to DIR/taken, what was refused to DIR/refused with the reason beside it; what is passed over
-    (a packed file, a folder, a link, another name) is told with the reason. A running gate does this by itself where
-    [registers] watch is set. Bytes that were imported before are refused: a file that is sent again does not become
-    newer by it.
+    (a packed file, a folder, a link, another name) is reported with the reason. A running gate does this by itself
+    where [registers] watch is set. Bytes that were imported before are refused: a file that is sent again does not
+    become newer by it.
     """
     section, clock = view.config.registers, SystemClock()
 

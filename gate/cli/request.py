@@ -60,8 +60,8 @@ from gate.showing import local
 def command() -> None:
     """Access, erasure, objection, restriction, complaint: from the day it came to the answer.
 
-    A request is named by its reference, DSR-2026-0007. Each step says what comes next. For access and erasure nothing
-    is searched or shown before the identity is proven.
+    A request is named by its reference, DSR-2026-0007. Each step shows what comes next. For access and erasure
+    nothing is searched or shown before the identity is proven.
     """
 
 
@@ -127,7 +127,12 @@ def spanned(body: Body) -> Body:
         click.option("--to", "last", type=Day(), metavar="DATE", help="Calls up to this day."),
         click.option("--from", "first", type=Day(), metavar="DATE", help="Calls from this day on."),
         click.option(
-            "--within", type=Length(), default="1h", show_default=True, metavar="LENGTH", help="Before and after that."
+            "--within",
+            type=Length(),
+            default="1h",
+            show_default=True,
+            metavar="LENGTH",
+            help="How far before and after that time.",
         ),
         click.option("--around", type=Clock(), metavar="HH:MM", help="About when on that day (London)."),
         click.option("--on", "day", type=Day(), metavar="DATE", help="The day of the call."),
@@ -261,7 +266,7 @@ def call_line(call: dict[str, Any]) -> str:
 )
 @spanned
 def open_(view: View, asked: Open, **when: Any) -> None:
-    """A request came. An objection holds from the next call, and is granted at once.
+    """Enter a request. An objection holds from the next call, and is granted at once.
 
     KIND is one of access, erasure, objection, restriction, rectification and complaint.
 
@@ -288,16 +293,16 @@ def _a_step(name: str, request: type[Dated], *, help: str, example: str) -> None
 _a_step(
     "ask-identity",
     AskIdentity,
-    help="""There is reasonable doubt who asks: the clock starts when the proof arrives.
+    help="""Ask for proof of identity, on reasonable doubt who asks: the clock starts when the proof arrives.
 
-    Asked for more than requests.identity_days (7) after the receipt, the clock runs from the receipt all the same.
+    If you ask more than requests.identity_days (7) after the receipt, the clock runs from the receipt all the same.
     """,
     example='dialgate request ask-identity DSR-2026-0007 --note "a bill with the number on it"',
 )
 _a_step(
     "verify-identity",
     VerifyIdentity,
-    help="Who asks is known. Kept are what was checked, by whom and when; never the document.",
+    help="Note that the identity is proven. The log keeps what was checked, by whom and when; never the document.",
     example='dialgate request verify-identity DSR-2026-0007 --checked "passport seen in person"',
 )
 _a_step(
@@ -309,20 +314,19 @@ _a_step(
 _a_step(
     "clarified",
     Clarified,
-    help="The answer came: the clock goes on.",
+    help="Note the person's answer: the clock goes on.",
     example='dialgate request clarified DSR-2026-0007 --answer "the call of 2 March"',
 )
 _a_step(
     "extend",
     Extend,
-    help="Three months in total, told with the reasons within the first.",
+    help="Extend the time to three months in total. The person must hear the reasons within the first month.",
     example='dialgate request extend DSR-2026-0007 --reasons "forty recordings have to be heard"',
 )
 _a_step(
     "acknowledge",
     Acknowledge,
-    help="""The acknowledgement of a complaint was sent: the law gives 30 days, of which that of the receipt is the
-    first.
+    help="""Note that a complaint was acknowledged. The law gives 30 days, and the day of receipt is the first.
     """,
     example="dialgate request acknowledge DSR-2026-0007",
 )
@@ -339,7 +343,7 @@ _a_step(
 _a_step(
     "withdraw",
     Withdraw,
-    help="The person takes it back.",
+    help="Note that the person withdraws the request.",
     example='dialgate request withdraw DSR-2026-0007 --reason "settled"',
 )
 
@@ -358,9 +362,9 @@ _a_step(
 def search(view: View, asked: Search, **when: Any) -> None:
     """Find what is held. Calls with and without a recording, refused attempts, objections, consents, contacts, holds.
 
-    It is searched by the request's numbers and those given here, in any spelling and at any time; what lies outside a
-    time that was named is shown apart. What is found last is what a decision is about. Where only a time is known,
-    every call in it is shown: choose with --call.
+    The search takes the request's numbers and those given here, in any spelling and at any time; what lies outside a
+    time that was named is shown apart. A decision is about what was found last. Where only a time is known, every
+    call in it is shown: choose with --call.
     """
     found = ask(view, replace(asked, **when))
     view.data(found, text=_found_lines)
@@ -421,10 +425,10 @@ def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -
     """Grant it, or refuse it on a ground from the list.
 
     A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
-    the supervisory authority have been told: both letters are made for it. Of a complaint that names a number --calls
-    says what becomes of marketing to it. GROUND is one of legal_obligation,
-    legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded, fee, identity_not_proven,
-    cannot_identify, representative, not_living and, of a rectification, accurate.
+    the supervisory authority have been told: both letters are made for it. For a complaint that names a number,
+    --calls says whether marketing to it stops or resumes. GROUND is one of legal_obligation, legal_claims, contract,
+    protection_of_a_party, rights_of_others, manifestly_unfounded, fee, identity_not_proven, cannot_identify,
+    representative, not_living and, of a rectification, accurate.
     """
     if asked.grant == (asked.ground is not None):
         raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")
@@ -453,12 +457,13 @@ def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -
 @asks(AnswerSent, "request", "who", optional=["who"], names=_NAMES, without=["evidence_sha256"])
 @PROOF_FILE
 def answer_sent(view: View, asked: AnswerSent, file: Path | None) -> None:
-    """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
+    """Note that the answer went out: to the person, a refusal to the authority, or news of an erasure to a recipient.
 
-    That the authority was told needs a proof: its reference, that of a consignment or a message, or a file. So does a
-    day before today (--dated): it is shown beside the day of entry, by which it is known whether the answer was late.
+    A notice to the authority needs a proof: its reference, that of a consignment or a message, or a file. So does a
+    day before today (--dated): it is shown beside the day of entry, which decides whether the answer was late.
 
-    With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
+    A granted request is over once the person is told. A request for erasure then forgets who asked: make the letter
+    first.
     """
     show(view, ask(view, proven(asked, file)))
 
@@ -475,7 +480,7 @@ def answer_sent(view: View, asked: AnswerSent, file: Path | None) -> None:
 def list_(view: View, asked: ListOf, words: tuple[str, ...]) -> None:
     """The requests that are not over, the one due first at the top. With days left, and warnings.
 
-    WORDS find as in `calls list`: what is asked for, a state, days on which it was received, part of a reference, a
+    WORDS search as in `calls list`: what is asked for, a state, days on which it was received, part of a reference, a
     name or a number.
     """
     columns = [
@@ -523,11 +528,11 @@ def show_(view: View, asked: Show) -> None:
     help="Write it there: .txt, .html, or .eml, a whole message (default: its text is shown).",
 )
 def letter(view: View, asked: WriteLetter, output: Path | None) -> None:
-    """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not.
+    """A letter of a request, in the firm's words. The log keeps that it was made or sent, not the letter itself.
 
     KIND is one of acknowledgement, writing, identity, clarification, extension, progress (of a complaint), response,
-    confirmation, refusal, authority and recipient: the last to somebody who was given what is erased. That of a
-    withdrawal is made by dialgate consent letter.
+    confirmation, refusal, authority and recipient; the last one goes to somebody who was given what is erased.
+    dialgate consent letter makes that of a withdrawal.
     """
     made, kind = ask(view, asked), asked.kind
     show_letter(view, made, output)
@@ -548,7 +553,8 @@ def letter(view: View, asked: WriteLetter, output: Path | None) -> None:
 @asks(Prove, "request")
 @click.option("-o", "--output", type=NEW_FILE, required=True, metavar="FILE", help="The page to write (.html).")
 def proof(view: View, asked: Prove, output: Path) -> None:
-    """A page by which the person checks our letter: it shows, without a network, what the log has of their request.
+    """Write a page by which the person checks our letter. It shows, without a network, what the log has of their
+    request.
 
     Nothing in it names anybody but the accounts that dealt with the request. The key of the log stands in the letter.
     """

@@ -74,8 +74,8 @@ def fulfil(
 
     An erasure is shown first: what would go, and what a hold keeps. It goes on where it stopped, whatever happened in
     between; what a hold kept goes with the same command once the hold has ended. For an access request recordings are
-    opened here, with the private key, and everything goes into one file that a passphrase opens: it is shown once, to
-    be told by another way.
+    opened here, with the private key, and everything goes into one file that a passphrase opens: the passphrase is
+    shown once, and goes to the person by another way.
     """
     with reach(view.config) as gate:
         standing: Standing = gate.ask(Show(request=request))

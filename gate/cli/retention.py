@@ -51,7 +51,7 @@ def status(view: View) -> None:
 def sweep(view: View, asked: RetentionSweep, dry_run: bool) -> None:
     """Show what is due, or erase it for good: keys, files, and a receipt for each.
 
-    Exit code 3 where something else is due than was shown; 1 where a file would not go.
+    Exit code 3 where something else is due than was shown; 1 where a file could not be removed.
     """
     if dry_run and asked.execute:
         raise UsageError("--dry-run and --execute together", hint="Look first, then give the digest that was shown.")
@@ -78,7 +78,7 @@ def sweep(view: View, asked: RetentionSweep, dry_run: bool) -> None:
 @option(RetentionDay, "after")
 @option(RetentionDay, "limit")
 def forecast(view: View, asked: RetentionForecast, day: date | None, after: str | None, limit: int) -> None:
-    """What goes on which day. What should have gone before today counts on today."""
+    """What is erased on which day. What is overdue counts as today's."""
     with reach(view.config) as gate:
         if day is not None:
             page = gate.ask(RetentionDay(day=day, after=after, limit=limit))
@@ -108,8 +108,8 @@ _EMPTY = "Empty what is past its term now; a running gate does it once a day."
 def terms(view: View, swept: bool) -> None:
     """Call records, refused attempts, requests that are over, idle contacts: their terms, and what is past them.
 
-    What is personal in them goes, and the log's leaves stay. What is held, still has its recording, or is of somebody
-    with an open request stays.
+    Their personal content is erased, and the log's leaves stay. Nothing is erased that is held, that still has its
+    recording, or that concerns somebody with an open request.
     """
     now = ask(view, RetentionTermsSweep() if swept else RetentionTermsShow())
     past = "Emptied" if swept else "Past it"
@@ -129,8 +129,7 @@ _AHEAD = {"review_on": Day(ahead=True)}
 def hold() -> None:
     """Reasons not to erase: a claim, an investigation, a regulator's request.
 
-    What is held is erased neither when its time comes nor when it is asked for. A restriction stops playback and
-    export too.
+    What is held is erased neither at the end of its term nor on request. A restriction stops playback and export too.
     """
 
 
@@ -147,9 +146,9 @@ def hold() -> None:
 def add(view: View, asked: HoldAdd) -> None:
     """Keep recordings from being erased until the hold is released.
 
-    The ground says what a person is told whose erasure the hold stops (Article 17(3) of the UK GDPR). With the ground
-    none it keeps recordings from the daily sweep, and stops no erasure that a person asks for. A restriction has none:
-    it is its own ground.
+    The ground is the reason that a person gets when the hold stops their erasure (Article 17(3) of the UK GDPR). With
+    the ground none it keeps recordings from the daily sweep, and stops no erasure that a person asks for. A
+    restriction takes no ground: it is its own.
     """
     added = ask(view, asked)
     view.data(added)
@@ -166,7 +165,7 @@ def add(view: View, asked: HoldAdd) -> None:
 )
 @asks(HoldGroundSet, "hold_id", names={"review_on": "--review"}, types=_AHEAD)
 def ground(view: View, asked: HoldGroundSet) -> None:
-    """Say the ground of a hold again: after a review, or of one that has none yet."""
+    """Set the ground of a hold, after a review or where it has none yet."""
     said = ask(view, asked)
     view.data(said)
     if said.notice:
@@ -220,7 +219,7 @@ def list_(view: View, asked: HoldList) -> None:
 def copies() -> None:
     """Copies in clear: what left the gate's seal, who has it, why and until when, and what shows that it is destroyed.
 
-    A WAV, a pack and a list enter themselves when they are written. Enter by hand what the gate did not write.
+    The gate enters each WAV, pack and list that it writes. Enter by hand what it did not write.
     """
 
 
@@ -235,7 +234,7 @@ def narrate_copy(entered: CopyEntered) -> None:
 @make("list", group=copies, example="dialgate copies list\ndialgate copies list --destroyed --json")
 @asks(CopiesList)
 def list_copies(view: View, asked: CopiesList) -> None:
-    """Copies that are not destroyed, newest first; those past their day are warned of in status."""
+    """Copies that are not destroyed, newest first. status warns of those past their day."""
     page = ask(view, asked)
     shown = columns(
         CopyRow, "id", "what", "of", "made_at", "actor", "place", "why", "until", "written_at", "destroyed_at"

@@ -56,17 +56,17 @@ _SHOWN = 20
 @option(ContactsImport, "delimiter", default="")
 @option(ContactsImport, "header")
 @click.option("--escape", is_flag=True, help="Mark the file's own formulas too, so that no spreadsheet runs them.")
-@click.option("--prefix", default="", help="Put before the names of the new columns.")
+@click.option("--prefix", default="", help="Text put before the names of the new columns.")
 @click.option(
     "--via", default="", metavar="URL", help="Ask the provider of [provider] first whether the numbers are listed."
 )
 def command(view: View, source: Path, output: Path, delimiter: str, via: str, **options: Any) -> None:
     """Write the rows of IN.csv with a verdict for every number: may it be called?
 
-    Every byte of the rows stays as it is, formulas too unless --escape marks them. Behind them come, for each phone
-    column, verdict, reason, number (E.164) and the day of each register. A row without a valid number is kept, blocked,
-    and its line named. Calling hours are left out unless --at is given: every call is asked again when it is made. The
-    run is logged, without numbers.
+    Every byte of the rows stays as it is, formulas too unless --escape marks them. Each phone column gets new columns
+    behind them: verdict, reason, number (E.164) and the day of each register. A row without a valid number is kept
+    and blocked, and its line is reported. Calling hours are ignored unless --at is given: the gate screens every call
+    again when it is made. The run is logged, without numbers.
 
     --via URL is for a firm without a licence for the registers' files: calls to the numbers of IN.csv are screened by
     the provider's answers, up to 27 days after their day.

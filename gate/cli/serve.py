@@ -13,7 +13,7 @@ from gate.daemon.running import serve
 
 @make("serve", example="dialgate serve -c /etc/dialgate/config.toml")
 def command(view: View) -> None:
-    """Run the gate until it is told to stop (TERM or Ctrl-C): then no new calls, and running ones may end."""
+    """Run the gate until TERM or Ctrl-C. Then it takes no new calls, and lets the running ones end."""
     config = load(view.path, today=today())
     for each in (*reminders(config, today()), *undecided(config)):
         narrate(f"Reminder: {each}.")

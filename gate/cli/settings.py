@@ -70,14 +70,14 @@ def config(view: View, folder: Path, home: str) -> None:
 
 @click.group("webhook")
 def webhook() -> None:
-    """Other programs that are told what happens ([[webhook]]). What a receiver has refused for more than a day is put
-    aside; what came after it goes on.
+    """Other programs that the gate notifies of events ([[webhook]]). The gate puts aside an event that a receiver has
+    refused for more than a day, and sends the later ones.
     """
 
 
 @make("list", group=webhook, example="dialgate webhook list")
 def webhooks(view: View) -> None:
-    """Each webhook: whether its receiver takes what it is sent, and what was put aside."""
+    """Each webhook: whether its receiver takes its events, and which were put aside."""
     view.data(
         ask(view, WebhookList()),
         text=lambda shown: (
@@ -98,9 +98,9 @@ def _webhook(row: dict[str, Any]) -> list[str]:
 @make("retry", group=webhook, example="dialgate webhook retry crm\ndialgate webhook retry crm leaf-1207")
 @asks(WebhookRetry, "name", "event", optional=["event"])
 def retry(view: View, asked: WebhookRetry) -> int:
-    """Send once more what the webhook NAME has put aside, in its order, until one is not taken again.
+    """Send again the events that the webhook NAME has put aside, in order, until its receiver does not take one.
 
-    The exit code is 1 where something is not taken.
+    The exit code is 1 where the receiver does not take one.
     """
     with view.progress("Sent") as progress:
         done = ask(view, asked, progress=progress)
@@ -111,7 +111,7 @@ def retry(view: View, asked: WebhookRetry) -> int:
 @make("drop", group=webhook, example="dialgate webhook drop crm leaf-1207")
 @asks(WebhookDrop, "name", "event", optional=["event"])
 def drop(view: View, asked: WebhookDrop) -> None:
-    """Never send what the webhook NAME has put aside. The log keeps who dropped what."""
+    """Drop events that the webhook NAME has put aside: they are never sent. The log keeps who dropped what."""
     _shown(view, ask(view, asked), "dropped")
 
 

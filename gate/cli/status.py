@@ -24,11 +24,11 @@ NOT_RUNNING = "No gate runs here: no call can be made. Start it: systemctl start
 
 @make("status", example="dialgate status\ndialgate status --json")
 def command(view: View) -> None:
-    """Calls now, the last hour, registers, log, requests, and what needs attention: then the exit code is 1.
+    """Show calls now, the last hour, registers, log and requests. Exit code 1 where something needs attention.
 
-    That is a call that was made against a refusal, a gate that does not run, a register which supports calls for five
-    days more or none, a log that did not hold when it was verified last, a trunk that is down, a request that is
-    overdue, a key which alone, lost, would lose recordings, an act that waits for a second person, an account that
+    These need attention: a call that was made against a refusal, a gate that does not run, a register which supports
+    calls for five days more or none, a log that did not hold when it was verified last, a trunk that is down, a
+    request that is overdue, a key that alone opens recordings, an act that waits for a second person, an account that
     looked up many numbers.
     """
     with reach(view.config) as gate:

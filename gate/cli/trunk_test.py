@@ -64,8 +64,9 @@ def command(view: View, name: str | None, listen: str, seconds: int, patience: i
     """Test that the phone system NAME gives up where the gate refuses, and does not dial its next trunk.
 
     Point its second trunk at --listen for the test, and dial the number that is shown from one of its phones: it is
-    refused whoever dials it, and reaches nobody. NAME is a [[pbx]], or an [[account]] with phone_system; it may be left
-    out where there is one. The result is kept in the log, and dialgate status has it. Exit code 0: it obeyed; 1: not.
+    refused whoever dials it, and reaches nobody. NAME is a [[pbx]], or an [[account]] with phone_system; it may be
+    left out where there is one. The log keeps the result, and dialgate status shows it. Exit code 0: it obeyed; 1: it
+    did not.
     """
     known = ask(view, TrunkTestList())
     system = _system(known, name)

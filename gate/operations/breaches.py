@@ -164,11 +164,13 @@ class BreachNotify(Request[BreachRow], frozen=True, kw_only=True):
     on: Annotated[
         Moment | None,
         about(
-            "When; lateness goes by the moment of entry, and an earlier one shortens no delay.", "When", absent="now"
+            "When they were told. Lateness goes by the moment of entry: an earlier time shortens no delay.",
+            "When",
+            absent="now",
         ),
     ] = None
     evidence: Annotated[
-        Line, about("Of what proves it: the authority's, a consignment, a message.", "Proof, a reference")
+        Line, about("The reference of a proof: the authority's, a consignment's or a message's.", "Proof, a reference")
     ] = ""
     evidence_sha256: Annotated[
         Line, about("SHA-256 of the file that proves it, whose name is the evidence.", "Or a file that proves it")
@@ -250,7 +252,7 @@ def breach_list(folder: DataFolder, asked: BreachList, caller: Caller) -> Breach
 
 
 class BreachShow(Request[BreachRow], frozen=True):
-    """One breach, with all that was written of it."""
+    """One breach, with all that was written about it."""
 
     breach: Named
 

@@ -84,7 +84,7 @@ Number = Annotated[
 Once = Annotated[
     Line,
     about(
-        "A key of the asker's own, one for each entry: what is sent again with the same key is kept once.",
+        "A key that the asker chooses for each entry: an entry that is sent again with its key is kept once.",
         metavar="KEY",
     ),
 ]

@@ -250,7 +250,7 @@ class ProposalList(Request[ProposalsWaiting], frozen=True):
 
 @operation(ProposalList, "proposal_list", roles=READERS)
 def proposal_list(folder: DataFolder, asked: ProposalList, caller: Caller) -> ProposalsWaiting:
-    """What waits for a second person, the oldest first."""
+    """The proposals that wait for a second person, the oldest first."""
     return ProposalsWaiting(items=folder.proposals.waiting())
 
 

@@ -163,7 +163,7 @@ class ReceiptShow(Request[ReceiptShown], frozen=True):
     code: Annotated[
         Line,
         about(
-            "The code that the callee was told: ten signs; spaces, hyphens and small letters make no difference.",
+            "The code that the callee heard: ten characters; spaces, hyphens and small letters make no difference.",
             "The code that they were told: ten signs",
             eg=("4K7 X2Q 9RMR",),
         ),

@@ -39,7 +39,7 @@ class AuditLeaves(Paged[Page[Leaf]], frozen=True):
     kind: Annotated[Line | None, about("Only facts of this kind, e.g. exported.", eg=("exported",))] = None
     text: Annotated[
         Line | None,
-        about("Only what fits: part of a kind or of who did it, the beginning of an id, or a leaf's number."),
+        about("Only those that fit: part of a kind or of who did it, the beginning of an id, or a leaf's number."),
     ] = None
 
 

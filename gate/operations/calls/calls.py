@@ -68,7 +68,7 @@ class CallsList(Paged[Page[CallRow]], frozen=True, kw_only=True):
 
     before: Back = None
     number: Annotated[
-        Number | None, about("Only those to this number. For a viewer the part that is shown of it is looked for.")
+        Number | None, about("Only those to this number. A viewer finds calls by the part of the number that is shown.")
     ] = None
     reason: Annotated[
         Line | None, about("Only those decided for this reason, e.g. listed_tps.", eg=("listed_tps",), metavar="CODE")
@@ -76,8 +76,7 @@ class CallsList(Paged[Page[CallRow]], frozen=True, kw_only=True):
     text: Annotated[
         Line | None,
         about(
-            "What fits: a number or its beginning, a word of a reason, who called, an id. Of several words "
-            "each must fit."
+            "Only those that fit: a number or its beginning, a word of a reason, who called, an id. All words must fit."
         ),
     ] = None
     since: Annotated[Moment | None, about("Asked for at this time or later, e.g. yesterday, 25/11, '25/11 14:00'.")] = (
@@ -156,7 +155,8 @@ class CallsReasons(Request[ReasonCounts], frozen=True, kw_only=True):
     since: Annotated[Moment, about("From this time on, e.g. today.")]
     until: Annotated[Moment | None, about("Before this time, or before this day began.", absent="now")] = None
     claimed_by: Annotated[
-        Line | None, about("Only of one account or PBX, e.g. account:alice.", eg=("account:alice",), metavar="CALLER")
+        Line | None,
+        about("Only those of one account or PBX, e.g. account:alice.", eg=("account:alice",), metavar="CALLER"),
     ] = None
 
 
@@ -193,7 +193,7 @@ class CallsTrend(Request[Trend], frozen=True, kw_only=True):
 
     since: Annotated[Moment, about("From this time on, e.g. monday; 31 days at most.")]
     until: Annotated[Moment | None, about("Before this time, or before this day began.", absent="now")] = None
-    by: Annotated[By, about("Count by who asked, or by why it was decided so.")] = By.AGENT
+    by: Annotated[By, about("Count by who asked, or by the reason of the decision.")] = By.AGENT
 
 
 @operation(CallsTrend, "calls_trend", roles=LEADERS)

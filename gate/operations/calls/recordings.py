@@ -59,8 +59,8 @@ class RecordingList(Paged[Page[ListedRecording]], frozen=True, kw_only=True):
     text: Annotated[
         Line | None,
         about(
-            "What fits: the beginning of an id, a state or a number, or part of who called. Of several words "
-            "each must fit."
+            "Only those that fit: the beginning of an id, a state or a number, or part of who called. All words "
+            "must fit."
         ),
     ] = None
     since: Annotated[Moment | None, about("Opened at this time or later.")] = None

@@ -120,7 +120,7 @@ class Check(Request[Checked], frozen=True, kw_only=True):
     times: Annotated[
         list[Moment],
         msgspec.Meta(max_length=120),
-        about("And the verdict as if it were called then; may be repeated.", metavar="TIME"),
+        about("Also give the verdict as if it were called then; may be repeated.", metavar="TIME"),
     ] = msgspec.field(default_factory=list)
 
 

@@ -160,7 +160,7 @@ class ContactsImport(Request[ContactsImported], frozen=True):
     subscriber_since: Annotated[
         Line,
         about(
-            "The column of the day since when a line is its subscriber's, where it was another's before.",
+            "The column with the day on which a line passed to its present subscriber.",
             "Column of the day since when it is theirs",
             absent="one that is called subscriber_since",
             metavar="COLUMN",
@@ -170,7 +170,7 @@ class ContactsImport(Request[ContactsImported], frozen=True):
         str, msgspec.Meta(max_length=1), about("In place of the one that is guessed; 'tab' for a tab.", metavar="CHAR")
     ] = ""
     header: Annotated[
-        bool, about("Without a header the first row is a row like the others, and columns are numbers.")
+        bool, about("The file has no header: its first row is a row like the others, and columns are named by number.")
     ] = True
     add: Annotated[
         bool,
@@ -186,7 +186,7 @@ class ContactsImport(Request[ContactsImported], frozen=True):
     ] = ""
     topic: Annotated[Topic, about("What marketing calls to them are about.", "What calls are about")] = Topic.GENERAL
     accept_shrink: Annotated[bool, about("Accept a list of fewer than half as many contacts as before.")] = False
-    dry_run: Annotated[bool, about("Read and screen it, and only say what would come of it.")] = False
+    dry_run: Annotated[bool, about("Read and screen the file, and only show the result.")] = False
     only: Annotated[Line, about("The SHA-256 that a dry run showed: another file is refused.")] = ""
 
 

@@ -208,8 +208,8 @@ class ContactsList(Paged[Page[ContactRow]], frozen=True):
     text: Annotated[
         Line | None,
         about(
-            "What fits: a verdict, a word of a reason, the beginning of a number in any spelling, or part of a "
-            "reference. Each word must fit."
+            "Only those that fit: a verdict, a word of a reason, the beginning of a number in any spelling, or part "
+            "of a reference. All words must fit."
         ),
     ] = None
     on_behalf_of: Annotated[Line | None, _WHICH] = None
@@ -448,7 +448,7 @@ class ContactsForget(Request[ContactsForgotten], frozen=True):
 
     number: Annotated[Number | None, about("Every contact of this number.")] = None
     id: Annotated[Line | None, about("Or one contact, by its id.")] = None
-    dry_run: Annotated[bool, about("Only say how many contacts would go.")] = False
+    dry_run: Annotated[bool, about("Only show how many contacts would be deleted.")] = False
     execute: Annotated[Line | None, about("The digest that a dry run gave: what it showed goes, and nothing else.")] = (
         None
     )

@@ -197,7 +197,7 @@ class KeyRetire(Request[KeyRetired], frozen=True):
     """Seal nothing more to a recipient; refused where only its key opens a recording."""
 
     recipient_id: Annotated[Line, about("Id of the recipient.", metavar="ID")]
-    dry_run: Annotated[bool, about("Say what could then be opened by nobody else, and do nothing.")] = False
+    dry_run: Annotated[bool, about("Show what nobody else could then open, and do nothing.")] = False
 
 
 @operation(KeyRetire, "key_retire", roles=ADMINS)

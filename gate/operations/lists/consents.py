@@ -110,7 +110,7 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     caller: Annotated[
         Line,
         about(
-            "The firm that it names, where it names one; another firm's is refused.",
+            "The firm that the consent names, if any; a consent that names another firm is refused.",
             "The firm that it names, where it names one",
         ),
     ] = ""
@@ -124,8 +124,7 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     holds_until: Annotated[
         date | None,
         about(
-            "The last day on which it holds, where it names one; beyond consent.months only if its words name"
-            " the year.",
+            "The last day that the consent itself names; beyond consent.months only if its words name the year.",
             "The last day, where it names one",
             metavar="DAY",
         ),

@@ -72,14 +72,14 @@ class SubscriberSet(Request[SubscriberNoted], frozen=True, kw_only=True):
     since: Annotated[
         date | None,
         about(
-            "The day since when it is theirs, where it was another's before: no consent from before counts.",
+            "The day on which they took the line over from another subscriber: no consent from before counts.",
             "Theirs since, where it was another's before",
             absent="as it was noted",
             metavar="DAY",
         ),
     ] = None
     same: Annotated[
-        bool, about("It was never another's: a day that was noted was a mistake.", "It was never another's")
+        bool, about("The line never changed hands: a day that was noted was a mistake.", "It was never another's")
     ] = False
     source: Annotated[
         Line, about("How the firm knows it.", "How the firm knows it", eg=("told", "letter", "Companies House"))

@@ -80,7 +80,7 @@ class Open(Request[Standing], frozen=True):
     written: Annotated[bool | None, about("Whether it is in writing.", absent="by how it came")] = None
     scope: Annotated[
         Scope | None,
-        about("Of an objection: 'all' where they want no calls at all, service calls included.", absent="marketing"),
+        about("For an objection: 'all' where they want no calls at all, service calls included.", absent="marketing"),
     ] = None
 
 
@@ -244,7 +244,7 @@ def request_clarify(folder: DataFolder, asked: Clarify, caller: Caller) -> Stand
 
 
 class Clarified(Dated, frozen=True, kw_only=True):
-    """The answer came: the clock goes on."""
+    """Note the person's answer: the clock goes on."""
 
     answer: Annotated[Note, about("What they said.", "What they said")]
     numbers: Annotated[
@@ -324,7 +324,7 @@ class Decide(Dated, frozen=True, kw_only=True):
     calls: Annotated[
         Literal["", "stop", "resume"],
         about(
-            "Of a complaint that names a number: marketing to it, which waits meanwhile, stops for good or may go on.",
+            "For a complaint that names a number: marketing to it, which waits meanwhile, stops for good or may go on.",
             "Marketing to their number",
         ),
     ] = ""
@@ -443,7 +443,7 @@ def request_told(folder: DataFolder, asked: AnswerSent, caller: Caller) -> Stand
 
 
 class Withdraw(Dated, frozen=True):
-    """The person takes it back."""
+    """Note that the person withdraws the request."""
 
     reason: Annotated[Note, about("What they said.", "What they said")] = ""
 

@@ -115,7 +115,7 @@ class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
     note: Annotated[
         Note,
         about(
-            "Of a letter on how it is going: what was done so far.",
+            "For a progress letter: what was done so far.",
             "What was done so far",
             eg=("We have listened to both calls.",),
         ),

@@ -53,7 +53,10 @@ class ListOf(Paged[Page[Standing]], frozen=True):
 
     text: Annotated[
         Line | None,
-        about("What fits: what is asked for, a state, part of a reference, a name or a number. Each word must fit."),
+        about(
+            "Only those that fit: what is asked for, a state, part of a reference, a name or a number. All words "
+            "must fit."
+        ),
     ] = None
     since: Annotated[date | None, about("Received on this day or later, e.g. 1/11.")] = None
     until: Annotated[date | None, about("Received before this day.")] = None

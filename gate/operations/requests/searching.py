@@ -217,7 +217,7 @@ class Search(Request[Found], frozen=True):
     line_since: Annotated[
         date | None,
         about(
-            "The day since when the lines are theirs: what is from before is somebody else's.",
+            "The day on which the lines became theirs: what is from before is somebody else's.",
             "The lines are theirs since, where they were another's before",
         ),
     ] = None

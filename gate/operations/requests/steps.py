@@ -146,7 +146,7 @@ class Dated(OfRequest, frozen=True):
     on: Annotated[
         date | None,
         about(
-            "The day it happened, with a proof where it is an earlier one; lateness goes by the day of entry.",
+            "The day it happened. An earlier day needs a proof, and lateness goes by the day of entry.",
             "The day it happened; an earlier one needs a proof",
             absent="today",
         ),
@@ -154,7 +154,7 @@ class Dated(OfRequest, frozen=True):
     evidence: Annotated[
         Line,
         about(
-            "Of what proves it: the authority's, a consignment, a message.",
+            "The reference of a proof: the authority's, a consignment's or a message's.",
             "Proof, a reference: theirs, a consignment, a message",
             eg=("IC-301234-X9Y8",),
         ),

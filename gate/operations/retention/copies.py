@@ -57,7 +57,7 @@ class CopiesAdd(Request[CopyEntered], frozen=True, kw_only=True):
     place: Annotated[Line, about("Where it lies.", eg=("/srv/training/17.wav",))]
     why: Annotated[Note, about("Why; kept in the log.")]
     until: Annotated[
-        date | None, about("The day by which it is destroyed.", absent="so many days as retention.copy_days")
+        date | None, about("The day by which it must be destroyed.", absent="after retention.copy_days")
     ] = None
 
 
@@ -176,7 +176,7 @@ class CopiesDestroyed(Request[CopyGone], frozen=True, kw_only=True):
     copy_id: Annotated[Line, about("Id of the copy, as copies list has it.", metavar="ID")]
     how: Annotated[Note, about("How, and what shows it.", eg=("shred -u on the agent's disk, ticket 4711",))]
     on: Annotated[
-        date | None, about("The day it happened; an earlier one needs a file that proves it.", absent="today")
+        date | None, about("The day it happened; an earlier day needs a file that proves it.", absent="today")
     ] = None
     evidence: Annotated[Line, about("The name of a file that proves it.")] = ""
     evidence_sha256: Annotated[Line, about("Its SHA-256.")] = ""

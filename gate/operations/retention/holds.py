@@ -67,9 +67,11 @@ class HoldAdded(Response, frozen=True, kw_only=True, omit_defaults=True):
 
 
 SYSC: Final = "FCA SYSC 10A.1.6R"
-_WHY_IN_LAW: Final = "Why it may stop an erasure that a person asks for; not of a restriction, which is its own ground."
+_WHY_IN_LAW: Final = (
+    "Why it may stop an erasure that a person asks for. A restriction takes none: it is its own ground."
+)
 _LAW: Final = "The law, or the authority that investigates."
-_REVIEW: Final = "When somebody looks whether it is still needed: status reminds."
+_REVIEW: Final = "The day on which to check whether it is still needed: status reminds."
 
 
 class HoldAdd(Request[HoldAdded], frozen=True):
@@ -84,7 +86,7 @@ class HoldAdd(Request[HoldAdded], frozen=True):
     ]
     recording_id: Annotated[Line | None, about("Hold this recording.", metavar="ID", ids=("recording",))] = None
     call_id: Annotated[Line | None, about("Hold what belongs to this call.", metavar="ID", ids=("call",))] = None
-    number: Annotated[Number | None, about("Hold every recording of calls to this number, those to come too.")] = None
+    number: Annotated[Number | None, about("Hold every recording of calls to this number, future ones too.")] = None
     restriction: Annotated[
         bool, about("They may not be played or exported either.", "Nobody may open them either: a restriction")
     ] = False
@@ -281,7 +283,7 @@ class HoldRelease(Request[HoldReleased], frozen=True):
     told_on: Annotated[
         date | None,
         about(
-            "When the person was told who asked for the restriction; an earlier day needs a proof.",
+            "When the person who asked for the restriction was told; an earlier day needs a proof.",
             "Told the person who asked for it, on",
         ),
     ] = None

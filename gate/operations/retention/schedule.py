@@ -107,7 +107,7 @@ def retention_forecast(folder: DataFolder, asked: RetentionForecast, _caller: Ca
 class RetentionDay(Paged[Page[DueRecording]], frozen=True):
     """The recordings that go on a day, held ones among them."""
 
-    day: Annotated[date, about("In place of counts: what goes on this day.", "Day")]
+    day: Annotated[date, about("List what is erased on this day, instead of counts.", "Day")]
 
 
 @operation(RetentionDay, "retention_day", roles=READERS)
