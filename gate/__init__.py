@@ -3,8 +3,8 @@
 Map, from the ground floor up (an import goes down, never up or sideways):
 
 - ``gate.core``      the rules, as pure functions: no clock, file, socket, thread or randomness
-- ``gate.errors``    what can go wrong, with a hint and an exit code
-- ``gate.ports``     what has two sides: line, loop, media, recorder; ``gate.config``, ``gate.clock``
+- ``gate.errors``    the errors, each with a hint and an exit code
+- ``gate.ports``     the interfaces of line, loop, media and recorder; ``gate.config``, ``gate.clock``
 - ``gate.handed_over_file``  files handed over to be read; ``gate.registers.import_process``: a process that ends with
   its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
@@ -21,7 +21,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - above them, blind to each other: ``sip`` and ``media`` (the only packages that know sippy and rtp.io), ``recorder``,
   ``registers``, ``audit``, ``exports``, ``edge``, ``softphone``
 - ``gate.calls``   the call path
-- ``gate.operations``  everything that people can ask of the gate, a package for each subject
+- ``gate.operations``  every request that people can make to the gate, a package for each subject
 - ``gate.control``   HTTP over a Unix socket, for console and command line
 - ``gate.daemon``    the running gate, put together; ``gate.client``, beside it: what runs with the person who asks
 - ``gate.traces``    traces of calls (OpenTelemetry), where the configuration asks for them

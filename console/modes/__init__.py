@@ -1,21 +1,21 @@
-"""The modes, keys 0 to 8: a module each, loaded behind the first picture, or when it is gone to before.
+"""The modes, keys 0 to 8: a module each, loaded after the first picture, or earlier where somebody goes to it.
 
 - ``base``        what every mode and detail has: status line, footer, trouble; ``listing``: lists, filters, pages;
                   ``sorting``: their order
 - ``detail``      what every detail has; ``row``: one row of fields, ``revealing``: a number in full, for its time
-- ``sure``        a question before what one letter would do
-- ``finding``     one line that finds; ``related``: what belongs to a call; ``objecting``: the callee wants no more
-- ``taking_back`` undo of what took something away
-- ``today``       the day of whoever looks; ``today_shown``: its rows
+- ``sure``        the question before a key does what is hard to undo
+- ``finding``     the search in one line; ``related``: what belongs to a call; ``objecting``: an objection of a callee
+- ``taking_back`` undo of a removal
+- ``today``       the day of the account that looks; ``today_shown``: its rows
 - ``live``        calls in hand, counts of the last hour; ``floor``: agents, tiles and trend
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents; ``register_rows``: their rows
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
                  changes out, ``contact_shown``: both in words; ``check_shown``: a check in words;
                  ``verdict``: a look-up with its dial
-- ``calls``       every attempt, its decision explained, its leaf; ``receipt``: what a callee was told the code of
+- ``calls``       every attempt, its decision explained, its leaf; ``receipt``: the receipt of a callee
 - ``recordings``  sealed recordings: waveform, export, play, hold; ``recordings_list``: all, and those that are marked
 - ``retention``   what goes when (``retention_calendar``, ``retention_day``), the sweep, ``retention_holds``;
-                 ``retention_shown`` says it in words; ``waiting``: what waits for a second person
+                 ``retention_shown`` puts it into words; ``waiting``: what waits for a second person
 - ``requests``    requests by state and deadline: ``requests_board``, ``request_detail`` with the steps that
   ``request_rules`` allow, ``request_forms``, ``request_found``, ``request_letter``, ``request_doing`` (what cannot be
   undone), ``request_shown``; ``private_key``: one is opened

@@ -4,8 +4,8 @@
 - ``heads``        checkpoints read back, from the database and from folders, and the log compared with the newest of
                    every place; ``log_signed``: the leaf that each is made with; what a knowing restore has given up;
                    ``Fault``, ``Report``
-- ``verify``       ``verify(...) -> Report``: what can be said of a database without trusting it; what was shown and
-                   what was not, in sentences
+- ``verify``       ``verify(...) -> Report``: checks a database without trusting it; what it has proven and what not, in
+                   sentences
 - ``leaves``       leaf by leaf: bytes, hash, row, tile, and the root at every signed size; every derived row made again
                    from its facts and compared
 
@@ -23,14 +23,14 @@ What it finds, by the fault's ``what``:
 ``log_rewritten``         the leaves up to a signed size are not those that were signed
 ``checkpoint_invalid``    a checkpoint that is not what was signed, not well formed, or of another log
 ``checkpoints_disagree``  two signed checkpoints of one size with two roots
-``checkpoint_missing``    a checkpoint that the log speaks of, or that lies elsewhere, and that is not where it must lie
+``checkpoint_missing``    a checkpoint that the log names, or that lies elsewhere, and that is not where it must lie
 ``derived_missing``       facts without the row they make
 ``derived_extra``         a row that no fact makes
-``derived_changed``       a row that says something else than its facts
+``derived_changed``       a row that differs from its facts
 ``not_signed``            entries that a gate kept for more than an hour without a signature over them
 ``foreign_object``        a table that is missing, or something that may not lie in the database (a trigger, a view)
 ``schema_changed``        a table, a generated column or an index that is not made as the gate makes it
-``number_key_changed``    what tells the key of the number hashes again is not that of the key
+``number_key_changed``    the check value of the number hashes' key is not that of the key
 ``damaged``               the file itself is damaged
 ========================  =========================================================================================
 """

@@ -6,8 +6,8 @@
                 commands are loaded when they are used
 - ``output``    the one place that writes: data on standard output, narration on standard error; ``terminal``: what is
                 drawn on a terminal alone
-- ``asking``    commands made from requests: an option for each field, with its words; times, dates, coverage and ids as
-                they are typed
+- ``asking``    commands made from requests: an option for each field, with its description; times, dates, coverage and
+                ids as they are typed
 - ``passphrase``  from a file, or typed unseen
 - one module for each subject: ``setup`` (init; ``guided``: its questions), ``serve``, ``status``, ``check``,
   ``screen``, ``contacts``, ``register``, ``lists`` (objection, consent), ``calls`` (and reveal), ``recordings``
@@ -16,8 +16,8 @@
   ``console`` (``console_start``), ``backups`` (backup, restore, memory), ``letters``, ``manual``,
   ``complaints`` (and breach),
   ``pages`` (report, receipts, receipt), ``trunk_test``
-- ``request``   its commands; ``request_fulfil`` needs more, and is loaded when it is used
-- ``demo``      the whole job on loopback; ``demo_scene``: what it stands on and what it looks at
+- ``request``   the commands of data-subject requests; ``request_fulfil`` needs more, and is loaded when it is used
+- ``demo``      the whole job on loopback; ``demo_scene``: its gate, phones and checks
 - ``test_uas``  a UAS in the carrier's place, for the demo and for tests
 
 Exit codes: 0 done or allowed; 1 failed; 2 wrong usage; 3 refused by a rule; 130 interrupted.

@@ -6,7 +6,7 @@
                 every value with where it came from (``dialgate config show``)
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, letters, mail, tokens; the firm complete,
                 storage in the UK
-- ``call_rules``  the same of who may call, what is dialled beside the number, the carriers; IPv4 and IPv6
+- ``call_rules``  the same for callers, dial prefixes, the purpose header and the carriers; IPv4 and IPv6
 - ``optional``  optional sections, and their rules: calls in, recordings from elsewhere (files, SIPREC), an edge in
                 front
 - ``faults``    what a section and a fault are, and the checks that all share; spellings of addresses and hours; which

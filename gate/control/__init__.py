@@ -1,11 +1,11 @@
-"""The control interface: how the command line, the console and phone systems speak to a running gate.
+"""The control interface: the HTTP over which the command line, the console and phone systems ask a running gate.
 
-- ``messages``   requests read from what came, carried out, and responses read back
-- ``authorisation``  who asks, and whether their roles permit it: by account and groups; who was refused is noted, and
-                     who asks for numbers is counted
+- ``messages``   reads requests, carries them out, and reads responses back
+- ``authorisation``  who asks, and whether their roles permit it, by account and groups; it logs refusals, and counts
+                     who asks for numbers
 - ``work``       operations carried out on threads, within bounds; JSON bodies in and out, bounded
-- ``server``     the Unix socket: ``POST /v1/op/NAME``, who asks taken from the kernel, progress as lines; those who
-                 watch: one look serves all
+- ``server``     the Unix socket: ``POST /v1/op/NAME``, the kernel names the account that asks, progress comes as
+                 lines; one snapshot serves all who watch
 - ``openapi``    the reference of that, made from the declarations of the operations
 - ``files``      open files handed to the gate over a socket of their own, for the operations that take one
 - ``bounds``     how many connections a listener takes, from whom, for how long
@@ -17,5 +17,5 @@
 - ``client``     ``ControlClient(socket).ask(request)``: blocking, quick to import; ``exchange`` is its HTTP, and how it
                  watches
 
-Operations are declared in ``gate.operations``: blocking and thread-safe; those that stream tell their progress.
+Operations are declared in ``gate.operations``: blocking and thread-safe; those that stream report their progress.
 """

@@ -1,7 +1,7 @@
 """The configuration of an edge in front of the gate: Kamailio for SIP, rtpengine for audio.
 
-The files are templates beside this module, filled from ``[edge]``. What the gate believes of an edge's requests is in
-``gate.sip.edge``; what the edge does for that stands at the head of ``kamailio.cfg.j2``.
+The files are templates beside this module, filled from ``[edge]``. ``gate.sip.edge`` decides what the gate trusts in
+an edge's requests; the head of ``kamailio.cfg.j2`` describes what the edge does for that.
 """
 
 from __future__ import annotations

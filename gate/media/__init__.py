@@ -1,10 +1,10 @@
 """Audio: the media relay, and the announcement. The only package that knows rtp.io.
 
-- ``relay``      ``RtpIoMedia``: a call's ports, who hears whom, prompts and copies; on the line thread
+- ``relay``      ``RtpIoMedia``: a call's ports, which party hears which, prompts and copies; on the line thread
 - ``party``      one party of a call: a session of RTPProxy's, closed towards the other party until it is opened
 - ``packet_filter``      whose packets a port takes: a filter in the kernel
 - ``playing``    sessions that play prompts; a prompt on its way to the callee, counted; the caller's pips
-- ``proxy``      RTPProxy inside the process, and what has to be known of it
+- ``proxy``      RTPProxy inside the process, and its traps
 - ``worker``     the thread that carries commands to it, those of all calls together
 - ``addresses``  which media address faces whom: IPv4, IPv6, NAT; whom a party's audio is taken from
 - ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, and what callers

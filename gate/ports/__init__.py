@@ -1,4 +1,4 @@
-"""What has two sides: line, loop, media and recorder, as the call path uses them; ``gate.daemon`` wires them.
+"""The interfaces of line, loop, media and recorder, as the call path uses them; ``gate.daemon`` wires them.
 
 Threads. Three threads carry the gate: the *line* thread (sippy's event loop: SIP, media commands, and every step of
 ``gate.calls.call_manager``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what

@@ -9,11 +9,11 @@ In the process that holds the data folder ``ask`` is
 
 ``GatedPhone`` and ``GatedCall`` are pyVoIP's phone and call, with one way to dial.
 
-- ``gate_query`` ``Answer``, ``CallRefused``, ``ask_gate``: the question to the gate, and what is made of its answer
+- ``gate_query`` ``Answer``, ``CallRefused``, ``ask_gate``: the question to the gate, and its answer as a value
 - ``sip_client`` the SIP client: pyVoIP's registration, our own INVITE, ACK, CANCEL and BYE
 - ``rtp_client``  the RTP client, and ``tone``
 
-pyVoIP (1.6.8) is mended here and nowhere else; what is wrong with it is told where it is put right.
+pyVoIP (1.6.8) is mended here and nowhere else; each fault is described where it is mended.
 """
 
 from __future__ import annotations

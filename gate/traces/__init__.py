@@ -1,6 +1,6 @@
 """Traces of calls by OpenTelemetry, sent by OTLP over HTTP: the extra ``otel``, loaded where ``[traces]`` asks for it.
 
-A call is told of once, when it is over: a span for the whole of it, and under it the decision, each trunk that was
+A call is reported once, when it is over: a span for the whole of it, and under it the decision, each trunk that was
 tried, the announcement, the talk, the recording and its sealing. A thread of its own makes the spans, and the SDK's
 sends them. Where either does not keep up, or the collector is away, spans are lost, and no call waits. No number is in
 them.

@@ -1,4 +1,4 @@
-"""The vault: keys, sealed recordings, and what is left when a key is gone.
+"""The vault: keys, sealed recordings, and what remains when a key is shredded.
 
 Map, from the bottom up:
 
@@ -10,11 +10,11 @@ Map, from the bottom up:
                   shares
 - ``proof``       proof that a wrap opens, checked without any key
 - ``layout``      the sealed format, byte by byte
-- ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals, a chunk at a time
-- ``reader``      reading that, with wraps and private keys or without; it finds every change
+- ``sealer``      gives the recorder a fresh key, wrapped, and the file that it seals, a chunk at a time
+- ``reader``      reads a sealed file, with wraps and private keys or without; finds every change
 - ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure
 - ``recipients``  the register of them: whom recordings are sealed to, to whom exports may go
-- ``keyring``     the register, and what of the wrapped keys needs it, for operations
+- ``keyring``     the register and the wrapped keys together, for operations
 - ``signing``     the gate's Ed25519 key, and C2SP signed notes
 
 What it promises. A stolen gate reads nothing that it recorded: it holds public keys only, and a recording's own key
@@ -22,8 +22,8 @@ lives in memory until the recording is closed. No byte of a sealed file can be c
 unseen. When the wraps are shredded the recording cannot be opened with every private key there is. Where recordings
 take two people (``recording.two_person``), one key opens none of them, and no number of keys of one half does.
 
-What it does not. Python cannot wipe memory: a key may linger in the process until it ends. Shredding leaves nothing in
-any file, but what a drive or a copying file system keeps of overwritten blocks is beyond a program. Whoever may write
-into the folder of recipients can have new recordings wrapped to a key of their own: the folder is 0700, and every
-recipient is a fact in the evidence log to compare it with.
+What it does not promise. Python cannot wipe memory: a key may linger in the process until it ends. Shredding leaves
+nothing in any file, but what a drive or a copying file system keeps of overwritten blocks is beyond a program. Whoever
+may write into the folder of recipients can have new recordings wrapped to a key of their own: the folder is 0700, and
+every recipient is a fact in the evidence log to compare it with.
 """

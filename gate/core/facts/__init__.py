@@ -1,10 +1,11 @@
-"""Every kind of fact, one Struct each: its fields are the body, its marks say what follows from it.
+"""Every kind of fact, one Struct each: its fields are the body, its marks are the rules that the rest of the gate
+follows.
 
-- ``fact``       a fact, how a kind is declared, and its marks: what stands in a field, which column it sets, how long
-                 what is personal is kept, …
+- ``fact``       a fact, how a kind is declared, and its marks: what a field holds, which column it sets, how long its
+                 personal content is kept, …
 - ``calls``, ``recordings``, ``lists`` (objections, consents, registers, contacts), ``retention``, ``requests``,
   ``keys``, ``audit``, ``gate`` (and breaches)  the kinds, by subject
-- ``derived``    what the marks say of all kinds together: which are about a call, are acts, go with a person, …
+- ``derived``    the sets that follow from the marks: the kinds about a call, the acts, those erased with a person, …
 
 A kind is added by one class here, and its test (``tests/core/test_facts.py``).
 """

@@ -5,13 +5,13 @@ control client gives it to the command line and the console, and their tables ta
 name of its column, and what a column keeps as JSON or as 0 and 1 is decoded by the type of the field. What is personal
 is None where it was erased.
 
-- ``calls``  calls, their recordings, and the facts that speak of them
+- ``calls``  calls, their recordings, and the facts about them
 - ``lists``  objections, consents, and the registers in force
 - ``keys``  the register of recipients
 - ``audit``  the evidence log, and copies in clear
-- ``month``  a month's report, and what it is made of
+- ``month``  a month's report, and its parts
 - ``requests``  requests of data subjects, and what is held of a person
-- ``retention``  what goes when, and what is held
+- ``retention``  what is erased when, and holds
 """
 
 from __future__ import annotations

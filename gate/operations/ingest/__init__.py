@@ -1,6 +1,6 @@
 """Recordings that come from elsewhere: a phone system that keeps its own media hands in what it recorded.
 
-Map, in the order in which a file passes (which of the gate's decisions it belongs to says ``gate.calls.binding``):
+Map, in the order in which a file passes. ``gate.calls.binding`` finds the decision that it belongs to.
 
 - ``ingesting``  the steps, each durable before the next, and how the next start finishes or undoes them; its
                  audio as the sealed file that the gate's own recorder would have written

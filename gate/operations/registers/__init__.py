@@ -1,4 +1,4 @@
-"""TPS and CTPS as people ask for them.
+"""Operations on TPS and CTPS.
 
 - ``importing``  a register file put in force, cancelling that, and the list of imports; bytes that came before get no
                  later day than they had then

@@ -2,15 +2,14 @@
 
 - ``rewriting``     messages written anew before sippy reads them
 - ``patches``       functions of sippy that are replaced; what must be set before its import
-- ``classes``       the classes of sippy that the rest of ``gate.sip`` works with; what it does hundreds of times a
-                    call, made cheaper
+- ``classes``       the classes of sippy that the rest of ``gate.sip`` works with; its hot paths, made cheaper
 - ``event_loop``    its loop, run by the thread that wants it; steps and timers
 - ``transactions``  its transaction manager on the gate's sockets
 - ``leg``           its user agent: one dialog
-- ``refreshing``    what it does not know of sessions: UPDATE, session timers, PRACK, a peer that has moved
+- ``refreshing``    what it lacks: UPDATE, session timers, PRACK, a peer that has moved
 
-Each module names the faults that it answers. ``tests/sip/test_sippy_upstream.py`` has tests that fail when a
-new version mends one; then its workaround can go. Handled outside this package:
+Each module names the faults that it works around. ``tests/sip/test_sippy_upstream.py`` has tests that fail when a new
+version mends one; then its workaround can go. Handled outside this package:
 
 - three UDP workers reorder messages, and every send looks its address up: ``gate.sip.udp`` has sockets of its own
 - an INVITE without Contact raises, REFER and ``Also`` redirect a call: ``gate.sip.ingress`` answers
