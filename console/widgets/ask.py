@@ -6,9 +6,11 @@ keeps what was typed.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -22,7 +24,7 @@ from console import keys
 from console.widgets.choice import Choice
 from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.words import trouble
-from gate.errors import GateError, StoppedError, UnansweredError
+from gate.errors import GateError, StoppedError, UnansweredError, WrongPassphrase
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.operation import Request
 
@@ -35,6 +37,15 @@ NO_YES: Final = (NO, YES)
 _LONGEST: Final = 330
 """Signs of a fault that are shown: with them what to do, and the buttons, are on a screen of 24 lines."""
 _OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
+_PLACE: Final = re.compile(r"`\$\.(\w+)")
+"""Where a request's value is wrong, in the words of msgspec."""
+PATHS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("output", "folder"), True),
+    **dict.fromkeys(("key", "file", "path", "checkpoints", "evidence_sha256"), False),
+}
+"""Names of the fields that take paths -> whether Tab completes folders alone, as what is written is new."""
+_MOST_NAMES: Final = 10_000
+"""Names of a folder that are looked at for a completion."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,43 @@ def _hint(field: RequestField) -> str:
     return "; ".join(filter(None, (shown, field.absent and f"empty: {field.absent}")))
 
 
+def expanded(field: Field, text: str) -> str:
+    """What was typed, with ``~`` and ``~name`` at the beginning of a path as the folder that they stand for."""
+    if field.name not in PATHS:
+        return text
+    parts = text.split(",") if field.join == ", " else [text]
+    return ", ".join(os.path.expanduser(each.strip()) for each in parts)  # noqa: PTH111 - which raises for a stranger
+
+
+def completed(text: str, *, folders: bool = False) -> str:
+    """A path that was begun, as far as all that is there and fits agrees; as it is where it is whole or nothing fits.
+
+    ``folders``: only folders fit.
+    """
+    path = os.path.expanduser(text)  # noqa: PTH111
+    folder, slash, begun = path.rpartition("/")
+    if not begun or os.path.lexists(path):
+        return text
+    try:
+        with os.scandir(folder + slash or ".") as found:
+            fit = [
+                each.name + ("/" if each.is_dir() else "")
+                for each in islice(found, _MOST_NAMES)
+                if each.name.startswith(begun) and each.name.isprintable() and (each.is_dir() or not folders)
+            ]
+    except OSError:
+        return text
+    if not fit:
+        return text
+    agreed = takewhile(lambda signs: signs[0] == signs[1], zip(min(fit), max(fit), strict=False))
+    return text + "".join(sign for sign, _ in agreed)[len(begun) :]
+
+
 Entered = Mapping[str, str]
+
+
+def _short(field: Field) -> str:
+    return field.label.partition(":")[0]
 
 
 class Ask(Dialog[Any]):
@@ -100,7 +147,7 @@ class Ask(Dialog[Any]):
         *keys.DIALOG,
         # Before any field sees them: what is typed next is never put into the field before, a passphrase least of all.
         Binding("enter", "enter", show=False, priority=True),
-        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("tab", "next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
     ]
     DEFAULT_CSS = f"""
@@ -182,6 +229,19 @@ class Ask(Dialog[Any]):
         elif self.focused is not None:
             self.focused.call_later(self._answer)
 
+    def action_next(self) -> None:
+        """Complete the path that was begun; where there is nothing to add, or more was typed ahead, on to the next."""
+        line = self.focused
+        folders = PATHS.get(line.id or "") if line is not None else None
+        if isinstance(line, Line) and folders is not None and not line.message_queue_size:
+            before, comma, last = line.value.rpartition(", ") if line.id == "checkpoints" else ("", "", line.value)
+            whole = before + comma + completed(last, folders=folders)
+            if whole != line.value:
+                line.value = whole
+                line.cursor_position = len(whole)
+                return
+        self.focus_next()
+
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Either."""
         event.stop()
@@ -197,10 +257,15 @@ class Ask(Dialog[Any]):
         self._clear_secrets()
         self.dismiss(None)
 
+    def _values(self) -> dict[str, str]:
+        """What was filled in, by the names of the fields."""
+        typed = {each.id: each.value for each in self._widgets()}
+        return {field.name: expanded(field, typed[field.name]) for field in self._fields}
+
     def _answer(self) -> None:
         if self.answered or self._sending:  # by an Enter before: the fields are gone
             return
-        values = {each.id or "": each.value for each in self._widgets()}
+        values = self._values()
         missing = [field for field in self._fields if field.needed and not values[field.name].strip()]
         if missing:
             self._show_fault(f"{missing[0].label}: is needed.", missing[0].name)
@@ -229,7 +294,8 @@ class Ask(Dialog[Any]):
             shown = shorten(error.message, _LONGEST, placeholder=" …")
             said = self._in_words(trouble(error).replace(error.message, shown, 1))
             what = "Stopped" if isinstance(error, StoppedError) else "Not taken"
-            self._show_fault(f"{what}: {said}", self._at_fault(said) or self._next_to_fill())
+            at_fault = "" if isinstance(error, WrongPassphrase) else self._at_fault(said)
+            self._show_fault(f"{what}: {said}", at_fault or self._next_to_fill())
             return
         self.dismiss(answer)
 
@@ -237,7 +303,7 @@ class Ask(Dialog[Any]):
         """A hint speaks of options as the command line has them: here they are fields. A command stays as it is."""
         if "dialgate " in said:
             return said
-        labels = {field.name: field.label.partition(":")[0] for field in self._fields}
+        labels = {field.name: _short(field) for field in self._fields}
 
         def label(option: re.Match[str]) -> str:
             name = option[1].replace("-", "_")
@@ -246,9 +312,26 @@ class Ask(Dialog[Any]):
         return _OPTION.sub(label, said)
 
     def _at_fault(self, said: str) -> str:
-        """The field whose text a fault names."""
-        lines = [each for each in self.query(Line) if not each.password and each.value.strip()]
-        return next((each.id or "" for each in lines if repr(each.value.strip()) in said), "")
+        """The field that a fault is about: by its place in the request, its text (of a path the folder too), the
+        longest first, or its label."""
+        place, names = _PLACE.search(said), [field.name for field in self._fields]
+        if place and place[1] in names:
+            return place[1]
+        typed = [(text, field.name) for field in self._fields if not field.secret for text in self._texts(field)]
+        for text, name in sorted(typed, key=lambda each: -len(each[0])):
+            if repr(text) in said or (len(text) > 3 and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", said)):
+                return name
+        return next((field.name for field in self._fields if f"“{_short(field)}”" in said), "")
+
+    def _texts(self, field: Field) -> list[str]:
+        """How a fault may name what was typed into a field."""
+        if field.choices:
+            return []
+        text = self._values()[field.name].strip()
+        texts = [text, self.query_one(f"#{field.name}", Line).value.strip()]
+        if field.name in PATHS and text:
+            texts.append(os.path.dirname(os.path.abspath(text)))  # noqa: PTH100, PTH120 - no more than its text
+        return [each for each in texts if each]
 
     def _next_to_fill(self) -> str:
         """The passphrase, which is to be typed again; else the first field that is empty, else the first."""

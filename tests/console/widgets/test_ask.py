@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual import events
 from textual.widgets import Button, Input, Static
 
-from console.widgets.ask import Ask, Field
-from gate.errors import UsageError
+from console.widgets.ask import Ask, Field, completed
+from gate.errors import GateError, UsageError, WrongPassphrase
 from tests.console.conftest import Themed, until
 
 KEY = (Field("key", "Key file"), Field("passphrase", "Passphrase", secret=True))
@@ -82,6 +83,81 @@ async def test_the_keys_go_to_the_field_that_a_fault_names_and_nothing_lies_over
         assert not len(app._notifications)
         await pilot.press(*"020", "enter", "enter")
         await until(pilot, lambda: app.focused is app.screen.query_one("#number"))
+
+
+FORM = (
+    Field("number", "Number", "020 7946 0001"),
+    Field("source", "How it came", "told"),
+    Field("output", "File", "/nowhere/at all/a.wav"),
+    Field("passphrase", "Passphrase", secret=True, needed=False),
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "at"),
+    [
+        (UsageError("objection_add: Expected `str` of length <= 200 - at `$.source`"), "source"),
+        (UsageError("there is no folder /nowhere/at all", hint="make it, or name another file"), "output"),
+        (UsageError("/nowhere/at all/a.wav exists"), "output"),
+        (UsageError("020 7946 0001 is no number of this country"), "number"),
+        (UsageError("it is not known", hint="Give --source."), "source"),
+        (WrongPassphrase("the passphrase does not open /nowhere/at all/a.wav"), "passphrase"),
+        (UsageError("it is not known"), "passphrase"),
+    ],
+)
+async def test_after_a_fault_the_keys_go_to_the_field_that_it_is_about(error: GateError, at: str) -> None:
+    async def send(_told: Mapping[str, str]) -> Any:
+        raise error
+
+    app = Themed()
+    async with app.run_test() as pilot:
+        app.push_screen(Ask("New", FORM, send=send))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        app.screen.query_one("#dialog-ok", Button).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        assert app.focused is app.screen.query_one(f"#{at}")
+
+
+async def test_a_path_is_completed_by_tab_and_its_tilde_is_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "ann.key").touch()
+    told: list[Any] = []
+    app = Themed()
+    async with app.run_test() as pilot:
+        app.push_screen(Ask("Open a key", KEY), told.append)
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"~/ke", "tab")
+        assert app.screen.query_one("#key", Input).value == "~/keys/"
+        await pilot.press("a", "tab")
+        assert app.screen.query_one("#key", Input).value == "~/keys/ann.key"
+        await pilot.press("tab", *"s3cret", "enter")  # nothing is to be added: on to the passphrase
+        await until(pilot, lambda: told)
+        assert told == [{"key": f"{tmp_path}/keys/ann.key", "passphrase": "s3cret"}]
+
+
+async def test_what_is_typed_ahead_of_a_completion_goes_into_the_next_field(tmp_path: Path) -> None:
+    (tmp_path / "ann.key").touch()
+    app = Asking()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        typed_ahead(app, *f"{tmp_path}/an", "tab", *"s3cret")
+        await until(pilot, lambda: app.screen.query_one("#passphrase", Input).value == "s3cret")
+        assert app.screen.query_one("#key", Input).value == f"{tmp_path}/an"
+
+
+def test_a_completion_goes_as_far_as_the_names_agree(tmp_path: Path) -> None:
+    for name in ("june.bundle", "june.txt", "july.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "juno").mkdir()
+    assert completed(f"{tmp_path}/j") == f"{tmp_path}/ju"
+    assert completed(f"{tmp_path}/june.b") == f"{tmp_path}/june.bundle"
+    assert completed(f"{tmp_path}/j", folders=True) == f"{tmp_path}/juno/"
+    for whole in (f"{tmp_path}/juno", f"{tmp_path}/x", f"{tmp_path}/nowhere/x", "", "~", "~nobody-of-this-name/x"):
+        assert completed(whole) == whole
 
 
 async def test_a_hint_names_the_fields_of_the_form_and_leaves_commands_alone() -> None:
