@@ -80,7 +80,7 @@ class Set:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     said: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
-    """Of the list."""
+    """The SHA-256 of the list."""
 
     def note(self, name: str) -> None:
         """List a file that was made in the set, once it is on the disk."""

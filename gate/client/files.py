@@ -105,7 +105,7 @@ class OutputFiles:
                 raise UsageError(f"{path} is no text", hint="name another file") from None
 
     def digest(self, path: Path) -> str:
-        """Of a regular file, as this account may read it."""
+        """The digest of a regular file, as this account may read it."""
         with open_file(path, LARGEST) as given, given.reader() as source:
             digest = hashlib.sha256()
             while piece := source.read(1 << 20):

@@ -37,7 +37,7 @@ from gate.types import Progress
 BATCH: Final = 200
 """Entries in one transaction, at most: calls that come in meanwhile wait for some hundredths of a second."""
 BATCH_BYTES: Final = 96_000
-"""Of a batch as JSON, at most."""
+"""The size of a batch as JSON, at most."""
 SHOWN: Final = 1000
 """Faults in a message, at most."""
 

@@ -132,7 +132,7 @@ _POLICY: Final = (
 
 
 def salt_of(vkey: str) -> str:
-    """Of the derivation: another firm's codes lead elsewhere."""
+    """The salt of the derivation: another firm's codes lead elsewhere."""
     return f"dialgate receipts {vkey.partition('+')[0]}"
 
 

@@ -395,7 +395,7 @@ def families(readable: Readable, sip: Sip) -> Iterator[Fault]:
 
 
 def _family(address: str) -> str:
-    """Of ``host:port``; empty where that is no address: a name, or a fault that is told elsewhere."""
+    """The address family of ``host:port``; empty where that is no address: a name, or a fault reported elsewhere."""
     if host_port(address, literal=True):
         return ""
     return "IPv6" if address.startswith("[") else "IPv4"

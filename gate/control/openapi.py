@@ -27,7 +27,7 @@ _ERROR: Final = {
                 "message": {"type": "string"},
                 "hint": {"type": "string", "description": "What to do."},
                 "exit_code": {"type": "integer", "description": "That of a command that ends by it."},
-                "reason": {"type": "string", "description": "Of a refusal: its code."},
+                "reason": {"type": "string", "description": "The code of a refusal."},
             },
         }
     },

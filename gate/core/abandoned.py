@@ -52,7 +52,7 @@ class Ending:
     bridged: bool
     """The parties were put through to each other."""
     seconds: float | None
-    """Of talk; None where nobody saw how long."""
+    """Seconds of talk; None where nobody saw how long."""
     objected: bool = False
     """The callee has objected by a key: whoever hangs up then does what they want."""
     silent: str = ""

@@ -27,17 +27,17 @@ JUMP = 2
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Of one account or PBX, by the configuration."""
+    """The allowance of one account or PBX, by the configuration."""
 
     calls_a_minute: int
     calls_at_once: int
     seconds_a_day: int
     service_percent: int
-    """Of the day's calls; 100: nobody is told."""
+    """The allowed share of service calls of the day's calls; 100: nobody is told."""
 
 
 def asking(a_minute: int, service_percent: int = 100) -> Allowance:
-    """Of who asks by HTTP before it dials: questions a minute. None of them is a call in hand, or talk."""
+    """The allowance of who asks by HTTP before it dials: questions a minute. None is a call in hand, or talk."""
     return Allowance(a_minute, ENDLESS, ENDLESS, service_percent)
 
 
@@ -48,11 +48,11 @@ class Before:
     calls: int = 0
     """Let through."""
     listed: int = 0
-    """Of them, service calls to numbers that are on a register or have objected to marketing."""
+    """The service calls among them, to numbers that are on a register or have objected to marketing."""
 
     @property
     def listed_percent(self) -> int:
-        """Of these calls, rounded down."""
+        """Their share of these calls, rounded down."""
         return 100 * self.listed // self.calls if self.calls else 0
 
 
@@ -63,24 +63,24 @@ class Used:
     calls_last_minute: int = 0
     calls_at_once: int = 0
     seconds_today: float = 0.0
-    """Of talk, since midnight in London; running calls too."""
+    """Seconds of talk, since midnight in London; running calls too."""
     calls_today: int = 0
     """Let through since then."""
     service_today: int = 0
-    """Of them, claimed to be service calls."""
+    """Those of them that are claimed to be service calls."""
     listed_today: int = 0
-    """Of these, to numbers that are on a register or have objected to marketing."""
+    """Those of these to numbers that are on a register or have objected to marketing."""
     days: tuple[tuple[date, Before], ...] = ()
     """The days before today, where they are known."""
 
     @property
     def service_percent(self) -> int:
-        """Of today's calls, rounded down."""
+        """Their share of today's calls, rounded down."""
         return 100 * self.service_today // self.calls_today if self.calls_today else 0
 
     @property
     def listed_percent(self) -> int:
-        """Of today's calls, rounded down."""
+        """Their share of today's calls, rounded down."""
         return 100 * self.listed_today // self.calls_today if self.calls_today else 0
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 
 class Stage(StrEnum):
-    """Of the legs of one call."""
+    """The stages of the legs of one call."""
 
     DIALLING = "dialling"
     """The INVITE is at a trunk; nothing of its answer reaches the caller."""

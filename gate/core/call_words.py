@@ -263,7 +263,7 @@ class Do(StrEnum):
     OBJECT = "object"
     """Keep the callee's objection."""
     OBJECT_OTHER = "object other"
-    """Of a transfer: keep the objection of whoever was called before."""
+    """In a transfer: keep the objection of whoever was called before."""
     STOP_PLAYING = "stop playing"
     SAY_GOODBYE = "say goodbye"
     SHUT = "shut"

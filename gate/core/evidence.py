@@ -25,7 +25,7 @@ from hashlib import sha256
 from typing import Any
 
 VERSION = 1
-"""Of the leaf's form; in every leaf as ``v``."""
+"""The version of the leaf's form; in every leaf as ``v``."""
 
 HASH_SIZE = 32
 EMPTY_ROOT = sha256(b"").digest()

@@ -256,7 +256,7 @@ class Term(NamedTuple):
 
     typed: str
     conditions: tuple[Condition, ...]
-    """Of which one must hold; none: the word is not known."""
+    """One of these must hold; none: the word is not known."""
     denied: bool = False
 
     @property

@@ -118,7 +118,7 @@ class LetterFacts:
     """The lines that the request is about, as they are written for people (``020 7946 0123``)."""
     ground: Ground | None = None
     holds: tuple[Held, ...] = ()
-    """Of an erasure in part: what keeps the rest."""
+    """The holds of an erasure in part: what keeps the rest."""
     held_calls: int = 0
     held_recordings: int = 0
     reasons: str = ""
@@ -136,13 +136,13 @@ class LetterFacts:
     """It was taken back since, for one of the numbers."""
     restriction_ended: bool = False
     resumed: bool = False
-    """Of a complaint that is decided: marketing to the numbers may go on."""
+    """Marketing to the numbers of a decided complaint may go on."""
     told_on: date | None = None
-    """Of a withdrawn consent: the day on which the person told the firm, where it took effect later."""
+    """For a withdrawn consent: the day on which the person told the firm, where it took effect later."""
     given_on: date | None = None
-    """Of a withdrawn consent: the day on which it was given."""
+    """The day on which a withdrawn consent was given."""
     stopped_on: date | None = None
-    """Of a withdrawn consent: the day since which the gate refuses marketing to the number."""
+    """For a withdrawn consent: the day since which the gate refuses marketing to the number."""
     agreed_again: bool = False
     """They agreed to calls since."""
     searched: date | None = None

@@ -22,7 +22,7 @@ _PLACES = {
     "*": r"[^/]*?",
 }
 WILDCARDS = 3
-"""Of one pattern: what a name of 255 characters is compared with stays small."""
+"""The most wildcards of one pattern: what a name of 255 characters is compared with stays small."""
 _PARTS = re.compile(r"(\{number\}|\{date\}|\{time\}|\{call_id\}|\*)")
 
 

@@ -80,7 +80,7 @@ HOWS: Final = ("mail", "post", "phone", "in_person", "impossible", "disproportio
 ON: Final = FormField("on", FieldKind.DAY)
 """The day on which it happened, today where it is left empty; an earlier one with its proof."""
 CALLS: Final = FormField("calls", FieldKind.FLAG)
-"""Of a complaint that names a number: what becomes of marketing to it."""
+"""Whether marketing to the number of a complaint stops or resumes."""
 _PROOF: Final = (FormField("evidence"), FormField("evidence_sha256", FieldKind.FILE))
 _NUMBERS: Final = FormField("numbers", FieldKind.NUMBERS)
 

@@ -60,7 +60,7 @@ class Ground(StrEnum):
     RIGHTS_OF_OTHERS = "rights_of_others"
     MANIFESTLY_UNFOUNDED = "manifestly_unfounded"
     ACCURATE = "accurate"
-    """Of a rectification alone: it is right as it is."""
+    """What is held is accurate; for a rectification only."""
     IDENTITY_NOT_PROVEN = "identity_not_proven"
     CANNOT_IDENTIFY = "cannot_identify"
     """Nothing tells which data is theirs (Art 11(2))."""
@@ -93,7 +93,7 @@ class LetterKind(StrEnum):
     RECIPIENT = "recipient"
     """To somebody who was given what is erased, restricted or rectified now: that it is (Art 19)."""
     WITHDRAWAL = "withdrawal"
-    """Of no request: a consent was withdrawn (Art 7(3)), since when that holds and what it stops."""
+    """A consent was withdrawn (Art 7(3)): since when that holds and what it stops. It belongs to no request."""
 
 
 class Do(StrEnum):

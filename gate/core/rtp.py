@@ -113,7 +113,7 @@ class Codec(NamedTuple):
     name: str
     """Upper case."""
     rate: int
-    """Of the timestamps, Hz; 8000 where the text names none."""
+    """The rate of the timestamps, Hz; 8000 where the text names none."""
     channels: int
 
 

@@ -132,7 +132,7 @@ class AbandonedLimits:
     """How many who answer a campaign may find nobody (LAW 7.8)."""
 
     alarm_percent: float = 2.5
-    """Of the answered calls of a day; 0: nobody is told."""
+    """The share of the answered calls of a day; 0: nobody is told."""
     stop_percent: float = 0.0
     """0: no campaign is stopped."""
     least: int = 100

@@ -398,7 +398,7 @@ def _with_connection(lines: Iterable[str], before: str, where: str) -> tuple[str
 
 
 def _name(line: str) -> str:
-    """Of an attribute."""
+    """The name of an attribute."""
     return line[2:].partition(":")[0].strip()
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 
 class State(StrEnum):
-    """Of one session."""
+    """The states of one session."""
 
     LOOKING = "looking"
     """Which decision its call belongs to."""

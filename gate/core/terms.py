@@ -216,7 +216,7 @@ class Attempt:
     on_behalf_of: str = ""
     """The instigator for whom the firm calls, by the name that the configuration has for it; empty: for itself."""
     campaign: str = ""
-    """Of the caller's own naming; empty where it names none."""
+    """The campaign as the caller names it; empty where it names none."""
     dedicated_agent: bool = False
     """An agent is at hand for this very call, by the word of somebody whom the configuration believes."""
 
@@ -309,7 +309,7 @@ class Tried:
     """The attempts that were let through to a number for as long as a bound reaches back, whatever became of them."""
 
     in_hand: int = 0
-    """Of them, those that are not over: they ring, are announced to or talk."""
+    """Those of them that are not over: they ring, are announced to or talk."""
     times: tuple[datetime, ...] = ()
     """When each was asked for, newest first."""
 

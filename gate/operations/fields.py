@@ -41,7 +41,7 @@ class RequestField:
     label: str
     examples: tuple[str, ...]
     choices: tuple[str, ...]
-    """Of a ``CHOICE``, without the empty one."""
+    """The choices of a ``CHOICE``, without the empty one."""
     least: int | None
     most: int | None
     """Bounds of a ``COUNT``."""

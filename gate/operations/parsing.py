@@ -112,7 +112,7 @@ class IdsFound(Response, frozen=True):
 class IdFind(Request[IdsFound], frozen=True):
     """Which ids begin with this?"""
 
-    kind: Annotated[Identified, about("Of what it is an id.")]
+    kind: Annotated[Identified, about("The kind of thing that the id is of.")]
     beginning: Annotated[Line, about("Four of the signs of an id or more: 0 to 9, a to f.", eg=("5b0d",))]
 
 

@@ -79,7 +79,7 @@ class Proposal(Response, frozen=True):
     takes: str
     """What it would take, counted: ``2 recordings``."""
     digest: str
-    """Of these three."""
+    """The digest of these three."""
     until: str
     what: str
     """In words."""

@@ -88,7 +88,7 @@ class Aside(msgspec.Struct, frozen=True):
     said: str
     """Its last answer."""
     data: dict[str, Any] | None = None
-    """Of an event that is no leaf, and no contact: what it would have told."""
+    """The content of an event that is neither a leaf nor a contact."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -106,7 +106,7 @@ class Progress(msgspec.Struct):
     leaf: int
     """The last leaf that was looked at."""
     tries: int = 0
-    """Of the event that is next."""
+    """The tries of the event that is next."""
     again_at: str = ""
     said: str = ""
     waiting: list[Waiting] = []
@@ -139,7 +139,7 @@ class WebhookPost:
         self._key = key_of(webhook, read_secret(folder.config.base, webhook.secret_file))
         self._file = folder.config.data / "webhooks" / f"{webhook.name}.json"
         self._lock = threading.Lock()
-        """Of what is kept; nobody waits for a receiver under it."""
+        """The lock of what is kept; nobody waits for a receiver under it."""
         self._progress = self._kept()
         self._contacts: list[Event] = []
         self._listed: object = None
@@ -469,7 +469,7 @@ class WebhookStanding(Response, frozen=True, kw_only=True):
 
 
 class Webhooks(Response, frozen=True):
-    """Of each webhook."""
+    """The state of each webhook."""
 
     webhooks: list[WebhookStanding]
 

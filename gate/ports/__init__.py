@@ -40,7 +40,7 @@ class RecordingClosed:
 
     recording_id: str
     sha256: str
-    """Of the whole sealed file."""
+    """The SHA-256 of the whole sealed file."""
     size: int
     seconds: float
     chunks: int

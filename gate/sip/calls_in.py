@@ -59,7 +59,7 @@ class Ringable:
     """``account:alice``, ``trunk:pbx1``."""
     address: Address
     uri: str
-    """Of the INVITE; empty: the own number at the address."""
+    """The request URI of the INVITE; empty: the own number at the address."""
     flow: Endpoint | None = None
     """The phone's connection; None for UDP."""
     path: str = ""

@@ -42,7 +42,7 @@ class CarrierNames:
         self._good_until: dict[str, float] = {}
         self._stopped = threading.Event()
         self.why: dict[str, str] = {}
-        """Of trunks whose domain could not be looked up lately: why."""
+        """Trunk -> why its domain could not be looked up lately."""
 
     def start(self) -> None:
         """Look them up, now and again."""

@@ -51,7 +51,7 @@ class Framer:
         self._searched = 0
         """So far no end of a head was found."""
         self._length = 0
-        """Of the message whose head is whole; 0 where it is not."""
+        """The length of the message whose head is whole; 0 where it is not."""
         self._started = False
         """Its first line has been looked at."""
         self._blank = 0
@@ -221,7 +221,7 @@ class Connection:
         self.proven = False
         """Somebody has proven themselves on it, or it is ours; set by the line thread too."""
         self.trusted = False
-        """Of a PBX or a carrier."""
+        """Whether the peer is a PBX or a carrier."""
         self.pbx = ""
         """Whose certificate was shown."""
         self.closed = False
@@ -244,7 +244,7 @@ class Connection:
         """When what is not whole, or waits, began."""
         self.look_again = 0.0
         self.context: ssl.SSLContext | None = None
-        """Of a TLS connection that we open, and the name that the peer's certificate has to have."""
+        """The TLS context of a connection that we open, and the name that the peer's certificate has to have."""
         self.name = ""
         self.wants_write = False
         self.on_up: Callable[[Connection], None] | None = None

@@ -110,7 +110,7 @@ class DialogLeg:
         self._head, self._back = "", ("", 0)
         self._hurried = False
         self._more, self._invite_body = "", None
-        """Of our INVITE: what comes with its headers when it is sent again."""
+        """The headers and body that go with our INVITE when it is sent again."""
         self._tried = self._stale_tried = False
         self._reliably = Acknowledged()
         self._unacknowledged: bytes = b""
@@ -228,7 +228,7 @@ class DialogLeg:
 
     @property
     def acknowledged(self) -> Mapping[str, int]:
-        """Of each callee's provisional answers the last that was (RSeq)."""
+        """The last acknowledged provisional answer (RSeq) of each callee."""
         return self._reliably.last
 
     def contact_param(self, text: str) -> None:
@@ -336,7 +336,7 @@ class DialogLeg:
         return True
 
     def send_ack(self, message: SipMessage) -> None:
-        """Of a 2xx: in the dialog that it has made, or confirmed."""
+        """Acknowledge a 2xx, in the dialog that it has made or confirmed."""
         data = self.dialog.request(self.way, "ACK", new_branch(), message.cseq)
         self.ack = (message.cseq, self.way, data, self.dialog.to, self.carrier.now())
         self.way.send_to(data, self.dialog.to)

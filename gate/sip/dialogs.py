@@ -93,7 +93,7 @@ class Row(NamedTuple):
     after: Standing
     does: tuple[Do, ...]
     section: str
-    """Of RFC 3261."""
+    """The section of RFC 3261."""
 
 
 _S, _E, _D = Standing, Event, Do
@@ -181,7 +181,7 @@ class OfferRow(NamedTuple):
     after: Offer
     does: tuple[OfferDo, ...]
     section: str
-    """Of RFC 3261, where it names no other."""
+    """The section of RFC 3261, where it names no other."""
 
 
 _O, _OE, _OD = Offer, OfferEvent, OfferDo
@@ -214,7 +214,7 @@ def requires_reliable(message: SipMessage) -> bool:
 
 
 class Acknowledged:
-    """Of each callee's provisional answers the last that was acknowledged (RFC 3262 section 4)."""
+    """The last acknowledged provisional answer of each callee (RFC 3262 section 4)."""
 
     __slots__ = ("last",)
 

@@ -144,7 +144,7 @@ class Engine:
             for trunk, route in zip(config.trunk, self.trunks.routes, strict=True)
             if trunk.transport != "udp"
         }
-        """Of the trunks with a connection, by name."""
+        """The connections of the trunks with a connection, by name."""
         self.monitors |= {
             trunk.name: TrunkMonitor(self, trunk, route, on_trunk)
             for trunk, route in zip(config.trunk, self.trunks.routes, strict=True)

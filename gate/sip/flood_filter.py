@@ -28,15 +28,15 @@ from gate.sip.rate_limit import Rate
 PROVEN = Rate(400, 200)
 """Datagrams of an address at which an account has proven itself."""
 ADDRESS = Rate(100, 50)
-"""Of any other address."""
+"""The rate of any other address."""
 KNOWN = Rate(1000, 500)
-"""Of all other addresses of a host where an account has, or that speaks in a call."""
+"""The rate of all other addresses of a host where an account has, or that speaks in a call."""
 STRANGER = Rate(200, 100)
-"""Of all addresses of any other host."""
+"""The rate of all addresses of any other host."""
 STRANGERS = Rate(800, 400)
-"""Of all those hosts together."""
+"""The rate of all those hosts together."""
 FIRST_COMERS = Rate(200, 100)
-"""Of those of them that come just now: beside ``STRANGERS``, whose part they take where this is used up."""
+"""The rate of those of them that come just now: beside ``STRANGERS``, whose part they take where this is used up."""
 FIRST = 8
 """Datagrams with which a host counts as one that comes just now: to be challenged and to answer, some of it twice."""
 CONNECTS = Rate(40, 10)
@@ -44,9 +44,9 @@ CONNECTS = Rate(40, 10)
 CONNECTS_KNOWN = Rate(400, 100)
 """And where an account has."""
 CONNECTS_STRANGERS = Rate(160, 80)
-"""Of all strangers together: a TLS handshake costs the gate about a millisecond."""
+"""The rate of connections of all strangers together: a TLS handshake costs the gate about a millisecond."""
 CONNECTS_FIRST_COMERS = Rate(40, 20)
-"""Of hosts that come just now."""
+"""The rate of connections of hosts that come just now."""
 FORGOTTEN_SECONDS = 60.0
 """A host that has said nothing for so long, and at most for twice as long, comes anew."""
 DIALOG = Rate(100, 40)

@@ -85,11 +85,11 @@ class SipMessage:
     """One SIP message: ``headers`` in order, names lower-case and long, values unfolded; ``body`` untouched."""
 
     method: str
-    """Of a request; empty for a response."""
+    """The method of a request; empty for a response."""
     uri: str
-    """Of a request; a response's phrase."""
+    """The URI of a request; a response's phrase."""
     code: int
-    """Of a response; 0 for a request."""
+    """The code of a response; 0 for a request."""
     headers: list[tuple[str, str]]
     body: bytes
     vias: list[str] = field(default_factory=list)
@@ -101,7 +101,7 @@ class SipMessage:
     cseq: int = 0
     cseq_method: str = ""
     metadata: bytes = b""
-    """Of a recording session, from a part of the body (``gate.sip.message``)."""
+    """The metadata of a recording session, from a part of the body (``gate.sip.message``)."""
     usual: bool = field(default=False, compare=False)
     """Read by ``read_usual``: each of its addresses can be called and written again."""
 
@@ -491,7 +491,7 @@ def destination(request: SipMessage, source: Address) -> Address:
 
 SDP = "application/sdp"
 METADATA = frozenset({"application/rs-metadata+xml", "application/rs-metadata"})
-"""Of a recording session (RFC 7866 9.1), and what some clients call it."""
+"""The content types of the metadata of a recording session (RFC 7866 9.1), and what some clients call it."""
 MAX_PARTS = 16
 
 

@@ -151,7 +151,7 @@ class OverloadControl:
 LONGEST_UNREAD = 4096
 """Bytes of what is taken."""
 MOST_LINES = 64
-"""Of its head."""
+"""The most lines of its head."""
 MOST_HOPS = 8
 # Each is written out whole, ports too: what a pattern costs is measured by its text in the source.
 _START = re.compile(

@@ -44,11 +44,11 @@ class RequestKind(Enum):
 
 
 PROVEN = Rate(200, 50)
-"""Of an address that has proven itself."""
+"""The rate of an address that has proven itself."""
 FIRST = {RequestKind.CHALLENGE: Rate(100, 50), RequestKind.PASSWORD: Rate(15, 5), RequestKind.OTHER: Rate(100, 50)}
-"""Of all hosts that are not remembered, beside the bound of all strangers."""
+"""The rates of all hosts that are not remembered, beside the bound of all strangers."""
 NAMED = Rate(20, 5)
-"""Of an account at a host where it has."""
+"""The rate of an account at a host where it has."""
 
 
 class Buckets:

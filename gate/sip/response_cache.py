@@ -36,7 +36,7 @@ class ResponseCache:
         self._kept: OrderedDict[TransactionKey, tuple[bytes, Address, float, bytes]] = OrderedDict()
         self._tags: set[bytes] = set()
         self._awaited: set[bytes] = set()
-        """Of the answers that are sent again until their ACK comes."""
+        """The keys of the answers that are sent again until their ACK comes."""
         self._bytes = 0
         self._key = secrets.token_bytes(16)
 

@@ -58,7 +58,7 @@ class Route:
     emergency: bool = False
     """LAW 3.5: no time to answer is set, and nothing of ours may stop the call."""
     name: str = ""
-    """Of the trunk; empty for an emergency route that is not set."""
+    """The name of the trunk; empty for an emergency route that is not set."""
     transport: str = "udp"
     form: OutgoingForm = OutgoingForm()
     silent_seconds: float = 4.0

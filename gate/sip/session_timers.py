@@ -100,7 +100,7 @@ class SessionTimer:
         self._next = (seconds, not (headers.supported and refresher == "uac"))
 
     def answer_headers(self) -> list[tuple[str, str]]:
-        """Of our 2xx to it."""
+        """The headers of our 2xx to it."""
         seconds, ours = self._next or (0, False)
         headers = [("supported", OPTION)]
         if seconds:
@@ -117,7 +117,7 @@ class SessionTimer:
     # --- we ask, the peer answers -------------------------------------------------------------------------------------
 
     def request_headers(self) -> list[tuple[str, str]]:
-        """Of our INVITE, re-INVITE or UPDATE."""
+        """The headers of our INVITE, re-INVITE or UPDATE."""
         headers = [("supported", OPTION)]
         if seconds := self.seconds or (0 if self._begun else self.wanted):
             seconds = max(seconds, self.least, LEAST_SECONDS)

@@ -21,7 +21,7 @@ from gate.sip.message import Address
 from gate.sip.udp import is_here
 
 MOST_SERVERS = 8
-"""Of one domain."""
+"""The bound on servers of one domain."""
 SHORTEST, LONGEST = 30.0, 3600.0
 """Seconds for which an answer is good, whatever its TTL."""
 LOOK_SECONDS = 4.0

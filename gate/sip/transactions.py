@@ -86,7 +86,7 @@ class Row(NamedTuple):
     """None: the state stays."""
     does: tuple[Do, ...]
     section: str
-    """Of RFC 3261, where it names no other."""
+    """The section of RFC 3261, where it names no other."""
 
 
 class Timer(StrEnum):

@@ -107,7 +107,7 @@ class Transfer:
     call_id: str
     """The gate's id of the call that follows."""
     cseq: int
-    """Of the REFER: the id of its subscription (RFC 3515 2.4.6)."""
+    """The sequence number of the REFER: the id of its subscription (RFC 3515 2.4.6)."""
     tells: bool
     """False where the transferor wants no NOTIFY (RFC 4488)."""
     joins: Bridge | None = None

@@ -95,7 +95,7 @@ def erase_facts(
 class _Words(NamedTuple):
     leaf: int
     body: dict[str, Any]
-    """Of its fact."""
+    """The body of its fact."""
 
 
 _ABOUT_CALLS: Final = (

@@ -79,7 +79,7 @@ class Head(NamedTuple):
     """How far a journal goes."""
 
     number: int
-    """Of the last entry."""
+    """The number of the last entry."""
     digest: bytes
     """SHA-256 of its line."""
     size: int

@@ -92,7 +92,7 @@ LENGTHS: Final = """
 CREATE INDEX calls_seconds ON calls (seconds, at, call_id) WHERE seconds IS NOT NULL;
 CREATE INDEX recordings_seconds ON recordings (seconds, opened_at, recording_id) WHERE seconds IS NOT NULL;
 """
-"""Of a migration: the indexes of lists by how long something took."""
+"""The indexes of lists by duration, for a migration."""
 
 
 class Order(NamedTuple):

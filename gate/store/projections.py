@@ -76,7 +76,7 @@ class LogEntry:
 
 
 HASH_LENGTH: Final = 64
-"""Of a hash in hexadecimal."""
+"""The length of a hash in hexadecimal."""
 Columns = dict[str, Any]
 Derive = Callable[[LogEntry], Columns]
 

@@ -49,7 +49,7 @@ UPDATE calls SET sip_call_id = (SELECT json_extract(body, '$.sip_call_id') FROM 
 CREATE INDEX calls_question ON calls (question) WHERE question IS NOT NULL;
 CREATE INDEX calls_sip ON calls (sip_call_id) WHERE sip_call_id IS NOT NULL;
 """
-"""Of a migration: the columns by which both are found."""
+"""The columns by which both are found, for a migration."""
 ASKED: Final = "CREATE INDEX calls_asked ON calls (number, claimed_by, at, call_id) WHERE source = 'ask'"
 """Of another: questions alone. Each decision looks for one, and by ``calls_number`` it would go through all that the
 same number was dialled in that minute."""
@@ -66,7 +66,7 @@ _FOUND_NOBODY: Final = (
 )
 """Where two phones of one line pick up, the one that is put through counts."""
 ABANDONED: Final = f"({_FOUND_NOBODY} OR ended_at IS NOT NULL AND bridged IS 0 AND ended_by IS NOT 'callee')"
-"""Of a call from before there was a fact of it, as far as its end shows it."""
+"""Whether a call without a fact of it was abandoned, as far as its end shows."""
 LIVE: Final = f"(NOT {_FOUND_NOBODY} AND ended_at IS NOT NULL AND bridged IS 1)"
 LEFT: Final = "(abandoned_why IS NULL AND ended_at IS NOT NULL AND bridged IS 0 AND ended_by IS 'callee')"
 UNKNOWN: Final = "answered_at IS NULL AND (source = 'ask' AND ended_at IS NULL OR cause = 'redirected' AND bridged = 0)"
@@ -251,7 +251,7 @@ class _UsedBy(NamedTuple):
     calls: int
     service: int
     listed: int
-    """Of the service calls, those to numbers that are listed or have objected."""
+    """The service calls to numbers that are listed or have objected."""
 
 
 def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:

@@ -51,7 +51,7 @@ _PRAGMAS = (
 _STATEMENTS: Final = 512
 """Statements that a writer keeps, ready to be asked again."""
 _trim: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
-"""Of the GNU C library (malloc_trim(3))."""
+"""A function of the GNU C library (malloc_trim(3))."""
 
 
 class Database(Protocol):

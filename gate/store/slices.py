@@ -262,7 +262,7 @@ _OWN = "(f.call_id IS NULL OR f.call_id <> f.subject)"
 
 
 def nodes(reader: Reader) -> Node:
-    """Of the tree, for proofs; lives as long as the reader."""
+    """The nodes of the tree, for proofs; lives as long as the reader."""
     return node_provider(reader.connection)
 
 

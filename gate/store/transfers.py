@@ -19,7 +19,7 @@ UPDATE calls SET transferred_to = (SELECT json_extract(body, '$.to') FROM facts 
     WHERE call_id IN (SELECT call_id FROM facts WHERE kind = 'transferred');
 CREATE INDEX calls_transferred ON calls (transferred_to) WHERE transferred_to IS NOT NULL;
 """
-"""Of a migration: by what both are found."""
+"""The indexes by which both are found, for a migration."""
 _BEFORE: Final = "SELECT transferred_to AS place, call_id, number FROM calls WHERE transferred_to IN ({})"
 _AFTER: Final = (
     "SELECT talk.call_id AS place, onward.call_id, onward.number FROM calls AS talk"
@@ -34,7 +34,7 @@ def before(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Talk]]:
 
 
 def after(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Talk]]:
-    """Of each of these talks the calls that its callee went over to, in the same way."""
+    """The calls that the callee of each of these talks went over to, in the same way."""
     return _walk(tx, call_ids, _AFTER)
 
 

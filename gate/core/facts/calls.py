@@ -95,7 +95,7 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     asked_by: Maybe[Firm] = UNSET
     """Who asked, of a question."""
     began_at: Maybe[Time] = UNSET
-    """Of a call that was made without the gate."""
+    """The beginning of a call that was made without the gate."""
     redirect: Annotated[Maybe[dict[str, str]], Sort.FIRM] = UNSET
     """Who announces and who records a call that the gate hands over: ``announced_by``, ``recorded_by``."""
     to_be_shown_by: Maybe[Firm] = UNSET
@@ -194,7 +194,7 @@ class OneSided(Body, frozen=True, kw_only=True):
     side: Code
     """``caller``, ``callee`` or ``both``."""
     seconds: float
-    """Of the talk, until it was looked."""
+    """Seconds of the talk, until it was looked."""
 
 
 @fact("transferred", Subject.CALL)
@@ -221,7 +221,7 @@ class Ended(Body, frozen=True, kw_only=True):
     code: Annotated[int, COLUMN]
     """SIP response code; 0 where there is none."""
     seconds: Annotated[float | None, COLUMN]
-    """Of talk; None where nobody saw how long."""
+    """Seconds of talk; None where nobody saw how long."""
     bridged: bool
     """They were bridged, and the caller can have been heard (LAW 3.4)."""
 
@@ -241,7 +241,7 @@ class Abandoned(Body, frozen=True, kw_only=True):
     announcement: Maybe[Code] = UNSET
     version: Maybe[Code] = UNSET
     sha256: Maybe[Id] = UNSET
-    """Of the recording in force."""
+    """The SHA-256 of the recording in force."""
     on_behalf_of: Maybe[Firm] = UNSET
     """For whom the firm called, as the announcement had it."""
 

@@ -203,7 +203,7 @@ class BreachReplayed(Body, frozen=True, kw_only=True):
 
 class _Rate(Body, frozen=True, kw_only=True):
     day: Time
-    """Of London."""
+    """The day in London."""
     abandoned: int
     live: int
     least: int

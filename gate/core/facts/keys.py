@@ -81,7 +81,7 @@ class Proposed(Body, frozen=True, kw_only=True):
     takes: Maybe[Firm] = UNSET
     """What that would take, counted; not in older logs."""
     digest: Id
-    """Of these three."""
+    """The digest of these three."""
     until: Time
 
 

@@ -41,7 +41,7 @@ class RecordingOpened(Body, frozen=True, kw_only=True):
     key_id: Annotated[Id, COLUMN]
     recipients: Annotated[list[Id], COLUMN]
     purpose: Annotated[Code, COLUMN]
-    """Of the configuration."""
+    """The purpose of the configuration."""
     commitments: Annotated[Maybe[dict[str, str]], Sort.ID] = UNSET
     """What its wraps are proven against."""
     origin: Maybe[Code] = field(name="from", default=UNSET)
@@ -169,7 +169,7 @@ class CopyWritten(Body, frozen=True, kw_only=True):
     """It lies there, whole."""
 
     sha256: Annotated[Maybe[Id], COLUMN] = UNSET
-    """Of the file; none of standard output."""
+    """The SHA-256 of the file; none of standard output."""
 
 
 @fact("copy_failed", Subject.COPY, term=Term.REQUESTS, sets={"destroyed_at": From.AT, "destroyed_by": From.ACTOR})

@@ -52,7 +52,7 @@ class Opened(Body, frozen=True, kw_only=True):
     received: Annotated[Time, COLUMN]
     written: Annotated[bool, COLUMN]
     scope: Maybe[Code] = UNSET
-    """Of an objection: ``all`` where they want no calls at all; missing: marketing."""
+    """The scope of an objection: ``all`` where they want no calls at all; missing: marketing."""
 
 
 @fact("request_person", Subject.REQUEST, term=Term.REQUESTS, outlives_restore=True, decides=True)

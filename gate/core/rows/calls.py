@@ -85,7 +85,7 @@ class RecordingRow(Row, frozen=True, kw_only=True):
     """``caller`` or ``callee``, where no audio came from that side in the whole talk; ``both``."""
     chunks: int | None
     bound_by: str | None = None
-    """Of one from elsewhere, how its call was found; None: the gate recorded it."""
+    """How the call of one from elsewhere was found; None: the gate recorded it."""
     packets: dict[str, int] | None
     gaps: list[tuple[float, float]] | None
     """Pauses, from and to, in seconds from its beginning."""
@@ -160,11 +160,11 @@ class AgentRow(Row, frozen=True, kw_only=True):
     streak: Annotated[int, Heading("In a row")] = 0
     """Refusals since the last attempt that was let through."""
     reason: Annotated[str | None, Heading("Why")] = None
-    """Of the last refusal."""
+    """The reason of the last refusal."""
     at: Annotated[str | None, Heading("Last")] = None
     """When it asked last."""
     seconds: Annotated[float, Heading("Talk")] = 0.0
-    """Of talk, in calls that are over."""
+    """Seconds of talk, in calls that are over."""
     calls_now: Annotated[int, Heading("In hand")] = 0
     next: Annotated[str | None, Heading("Next")] = None
     """Why its next marketing call would be refused whoever is called; None: it may dial."""
@@ -274,7 +274,7 @@ class UsageRow(Row, frozen=True, kw_only=True):
     listed_service_today: int
     """Service calls to numbers that are on a register or have objected to marketing."""
     listed_percent_today: int
-    """Of its calls that were let through."""
+    """The share of its calls that were let through."""
     listed_percent_before: int
     """The same of the 28 days before."""
     many_listed_service_calls: bool
@@ -338,6 +338,6 @@ class LiveNow(Row, frozen=True, kw_only=True):
     not_ready: list[str]
     """Why marketing calls are refused now, whoever makes them: reason codes, as ``/readyz`` has them."""
     trunk_up: bool | None
-    """Of any trunk; None where nobody knows."""
+    """Whether any trunk is up; None where nobody knows."""
     recorder_up: bool | None
     trunks: list[TrunkHealth]

@@ -35,9 +35,9 @@ class Worth(Row, frozen=True):
     recordings: int
     """Recordings that it opens, or helps to open."""
     alone: int
-    """Of these: what no other recipient in force could open."""
+    """Those of these that no other recipient in force could open."""
     first: int
-    """Of these: those that take two people, and of which it holds the first share."""
+    """Those of these that take two people, and of which it holds the first share."""
     second: int
 
 

@@ -90,7 +90,7 @@ class RegisterState(Row, frozen=True, kw_only=True):
     imported_at: str | None
     source_name: str
     source_sha256: str
-    """Of the licensee's file."""
+    """The SHA-256 of the licensee's file."""
     implausible: str = ""
     """What a live gate found odd about it, in words that follow "although "; empty where nothing."""
     accepted: str = ""

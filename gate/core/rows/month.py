@@ -185,7 +185,7 @@ class CampaignHour(Row, frozen=True):
     campaign: str
     abandoned: int
     informed: int
-    """Of these, those whose callee was told who had called."""
+    """Those of these whose callee heard who had called."""
     live: int
     left: int
     """Callees who hung up before anybody could be heard."""
@@ -222,7 +222,7 @@ class CampaignStop(Row, frozen=True, kw_only=True):
     day: str
     abandoned: int
     live: int
-    """Of that day, when it was stopped."""
+    """The live calls of that day, when it was stopped."""
 
 
 class RecordingsDay(Row, frozen=True):
@@ -269,9 +269,9 @@ class RequestInMonth(Row, frozen=True):
     due: str | None
     late: bool
     acknowledged: bool
-    """Of a complaint: its acknowledgement was entered in time."""
+    """Whether the acknowledgement of a complaint was entered in time."""
     acknowledged_late: bool
-    """Of a complaint: its acknowledgement was entered after its last day, or is missing though that has passed."""
+    """The acknowledgement of a complaint was entered after its last day, or is missing though that has passed."""
     warning: str
     """What was to be seen to at the end; empty where nothing."""
 

@@ -105,7 +105,7 @@ class Sweep(Row, frozen=True, kw_only=True, omit_defaults=True):
     """It is complete, and every file has gone."""
     fault_list: list[ErasureFault] | None = None
     due_ids: list[str] | None = None
-    """Of a dry run only."""
+    """Only from a dry run."""
     held_by: list[HeldRecording]
 
 
@@ -134,7 +134,7 @@ class KeptRecording(Row, frozen=True):
     """Set: its erasure is decided."""
     erasing_basis: str | None
     at: str | None
-    """Of the call."""
+    """The time of the call."""
     number: str | None
     purpose: str | None
     topic: str | None
@@ -190,7 +190,7 @@ class RecordKept(Row, frozen=True):
     name: str
     """What people look it up by."""
     kind: str | None
-    """Of a hold."""
+    """The kind of a hold."""
     numbers: list[str] | None
     """It is about these; None where they were erased."""
     call_id: str | None

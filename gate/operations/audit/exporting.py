@@ -188,7 +188,7 @@ class ExportedRecording(Response, frozen=True):
     """See ``gate.exports.bundle.STATUSES``."""
     why: str
     wraps: list[RecordingWrap]
-    """Of one that goes out."""
+    """The wraps of one that goes out."""
 
 
 class ExportPage(Response, frozen=True):

@@ -200,7 +200,9 @@ class CallsOutcome(Request[OutcomeKept], frozen=True, kw_only=True):
     outcome: Annotated[CallOutcome, about("What became of it.")]
     informed: Annotated[
         bool,
-        about("Of an abandoned call: within two seconds they heard who called and a number to ring, and no marketing."),
+        about(
+            "For an abandoned call: within two seconds they heard who called and a number to ring, and no marketing."
+        ),
     ] = False
 
 

@@ -47,7 +47,7 @@ class Report:
     not_utf8: int = 0
     """From which line on the file was read as Windows-1252; 0: it was not."""
     sha256: str = ""
-    """Of the file that was read."""
+    """The SHA-256 of the file that was read."""
     output_sha256: str = ""
 
 

@@ -47,7 +47,7 @@ class ContactsThen(Response, frozen=True, kw_only=True):
     reasons: dict[str, int]
     """How many contacts would get each reason."""
     no_longer: dict[str, int]
-    """Of those that may be called now, calling hours apart: how many may not be then, by reason."""
+    """How many of those that may be called now, calling hours apart, may not be called then, by reason."""
     again: int
     """How many may be called then and may not now."""
     registers: list[RegisterTomorrow]

@@ -113,7 +113,7 @@ class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     faults: list[BadField]
     """The first thousand."""
     shrinks: bool | None = None
-    """Of a dry run: it would need ``accept_shrink``."""
+    """Whether the list would need ``accept_shrink``; from a dry run."""
     not_utf8: int | None = None
     """The line from which on the file is not UTF-8; 0: it all is. Not of a dry run."""
 

@@ -109,7 +109,7 @@ class CrmFile:
 
     @property
     def sha256(self) -> str:
-        """Of what was read so far, hex."""
+        """The SHA-256 of what was read so far, hex."""
         return self._read.hexdigest()
 
     @property
@@ -331,7 +331,7 @@ class Into(NamedTuple):
     records: BinaryIO
     references: BinaryIO
     digests: BinaryIO
-    """Of the references that are not empty, by ``_digest``, in rising order."""
+    """The digests of the references that are not empty, by ``_digest``, in rising order."""
 
 
 class Named:

@@ -255,7 +255,7 @@ def _page(
     between: tuple[int | None, int | None] = (None, None),
     order: Order | None = None,
 ) -> tuple[list[tuple[ContactList, Contact]], str | None]:
-    """Of the list of a firm, or of all, one after the other. The cursor names the list, and the place in it."""
+    """A page of the list of a firm, or of all, one after the other. The cursor names the list, and the place in it."""
     second = int(changed_since.timestamp()) if changed_since else None
     begun, place = _begun(after)
     found: list[tuple[ContactList, Contact]] = []
@@ -440,7 +440,7 @@ class ContactsForgotten(Response, frozen=True, kw_only=True, omit_defaults=True)
     forgotten: int
     dry_run: bool = False
     digest: str | None = None
-    """Of a dry run: give it as ``execute``."""
+    """The digest of a dry run: give it as ``execute``."""
 
 
 class ContactsForget(Request[ContactsForgotten], frozen=True):

@@ -97,7 +97,7 @@ class WavFormat:
 
     @property
     def samples(self) -> int:
-        """Of each channel."""
+        """The samples of each channel."""
         return (self.end - self.begin) // (self.width * self.channels)
 
     @property
@@ -170,7 +170,7 @@ class Sound:
 
     wav: WavFormat
     sha256: str
-    """Of the whole file: what was handed in, and nothing else."""
+    """The SHA-256 of the whole file: what was handed in, and nothing else."""
 
 
 def sound_of(file: HandedOverFile) -> Sound:
@@ -483,6 +483,6 @@ def _began(at: datetime | None, bound: Bound | None) -> datetime | None:
 
 
 def _path(mark: Path) -> str:
-    """Of the sealed file, relative to the folder of recordings."""
+    """The path of the sealed file, relative to the folder of recordings."""
     day, recording_id = mark.name[len(MARK) :][:_DAY], mark.name[len(MARK) + _DAY + 1 :]
     return f"{day.replace('-', '/')}/{recording_id}.dgr"

@@ -326,7 +326,9 @@ class KeyDrop(Request[KeysDropped], frozen=True):
     source: Annotated[Line, about("Id of the recipient whose key opens them no more.", metavar="ID")]
     target: Annotated[Line, about("Whose key opens them from now on.", metavar="ID")]
     dry_run: Annotated[bool, about("Show what would be taken and what stays, and do nothing.")] = False
-    digest: Annotated[Line, about("Of what would be dropped: that goes, or nothing does (plan_changed).")] = ""
+    digest: Annotated[
+        Line, about("The digest of what would be dropped: that is dropped, or nothing is (plan_changed).")
+    ] = ""
 
 
 def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[KeyDrop]:

@@ -206,7 +206,7 @@ class ObjectionsUndone(MayWait, frozen=True):
     undone: int | None
     """How many; None where it waits for a second person."""
     spared: int
-    """Of numbers that the firm had called before: those stand."""
+    """The objections of numbers that the firm had called before: those stand."""
 
 
 class ObjectionUndo(Request[ObjectionsUndone], frozen=True, kw_only=True):
@@ -219,7 +219,10 @@ class ObjectionUndo(Request[ObjectionsUndone], frozen=True, kw_only=True):
     ] = None
     reason: Annotated[Note, about("Why they are taken back; kept in the log.", "Reason, kept in the log")]
     digest: Annotated[
-        Line, about("Of the objections that it takes back: where they have changed, nothing is done (plan_changed).")
+        Line,
+        about(
+            "The digest of the objections that it takes back: where they have changed, nothing is done (plan_changed)."
+        ),
     ] = ""
 
 

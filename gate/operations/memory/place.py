@@ -58,7 +58,7 @@ LONGEST: Final = timedelta(hours=1)
 
 
 class SecondPlace:
-    """Of one data folder. ``why`` and ``warnings`` from any thread; the rest waits for the store."""
+    """The second place of one data folder. ``why`` and ``warnings`` from any thread; the rest waits for the store."""
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
@@ -75,7 +75,7 @@ class SecondPlace:
 
     @property
     def path(self) -> Path | None:
-        """Of the journal."""
+        """The path of the journal."""
         return self._journal.path if self._journal is not None else None
 
     @property
@@ -326,7 +326,7 @@ class MemoryStanding(Response, frozen=True, kw_only=True):
     configured: bool
     """``storage.memory`` names one."""
     path: str
-    """Of the journal."""
+    """The path of the journal."""
     compared: bool
     """The store was compared with it, and holds all that it does."""
     entries: int

@@ -33,7 +33,7 @@ MOST_A_DAY: Final = 500
 MANY_A_DAY: Final = 50
 """From so many on, status asks somebody to look."""
 MOST_OF_ONE: Final = 10
-"""Of these, from one address or about one number."""
+"""The bound of these, from one address or about one number."""
 KEPT: Final = "It reached us before: it is one complaint."
 
 

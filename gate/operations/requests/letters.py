@@ -271,7 +271,7 @@ class Explained(Response, frozen=True):
     reference: str
     kind: LetterKind
     index: int
-    """Of the leaf that says that it was made."""
+    """The index of the leaf that says that it was made."""
     at: str
     sha256: str
     sentences: list[Reasoned]

@@ -97,7 +97,7 @@ class Found(Response, frozen=True, kw_only=True):
     candidates: bool
     calls: list[HeldCall]
     more: bool | UnsetType = UNSET
-    """Of candidates: there are more of that time."""
+    """Whether there are more candidates of that time."""
     whole: bool | UnsetType = UNSET
     """What follows is not there with candidates. All of the person, not only some calls."""
     found: int | UnsetType = UNSET

@@ -255,7 +255,7 @@ class Standing(Row, frozen=True):
     next: list[str]
     """What is to be done now, as commands."""
     marketing_waits: str
-    """Of a complaint that names a number, and is open: until when marketing to it waits, and what ends that."""
+    """Until when marketing to the number of an open complaint waits, and what ends that."""
 
 
 def standing_of(

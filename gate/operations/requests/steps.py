@@ -339,7 +339,7 @@ class Proof:
     evidence: str = ""
     """A reference, or the name of a file."""
     sha256: str = ""
-    """Of the file."""
+    """The SHA-256 of the file."""
 
 
 def checked_proof(proof: Proof, row: RequestRow | None) -> dict[str, str]:

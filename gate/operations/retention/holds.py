@@ -288,11 +288,16 @@ class HoldRelease(Request[HoldReleased], frozen=True):
         ),
     ] = None
     evidence: Annotated[
-        Line, about("Of what proves that day: a consignment, a message.", metavar="REFERENCE", eg=("RN 1234 5678 9GB",))
+        Line,
+        about(
+            "The reference of a proof of that day: a consignment's or a message's.",
+            metavar="REFERENCE",
+            eg=("RN 1234 5678 9GB",),
+        ),
     ] = ""
     evidence_sha256: Annotated[Line, about("SHA-256 of the file that proves it, whose name is the evidence.")] = ""
     digest: Annotated[
-        Line, about("Of the hold and the recordings that it keeps: where they have changed it stays (plan_changed).")
+        Line, about("The digest of the hold and its recordings: where they have changed it stays (plan_changed).")
     ] = ""
 
 

@@ -75,7 +75,7 @@ class GateStatus(Response, frozen=True, kw_only=True):
     alarms: list[str]
     """What comes before everything else: calls that were made against a refusal."""
     acknowledged: list[str]
-    """Of these, what somebody has acknowledged."""
+    """The alarms among these that somebody has acknowledged."""
     warnings: list[str]
     """What somebody must see to, a sentence each."""
     line: dict[str, int]
@@ -83,9 +83,9 @@ class GateStatus(Response, frozen=True, kw_only=True):
     campaigns: list[CampaignRate]
     """Abandoned and live calls of today."""
     usage: list[UsageRow]
-    """Of a running gate."""
+    """The usage of a running gate."""
     trunks: list[TrunkHealth]
-    """Of a running gate."""
+    """The trunks of a running gate."""
     trunk_tests: list[TrunkTested]
     """Whether each phone system obeys a refusal."""
     redirects: list[Redirect]

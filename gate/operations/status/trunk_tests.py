@@ -58,7 +58,7 @@ class TrunkTested(Response, frozen=True, kw_only=True):
 
 
 class TrunkTests(Response, frozen=True, kw_only=True):
-    """Of each phone system, and what is dialled for a test."""
+    """The last test of each phone system, and what is dialled for a test."""
 
     number: str
     """E.164: it is refused whoever dials it."""

@@ -185,7 +185,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
         self.reliable = False
         """The peer takes no call whose provisional answers are not acknowledged."""
         self.acknowledged: dict[str | None, int] = {}
-        """Of each callee's provisional answers the last that was (RSeq)."""
+        """The last acknowledged provisional answer (RSeq) of each callee."""
 
     # --- where it stands ----------------------------------------------------------------------------------------------
 

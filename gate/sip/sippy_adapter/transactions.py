@@ -83,7 +83,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self._answered: dict[str, None] = {}
         """Branches of our requests that were answered, oldest first."""
         self._came_by: Endpoint | None = None
-        """Of the message under way."""
+        """The endpoint of the message under way."""
         self._holding = self._feeding = False
         self._held: list[tuple[Any, ...]] = []
 
