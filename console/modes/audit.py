@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
 from console import keys, words
 from console.feed import late_on_thread, on_thread
@@ -23,7 +23,7 @@ from console.modes.sure import sure
 from console.widgets.ask import Field
 from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import worked
 from gate.core.rows.audit import CheckpointRow, Leaf, LogNow, LogVerified
 from gate.errors import GateError, UsageError
@@ -123,8 +123,25 @@ class Mode(ListMode):
         if action == "passphrase":
             return self.at == KEYS
         if action == "export":
-            return (self.app.setup.opener is not None and may("audit_export")) or None
+            return (self.app.setup.opener is not None and may("audit_export") and not self._without_exports()) or None
         return super().check_action(action, parameters)
+
+    def _without_exports(self) -> str:
+        """Whom the cursor is on, where the gate lets no export go to them."""
+        row = self.table.row if self.at == KEYS else None
+        return clean(row.name) if row is not None and not row.purpose else ""
+
+    @on(RowsTable.Moved)
+    def _other_recipient(self) -> None:
+        """What may be done with this one."""
+        if self.at == KEYS:
+            self.refresh_bindings()
+
+    def why_not(self, binding: Binding) -> str:
+        """The recipient under the cursor may be in the way."""
+        if binding.action == "export" and (name := self._without_exports()):
+            return f"By their terms no exports go to {name}. Other terms: t."
+        return super().why_not(binding)
 
     # --- what stands below ----------------------------------------------------------------------------------------
 

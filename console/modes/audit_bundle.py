@@ -48,9 +48,9 @@ async def recipient(screen: GateScreen) -> RecipientWorth | None:
         Pick(
             "Whom is the bundle for?",
             RECIPIENTS,
-            sorted(register.recipients, key=lambda row: (not row.purpose, row.name)),
+            sorted((row for row in register.recipients if row.purpose), key=lambda row: row.name),
             key_of="id",
-            said="The register of recipients. Exports go to those with a purpose; the gate refuses others.",
+            said="Those of the register of recipients whom exports may go to.",
             none="Nobody: dialgate key add FILE --purpose …",
         )
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from console import words
 from console.modes.request_forms import filled
 from console.widgets.ask import Field
+from gate.core.days import HOW_WITH_TIME, moment_of
 from gate.core.numbers import mask
 from gate.core.terms import Scope
 from gate.errors import UsageError
@@ -19,14 +20,24 @@ if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 STOPS = Field.from_request(ObjectionAdd, "scope")
-FIELDS = (Field.from_request(ObjectionAdd, "source"), Field.from_request(ObjectionAdd, "note"), STOPS)
+FIELDS = (
+    *(Field.from_request(ObjectionAdd, name) for name in ("source", "note")),
+    Field.from_request(ObjectionAdd, "made_at", hint="25/11, or 25/11 14:30; empty: now"),
+    STOPS,
+)
 ADDED = "Objection added: it holds from the next call"
 
 
 async def add(feed: Feed, number: str, told: Mapping[str, str]) -> ObjectionAdded:
     """The objection that was filled in. Raises ``GateError``."""
-    source, note = told["source"].strip(), told["note"].strip()
-    return await feed.ask(ObjectionAdd(number=number, source=source, note=note, scope=Scope(told["scope"])))
+    source, note, made = told["source"].strip(), told["note"].strip(), told["made_at"].strip()
+    try:
+        made_at = moment_of(made, words.today()) if made else None
+    except (ValueError, OverflowError):
+        raise UsageError(f"{made!r} is no day and no time", hint=HOW_WITH_TIME) from None
+    return await feed.ask(
+        ObjectionAdd(number=number, source=source, note=note, scope=Scope(told["scope"]), made_at=made_at)
+    )
 
 
 def back(feed: Feed, added: ObjectionAdded) -> Callable[[], Awaitable[object]]:

@@ -308,8 +308,15 @@ async def test_an_objection_is_added_and_the_addition_undone(served: Served) -> 
         await typed(pilot, "020 7946 0777")
         await typed(pilot, "")
         await typed(pilot, "on the phone")
+        await typed(pilot, "one day")
         await typed(pilot, "")
+        await until(pilot, shows(pilot, "Not taken: 'one day' is no day and no time"))
+        form = app.screen
+        assert app.focused is form.query_one("#made_at")
+        form.query_one("#made_at", Input).value = "2/3/2026 09:30"  # they said so before it is entered
+        await pilot.press("enter", "enter")
         await until(pilot, shows(pilot, "15 rows"))
+        assert served.facts("objection")[-1]["body"]["made_at"] == "2026-03-02T09:30:00+00:00"
         await undone(pilot)
         await until(pilot, shows(pilot, "14 rows"))
         assert [fact["kind"] for fact in served.facts()[-2:]] == ["objection", "objection_removed"]
