@@ -3,6 +3,9 @@
 ``Phones(to=gate.address)`` calls (``dial``); ``Phones(port=gate.trunk_port)`` answers what comes in. Every ``Talk``
 sends 160 bytes of µ-law each 20 ms from the moment it has somewhere to send them to, and counts (or keeps) what it
 hears. Sequence numbers and times run on without a gap, so that what is missing at the other end was lost on the way.
+
+A request, and a final answer to an INVITE, is sent again until the other side has it (RFC 3261, 13.3.1.4 and 17): a
+datagram that a busy machine loses costs no call.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from tests.support.waiting import PATIENCE, until
 
 FRAME = 160
 TICK = 0.02
+AGAIN = (0.5, 1.5, 3.5, *range(7, 32, 4))
+"""Seconds after which a message is sent again: T1, doubled up to T2, for 64 T1 (RFC 3261, 17.1.2.1)."""
 KEYS = "0123456789*#"
 Audio = Callable[[int], bytes]
 """The nth frame of 20 ms: 160 bytes of µ-law."""
@@ -103,11 +108,9 @@ class Phones:
         keep: bool = False,
         answer_after: float = 0.05,
         answers: bool = True,
-        hangs_up: bool = True,
         name: str = "alice",
     ) -> None:
-        """``audio`` makes a talk's sound from its number. ``answers=False`` lets incoming calls ring for ever;
-        ``hangs_up=False`` ignores BYE requests (a peer that has gone deaf)."""
+        """``audio`` makes a talk's sound from its number. ``answers=False`` lets incoming calls ring for ever."""
         self.sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sip.bind(("127.0.0.1", port))
         self.port = int(self.sip.getsockname()[1])
@@ -118,6 +121,8 @@ class Phones:
         """In From of the calls that it makes."""
         self._lock = threading.RLock()
         self._later: list[tuple[float, Callable[[], None]]] = []
+        self._awaited: set[tuple[str, str]] = set()
+        """Call-ID and CSeq of the answers and ACKs that have not come yet."""
         self._count = 0
         self._stop = threading.Event()
         self.silent = False
@@ -158,9 +163,7 @@ class Phones:
             talk.branch = f"z9hG4bK{mark}"
             talk.invite = self._request("INVITE", talk, talk.branch, sdp(talk.rtp.getsockname()[1]))
             self.talks[talk.call_id] = talk
-            self._send(talk.invite)
-            for after in (0.5, 1.5, 3.5):
-                self._after(after, lambda: self._again(talk))
+            self._until((talk.call_id, "1 INVITE"), lambda: self._send(talk.invite))
             return talk
 
     def hang_up(self, talk: Talk) -> None:
@@ -170,9 +173,12 @@ class Phones:
                 return
             if talk.state == "up":
                 talk.cseq += 1
-                self._send(self._request("BYE", talk, f"z9hG4bK{self._mark()}"))
+                bye = self._request("BYE", talk, f"z9hG4bK{self._mark()}")
+                self._until((talk.call_id, f"{talk.cseq} BYE"), lambda: self._send(bye))
             elif talk.invite:
-                self._send(self._request("CANCEL", talk, talk.branch))
+                self._awaited.discard((talk.call_id, "1 INVITE"))
+                cancel = self._request("CANCEL", talk, talk.branch)
+                self._until((talk.call_id, "1 CANCEL"), lambda: self._send(cancel))
             self._over(talk, "us")
 
     @contextlib.contextmanager
@@ -252,6 +258,8 @@ class Phones:
             return
         heard = read(data)
         with self._lock:
+            if heard.code or heard.method == "ACK":
+                self._awaited.discard((heard.get("Call-ID"), heard.get("CSeq")))
             if heard.code:
                 self._response(heard)
             else:
@@ -339,9 +347,17 @@ class Phones:
     def _after(self, seconds: float, step: Callable[[], None]) -> None:
         self._later.append((time.monotonic() + seconds, step))
 
-    def _again(self, talk: Talk) -> None:
-        if talk.state == "calling":
-            self._send(talk.invite)
+    def _until(self, awaited: tuple[str, str], send: Callable[[], None]) -> None:
+        """Send now, and again until what is awaited has come."""
+
+        def again() -> None:
+            if awaited in self._awaited and not self.silent:
+                send()
+
+        self._awaited.add(awaited)
+        send()
+        for after in AGAIN:
+            self._after(after, again)
 
     def _over(self, talk: Talk, by: str) -> None:
         talk.state, talk.ended_by, talk.over_at = "over", by, time.monotonic()
@@ -379,7 +395,11 @@ class Phones:
         lines += [f"Contact: <sip:far@127.0.0.1:{self.port}>"]
         lines += [*(["Content-Type: application/sdp"] if body else []), f"Content-Length: {len(body)}"]
         text = "\r\n".join(lines) + "\r\n\r\n" + body
-        self._sip_to(text, to)
+        if heard.method == "INVITE" and code >= 200:
+            acknowledged = heard.get("CSeq").replace("INVITE", "ACK")
+            self._until((heard.get("Call-ID"), acknowledged), lambda: self._sip_to(text, to))
+        else:
+            self._sip_to(text, to)
         return text
 
 
