@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from console import words
 from console.theme import BAD, OK
-from gate.operations.calls.screening import Checked
-from gate.showing import clean
+from gate.operations.calls.screening import Checked, RegisterFinding
+from gate.showing import clean, many
 
 
 def check_pairs(checked: Checked) -> list[tuple[str, words.Shown]]:
@@ -30,9 +30,14 @@ def register_lines(checked: Checked) -> list[words.Shown]:
     """A line of each register that was asked."""
     return [
         (
-            f"{clean(each.name).upper():<5} {clean(each.state)}, list of "
-            f"{words.day(each.as_of)[0]}, {each.days_left} days left",
-            OK if each.state == "ok" else BAD,
+            f"{clean(each.name).upper():<5} {clean(each.state)}, list of {words.day(each.as_of)[0]}, {_left(each)}",
+            OK if each.state == "ok" and (each.days_left or 0) >= 0 else BAD,
         )
         for each in checked.registers
     ]
+
+
+def _left(register: RegisterFinding) -> str:
+    if register.days_left is None:
+        return "of a later day"
+    return f"{many(register.days_left, 'day')} left" if register.days_left >= 0 else "too old"

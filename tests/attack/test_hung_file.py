@@ -132,6 +132,7 @@ def read_in_child(tmp_path: Path, given: HandedOverFile, **bounds: Any) -> Read:
     """The list, read as a running gate has it read."""
     job = Job(
         config=load(tmp_path / "gate" / "config.toml"), said="list.csv", topic="general", now=NOW, columns=(),
+        on_behalf_of="", subscriber=("", ""),
         reference="", delimiter="", header=True,
     )  # fmt: skip
     with ExitStack() as stack:

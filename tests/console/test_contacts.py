@@ -99,7 +99,7 @@ async def fill(pilot: Any, **values: str) -> None:
 async def confirm(pilot: Any, phrase: str, reason: str = "") -> None:
     """Type what the danger dialog asks for, and do it."""
     await until(pilot, shows(pilot, f"Type: {phrase}"))
-    assert pilot.app.focused.id == "dialog-cancel"
+    assert pilot.app.focused.id == "danger-phrase"
     button = pilot.app.screen.query_one("#danger-do", Button)
     assert button.disabled
     pilot.app.screen.query_one("#danger-phrase", Input).value = phrase

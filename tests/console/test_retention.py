@@ -234,7 +234,7 @@ async def test_a_calendar_of_a_gate_that_is_away_is_grey(old: Served) -> None:
 async def sweep(pilot: Any, phrase: str) -> None:
     await pilot.press("s")
     await until(pilot, shows(pilot, "Erase for good", "Type: erase"))
-    assert pilot.app.focused.id == "dialog-cancel"
+    assert pilot.app.focused.id == "danger-phrase"
     pilot.app.screen.query_one("#danger-phrase", Input).value = phrase
     pilot.app.screen.query_one("#danger-reason", Input).value = "their year is over"
     await until(pilot, lambda: not pilot.app.screen.query_one("#danger-do", Button).disabled)
