@@ -1,8 +1,7 @@
-"""What is typed before it can be taken: held, and given in order to what it is meant for, or to nobody.
+"""What is typed before a dialog can take it: held, and given to it in order, or to nobody.
 
 A key may open a dialog that first asks the gate something, and that is there a moment later. What comes in between,
-typed fast or by a slow line, is meant for the dialog: none of it may act on the list below. Likewise a list or a detail
-whose first answer is on its way has nothing yet for a key to act on: ``screen.coming`` is true for so long.
+typed fast or by a slow line, is meant for the dialog: none of it may act on the list below.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from textual import events
 from textual.app import App
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from console.widgets.dialog import Dialog
 
@@ -35,12 +33,10 @@ COMES_SECONDS: Final = 2.0
 NEXT_SECONDS: Final = 0.5
 """One question may follow another within this; what was typed meanwhile is otherwise for whatever is there."""
 LOOK_SECONDS: Final = 0.005
-_LEADING_AWAY: Final = frozenset({"back", "filter"})
-"""Actions of a screen that need no row of it."""
 
 
 class TypedAhead(App[T]):
-    """An app whose keys wait for what they are meant for."""
+    """An app whose keys wait for the dialog that they are meant for."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -50,10 +46,6 @@ class TypedAhead(App[T]):
         self._held_until = 0.0
         self._asked = False
         """A dialog of theirs was there."""
-        self._given: tuple[events.Event, bool] | None = None
-        """The key that went on last, and whether it was typed into a line."""
-        self._coming: tuple[Screen[Any], float] | None = None
-        """The screen whose first answer is on its way, and until when it is waited for."""
 
     async def run_action(
         self,
@@ -86,38 +78,10 @@ class TypedAhead(App[T]):
         elif isinstance(event, events.Key) and event.key == "escape" and self._can_be_left():
             self._held.clear()
             await super().on_event(event)
-        elif event.is_forwarded:
-            await self._take(event, held=self._waits(event))
-        else:
-            await self._take(event, held=bool(self._held) or self._waits(event) or self._is_in_flight(event))
-
-    async def _take(self, event: events.Key | events.Paste, *, held: bool) -> None:
-        if held:
+        elif self._held or self._is_awaited():
             self._hold(event)
-            return
-        if not event.is_forwarded:
-            self._given = event, self._is_text(event)
-        await super().on_event(event)
-
-    def _waits(self, event: events.Key | events.Paste) -> bool:
-        """What it is meant for is on its way."""
-        return self._is_awaited() or (self._is_coming(self.screen) and not self._leads_away(event))
-
-    def _is_in_flight(self, event: events.Key | events.Paste) -> bool:
-        """The key before is not done with: what it opens, or gives the keys to, is there when it is. A dialog that is
-        there sees to that itself: a second Enter asks nothing again."""
-        if self._given is None or isinstance(self.screen, ModalScreen) or (self._given[1] and self._is_text(event)):
-            return False
-        pumps = (self.screen, *self.screen.walk_children())
-        if any(each.message_queue_size for each in pumps):
-            return True
-        self._given = None
-        return False
-
-    def _is_text(self, event: events.Key | events.Paste) -> bool:
-        """It is typed into a line."""
-        typed = isinstance(event, events.Paste) or event.is_printable
-        return typed and isinstance(self.focused, Input)
+        else:
+            await super().on_event(event)
 
     def _is_awaited(self) -> bool:
         """A dialog is on its way, or on the screen and cannot take keys yet."""
@@ -133,24 +97,6 @@ class TypedAhead(App[T]):
             if not self._asked:
                 self._held.clear()  # none came, and the list is not what it was meant for
         return False
-
-    def _is_coming(self, screen: Screen[Any]) -> bool:
-        """What the screen shows was asked for a moment ago, and is not there."""
-        if not getattr(screen, "coming", False):
-            self._coming = None
-            return False
-        if self._coming is None or self._coming[0] is not screen:
-            self._coming = screen, time.monotonic() + COMES_SECONDS
-        return time.monotonic() < self._coming[1]
-
-    def _leads_away(self, event: events.Key | events.Paste) -> bool:
-        """A line that is typed into, and the keys of the app, need nothing of what is on its way."""
-        if not self.screen.is_mounted:
-            return False
-        if isinstance(self.focused, Input):
-            return True
-        active = self.screen.active_bindings.get(event.key) if isinstance(event, events.Key) else None
-        return active is not None and (active.node is self or active.binding.action in _LEADING_AWAY)
 
     def _can_be_left(self) -> bool:
         """A dialog that is there, and waits for something, is left at once."""
@@ -168,12 +114,10 @@ class TypedAhead(App[T]):
 
     async def _give(self) -> None:
         """What is held, in the order in which it was typed, to whatever can take it now."""
-        self._held.sort(key=lambda each: each.time)
-        first = self._held[0] if self._held else None
-        if first is not None and (self._waits(first) or self._is_in_flight(first)):
+        if self._is_awaited():
             self._look_again()
             return
-        held, self._held = self._held, []
+        held, self._held = sorted(self._held, key=lambda each: each.time), []
         if isinstance(self.screen, Dialog) and not self.screen.takes_typed:
             held = [each for each in held if isinstance(each, events.Key) and each.key == "escape"]
         elif isinstance(self.screen, Dialog) and held and (isinstance(held[0], events.Paste) or held[0].is_printable):

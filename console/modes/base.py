@@ -51,11 +51,6 @@ class GateScreen(Screen[None]):
         as_the_app_is(self)
 
     @property
-    def coming(self) -> bool:
-        """What its keys act on is on its way. Override where more than the screen itself is."""
-        return not self.is_mounted
-
-    @property
     def feed(self) -> Feed:
         """The line to the gate."""
         return self.app.feed

@@ -29,13 +29,6 @@ class DetailScreen(GateScreen):
         self._mode = mode
         self._title = title
         self._hides: Timer | None = None
-        self._answered = False
-        """It has been asked for, and came or did not."""
-
-    @property
-    def coming(self) -> bool:
-        """What is told of it."""
-        return super().coming or not self._answered
 
     def compose(self) -> ComposeResult:
         """Status, title, what stands above, the report, footer."""
@@ -61,7 +54,6 @@ class DetailScreen(GateScreen):
     @work(exclusive=True, group="detail")
     async def _load(self) -> None:
         sections = await self.sections()
-        self._answered = True
         if sections is not None:
             self.query_one(Report).show(sections)
 

@@ -135,11 +135,6 @@ class ListMode(ModeScreen):
         """Its table."""
         return self.query_one(f"#view-{self.at}", PagedTable)
 
-    @property
-    def coming(self) -> bool:
-        """Its list, another order of it, or what is found in it."""
-        return super().coming or (bool(self.VIEWS) and self.table.coming)
-
     def on_mount(self) -> None:
         """The first list."""
         self.show_view(0)

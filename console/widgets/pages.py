@@ -107,8 +107,6 @@ class PagedTable(RowsTable):
         self._changes: dict[str, dict[str, Any]] = {}
         self._walks = False
         """On its way to the end, page after page."""
-        self.coming = False
-        """Other rows were asked for, and are on their way."""
 
     # --- what there is --------------------------------------------------------------------------------------------
 
@@ -183,7 +181,7 @@ class PagedTable(RowsTable):
         """From the newest page (or the oldest: ``END``); what is shown stays until it is there."""
         if self.shut:
             return
-        self._asked = self.coming = True
+        self._asked = True
         self._edition += 1
         self._on_the_way.clear()
         self._ask("first", None, before, partial(self._begin, before))
@@ -260,7 +258,6 @@ class PagedTable(RowsTable):
         except GateError as error:
             if edition == self._edition:
                 self._on_the_way.discard(what)
-                self.coming = False
                 self._failed = _unknown(error)
                 self.refresh()
                 self.post_message(self.Failed(self, error))
@@ -283,7 +280,6 @@ class PagedTable(RowsTable):
     def _begin(self, before: str | None, answer: Rows) -> None:
         """This page alone; the cursor stays on its row where that is in it."""
         self._edition += 1  # what is still on the way belongs to the pages that go
-        self.coming = False
         self._on_the_way.clear()
         known = field_of(self.row, self.key_of) if self.row and self.cursor and before is None else None
         self._pages = [_Page(None, before, answer)]

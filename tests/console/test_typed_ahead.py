@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 from textual import events, work
-from textual.app import App
 from textual.binding import Binding
 
-from console.modes.recordings import RecordingDetail
 from console.theme import PLAIN, THEMES
 from console.typed_ahead import TypedAhead
 from console.widgets.ask import Ask, Field
@@ -20,9 +18,7 @@ from console.widgets.danger import Danger, DangerDialog, Plan
 from console.widgets.dialog import Line
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
-from gate.control.client import ControlClient
-from tests.console.conftest import SMALL, app_of, until
-from tests.console.served import Served
+from tests.console.conftest import until
 
 WHY = (Field("why", "Why"),)
 
@@ -50,14 +46,8 @@ class Below(TypedAhead[None]):
 
     def type(self, *keys: str) -> None:
         """At once, before the first of them is looked at."""
-        type_at_once(self, *keys)
-
-
-def type_at_once(app: App[Any], *keys: str) -> None:
-    """As a fast hand, or a slow line, gives them."""
-    signs = {"space": " ", "slash": "/"}
-    for key in keys:
-        app.post_message(events.Key(key, key if len(key) == 1 else signs.get(key)))
+        for key in keys:
+            self.post_message(events.Key(key, key if len(key) == 1 else " " if key == "space" else None))
 
 
 async def dangerous(app: Below) -> Any:
@@ -164,36 +154,3 @@ async def test_what_is_typed_goes_on_from_a_choice_to_its_form() -> None:
         app.type("o", "j", "enter", *"xqs", "enter")
         await until(pilot, lambda: app.answers)
         assert (app.answers, app.acted) == ([({"v": "b"}, {"why": "xqs"})], [])
-
-
-async def test_a_burst_of_keys_goes_through_a_mode_its_filter_a_call_and_its_recording(shared: Served) -> None:
-    app, recordings = app_of(shared), ControlClient(shared.socket).call("recording_list", limit=1)["items"]
-    async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: app.feed.link.up)
-        type_at_once(app, "4", "slash", *recordings[0]["call_id"][:10], "enter", "enter", "o")
-        await until(pilot, lambda: isinstance(app.screen, RecordingDetail))
-        assert app.screen_stack[-2].call_id == app.screen._call_id
-
-
-async def test_a_burst_through_lists_and_back_loses_none_of_it(shared: Served) -> None:
-    app = app_of(shared)
-    async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: app.feed.link.up)
-        type_at_once(app, "2", "tab", "tab", "slash", *"zzz", "escape", "4", "j", "j", "enter", "escape", "j")
-        await until(pilot, lambda: app.screen.MODE == "calls" and not app._held)
-        await until(pilot, lambda: app.screen.table.cursor == 3)
-
-
-async def test_what_never_comes_holds_no_key_for_long(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.typed_ahead.COMES_SECONDS", 0.1)
-    app = app_of(served)
-    async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: app.feed.link.up)
-        monkeypatch.setattr(app.feed, "ask", never)
-        type_at_once(app, "4", "S")
-        await until(pilot, lambda: isinstance(app.screen, Pick))
-
-
-async def never(*_: Any, **__: Any) -> None:
-    """The gate takes a question, and does not answer."""
-    await asyncio.Event().wait()
