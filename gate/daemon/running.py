@@ -220,7 +220,6 @@ class GateProcess:
 
     def _compose(self) -> tuple[SipLine, CallManager, RecordingSessions]:
         line = SipLine(self._config, self._media, partial(read_secret, self._config.base), self._legs)
-        line.recorder_late = self._recorder.late
         self._retry_queue = RetryQueue(
             self._folder.store, line, self._metrics.asked_before.inc, self._folder.screener.judge
         )

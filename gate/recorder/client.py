@@ -187,12 +187,6 @@ class RecorderClient:
             and self._silent < self._quiet_seconds
         )
 
-    def late(self) -> float:
-        """Seconds that the oldest opening of a recording has waited for its answer; 0.0 where there is none."""
-        with self._lock:
-            until = next((until for (what, _), (_, until) in self._waiting.items() if what == "open"), None)
-        return 0.0 if until is None else max(0.0, time.monotonic() - until + self._open_seconds)
-
     @property
     def pid(self) -> int | None:
         """Process id of the running recorder."""

@@ -113,7 +113,6 @@ class Engine:
         self.transfers = Transfers(self)
         self.orphans = OrphanedDialogs(self, self._legs_ended)
         self.overload = OverloadControl()
-        self.recorder_late: Callable[[], float] = lambda: 0.0
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
         transport.needs_nothing = self.ingress.responses.acknowledged_by
         transport.on_wait_inside = partial(self.overload.note, "inside")
@@ -365,7 +364,6 @@ class Engine:
         self.overload.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
         self.overload.note("decisions", self.ingress.pending.look())
         self.overload.note("media", self.relay.late())
-        self.overload.note("recordings", self.recorder_late())
         self._swept = now
         self.ingress.sweep()
         if now - self._told_at >= TELL_SECONDS:

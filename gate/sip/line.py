@@ -71,8 +71,6 @@ class SipLine:
         self._ready = threading.Event()
         self._stopping = False
         self._failed: Exception | None = None
-        self.recorder_late: Callable[[], float] = lambda: 0.0
-        """Seconds that the oldest recording to be opened has waited; set before ``run``."""
         self.on_trunk: Callable[[TrunkHealth], None] = lambda status: None
         """Told on the line thread when a carrier goes away, comes back, or takes our registration."""
 
@@ -133,7 +131,6 @@ class SipLine:
                 raise GateError("the line has no call manager", hint="Call bind() before run().")
             self.open()
             self._engine = self._make_engine()
-            self._engine.recorder_late = self.recorder_late
         except Exception as error:
             self._failed = error
             self._ready.set()

@@ -1,10 +1,10 @@
 """How late the line is, and what share of new calls it lets in.
 
-Six queues are measured, none of them by a rate: datagrams (from their arrival in the kernel to their turn), those
+Five queues are measured, none of them by a rate: datagrams (from their arrival in the kernel to their turn), those
 inside a call by themselves, for they come first, timers (from when they are due), decisions (``PendingCalls.look``),
-media (the oldest command to the relay) and recordings (the oldest one that the recorder has not opened). Each counts
-with the least that anything in it has waited lately. A queue that is long for a moment is a burst and drains, and
-nobody is sent away for it; one that has been late for a while stands, and grows.
+media (the oldest command to the relay). Each counts with the least that anything in it has waited
+lately. A queue that is long for a moment is a burst and drains, and nobody is sent away for it; one that has been late
+for a while stands, and grows.
 
 From then on a share of new calls is let in, and the rest is sent away before anything is done for it. The share is
 steered by the delay as in RFC 8033 (PIE): it falls while the delay grows, and while it is above its goal; it rises

@@ -147,12 +147,9 @@ def test_what_waits_for_an_answer_gets_an_error_when_the_recorder_dies(tmp_path:
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     answers: queue.Queue[Any] = queue.Queue()
-    assert room.client.late() == 0.0
     room.client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
-    until(lambda: room.client.late() > 0.5, "how long it waits is not known")
     os.kill(pid, signal.SIGKILL)
     assert isinstance(answers.get(timeout=PATIENCE), RecorderError)
-    assert room.client.late() == 0.0
     room.shut()
 
 

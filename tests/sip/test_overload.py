@@ -31,7 +31,7 @@ def measured(overload: OverloadControl, clock: Clock, queue: str, late: float, s
         overload.note(queue, late)
 
 
-@pytest.mark.parametrize("queue", ["datagrams", "timers", "decisions", "media", "recordings"])
+@pytest.mark.parametrize("queue", ["datagrams", "timers", "decisions", "media"])
 def test_a_queue_that_stands_sheds_and_one_that_is_long_for_a_moment_does_not(queue):
     clock = Clock()
     overload = OverloadControl(clock)
@@ -304,17 +304,6 @@ def test_who_may_route_elsewhere_is_told_so_and_the_others_are_refused(overflow)
             assert heard.start == "SIP/2.0 486 Declined: all lines are busy"
         assert call_manager.wait("shed")[1] == "trunk:pbx1"
         assert call_manager.kinds() == ["shed"]
-
-
-def test_recordings_that_are_not_opened_in_time_keep_new_calls_away():
-    """The callee has answered when a recording is opened: whoever is let in then is hung up on."""
-    running, waits = RunningLine(config_for("127.0.0.1:9")), [2 * LATE]
-    running.line.recorder_late = lambda: waits[0]
-    with running:
-        overload = running.line._engine.overload
-        until(lambda: overload.sheds)
-        waits[0] = 0.0
-        until(lambda: not overload.sheds)
 
 
 def test_law_3_5_a_call_for_help_is_never_too_many():
