@@ -88,6 +88,7 @@ def patterns(path: str) -> list[Pattern]:
 
 PLACES = list(places())
 MADE_AT_RUN_TIME = {
+    "console/widgets/ask.py": "what was typed into a field, letter for letter",
     "gate/config/rules.py": "the names of topics, one or the other; a number of two digits; a text of one line",
     "gate/core/recording_names.py": "a firm's pattern for names of files: 255 characters, three wildcards at most",
     "gate/store/requests.py": "the spellings of one number, digit for digit",

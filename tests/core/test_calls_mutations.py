@@ -29,7 +29,8 @@ SAME = {
     "recording_done: without recorder_open=False",
 }
 """Mutants that change nothing that can be seen from outside."""
-NO_STEPS = {"_table", "handle"}
+NO_STEPS = {"_table", "handle", "why_not_hung_up", "why_not_paused", "code_typed", "pause_asked"}
+"""The table itself; and pauses and questions, which tests/core/test_calls.py has one by one."""
 
 
 class Mutant(NamedTuple):

@@ -63,6 +63,9 @@ REFUSED: dict[str, tuple[int, str]] = {
     "recording export ID -k ann.key": (2, TERMINAL),
     # What the configuration or the machine of the example has not.
     "edge config": (2, "edge.address is not set"),
+    "contacts import acme": (2, "'acme.csv' does not exist"),
+    "contacts changes --since yesterday --on-behalf-of": (2, "is no firm that this one calls for"),
+    "contacts drop acme": (2, "is no firm that this one calls for"),
     "memory renew": (2, "no second place is configured"),
     "objection undo --trunk main": (2, "there is no trunk 'main'"),
     "trunk-test office": (2, "there is no phone system office"),
