@@ -292,12 +292,12 @@ def up_and_down(terminal: Painted) -> Keys:
 
 def paused(terminal: Painted) -> Callable[[], bool]:
     """The live picture stands."""
-    return lambda: "STANDS STILL" in terminal.picture.line(3)
+    return lambda: "STANDS STILL" in terminal.picture.text
 
 
 def going(terminal: Painted) -> Callable[[], bool]:
     """It goes on."""
-    return lambda: "STANDS STILL" not in terminal.picture.line(3)
+    return lambda: "STANDS STILL" not in terminal.picture.text
 
 
 def mode(terminal: Painted, number: int) -> Callable[[], bool]:
