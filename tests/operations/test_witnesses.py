@@ -283,6 +283,26 @@ def test_whoever_answers_in_a_witnesss_place_is_not_believed(
     liar.close()
 
 
+def test_what_else_a_witness_writes_is_not_kept(
+    folder: Path, witness: WitnessServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line under its name that another key made, before its own: neither the head nor a bundle is spoilt by it."""
+    real = signed_log.asked_witness
+    forged = FORGED.replace("w.example", "witness.example.org/w1")
+
+    def chatty(*asked: Any) -> Any:
+        answer = real(*asked)
+        return answer._replace(body=forged.encode() + answer.body) if answer.status == 200 else answer
+
+    monkeypatch.setattr("gate.operations.audit.witnesses.asked_witness", chatty)
+    with opened(folder) as data:
+        grow(data)
+        assert data.one(Witnesses).standing().witnesses[0].fault == ""
+        (kept,) = (folder / "data" / "checkpoints").glob("*-*.txt")
+        assert forged not in kept.read_text()
+        assert data.log.verify().ok
+
+
 def test_a_witness_that_is_away_holds_nothing_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signed_log, "WITNESS_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:

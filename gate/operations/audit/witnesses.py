@@ -57,6 +57,17 @@ def _cosigned_at(note: str, vkey: str) -> datetime:
     return cosigned_at(note, vkey)
 
 
+def _signature_line(note: str, text: str, vkey: str) -> str:
+    """The line of an answer that is the witness's own and holds: what else it wrote is not kept. Raises
+    ``NoteInvalid``."""
+    for line in text.splitlines():
+        with suppress(NoteInvalid):
+            _cosigned_at(f"{note}{line}\n", vkey)
+            return f"{line}\n"
+    _cosigned_at(note + text, vkey)  # for its reason
+    raise NoteInvalid("no line of its answer is its signature")
+
+
 class WitnessRow(Response, frozen=True, kw_only=True):
     """What a witness has seen."""
 
@@ -154,8 +165,7 @@ class Witnesses:
             answer = asked_witness(witness, self._folder.config, "POST", witness.url, "add-checkpoint", body)
             text = answer.body.decode("utf-8", "replace")
             if answer.status == 200:
-                _cosigned_at(note + text, witness.key)
-                return next(f"{line}\n" for line in text.splitlines() if line.startswith(f"— {name_of(witness)} ")), ""
+                return _signature_line(note, text, witness.key), ""
             if answer.status != 409 or not text[:20].strip().isdecimal():
                 return "", f"{_REFUSALS.get(answer.status, answer.reason)} ({answer.status})"[:200]
             old = int(text[:20])
