@@ -322,9 +322,10 @@ def credentials(value: str) -> dict[str, str]:
     return {name.lower(): given for name, given in pairs(rest)}
 
 
-def digest(algorithm: str, half: str, method: str, given: dict[str, str]) -> str:
-    """The response (RFC 7616 3.4.1) for H(A1) = ``half``: with qop as ``given`` says, without it as RFC 2069 did."""
-    target = _hex(algorithm, f"{method}:{given.get('uri', '')}")
+def digest(algorithm: str, half: str, method: str, given: dict[str, str], body: str = "") -> str:
+    """The response (RFC 7616 3.4.1) for H(A1) = ``half``: with qop as ``given`` says, without it as RFC 2069 did;
+    ``body``: what stands behind method and URI, ``:`` and the hash of the body, with qop ``auth-int``."""
+    target = _hex(algorithm, f"{method}:{given.get('uri', '')}{body}")
     middle = given.get("nonce", "")
     if given.get("qop"):
         middle += f":{given.get('nc', '')}:{given.get('cnonce', '')}:{given['qop']}"
@@ -338,10 +339,12 @@ def answers_to(
     method: str,
     uri: str,
     algorithms: Sequence[str | None] | None = None,
+    *,
+    bodiless: bool = False,
 ) -> tuple[str, bool]:
     """What answers the challenge of a 401 or 407 to a request of ours, as a header with its line end, and whether it
     says that only the nonce was too old. Empty where there is no challenge that can be answered (``algorithms``: with
-    these alone), or no credentials."""
+    these alone), or no credentials. ``bodiless``: the request has no body, so that ``auth-int`` can be answered."""
     asks, title = _CHALLENGES.get(message.code, ("", ""))
     for value in message.all(asks) if username else ():
         given = credentials(value)
@@ -350,17 +353,20 @@ def answers_to(
         named = known if "algorithm" in given else None  # RFC 2617 has one without, and MD5 is meant
         if known is None or "nonce" not in given or (algorithms is not None and named not in algorithms):
             continue
-        if qops and "auth" not in [each.strip() for each in qops.split(",")]:
+        offered = [each.strip() for each in qops.split(",")]
+        qop = next((each for each in ("auth", "auth-int" if bodiless else "auth") if each in offered), "")
+        if qops and not qop:
             continue
         realm = given.get("realm", "")
         said = {"uri": uri, "nonce": given["nonce"]}
         if qops:
-            said |= {"qop": "auth", "nc": "00000001", "cnonce": secrets.token_hex(8)}
-        result = digest(known, _hex(known, f"{username}:{realm}:{password}"), method, said)
+            said |= {"qop": qop, "nc": "00000001", "cnonce": secrets.token_hex(8)}
+        behind = f":{_hex(known, '')}" if qop == "auth-int" else ""
+        result = digest(known, _hex(known, f"{username}:{realm}:{password}"), method, said, behind)
         parts = [f'username="{username}"', f'realm="{realm}"', f'nonce="{given["nonce"]}"', f'uri="{uri}"']
         parts += [f'response="{result}"', f"algorithm={algorithm}"]
         parts += [f'opaque="{given["opaque"]}"'] if "opaque" in given else []
-        parts += [f'qop=auth,nc={said["nc"]},cnonce="{said["cnonce"]}"'] if qops else []
+        parts += [f'qop={qop},nc={said["nc"]},cnonce="{said["cnonce"]}"'] if qops else []
         return f"{title}: Digest {','.join(parts)}\r\n", given.get("stale", "").lower() == "true"
     return "", False
 

@@ -51,14 +51,11 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("gate.sip")
 
-RETRY_AFTER = "Retry-After: 5\r\n"
-"""When an offer may come again that came too early."""
 _IDENTITY = {
     "pai": "P-Asserted-Identity: {}\r\n",
     "ppi": "P-Preferred-Identity: {}\r\n",
     "rpid": "Remote-Party-ID: {};party=calling;privacy=off;screen=yes\r\n",
 }
-_RETRIED = frozenset({401, 407, 421, 422})
 
 
 class TableLeg(DialogLeg):

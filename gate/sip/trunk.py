@@ -247,9 +247,8 @@ class TrunkMonitor:
         """The header that answers a challenge; empty where there is none to give."""
         if response is None or response.code not in (401, 407) or not self._config.username:
             return ""
-        found, stale = answers_to(
-            response, self._config.username, self._route.password, method, uri, self._route.form.digests
-        )
+        digests, password = self._route.form.digests, self._route.password
+        found, stale = answers_to(response, self._config.username, password, method, uri, digests, bodiless=True)
         return found if not tried or stale else ""
 
     def _change(self, up: bool | None = None, registered: bool | None = None, code: int = 0) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from gate.config import Account, Pbx, kept_password
 from gate.errors import ConfigError
-from gate.sip.auth import MAX_NONCES, Authenticator, AuthResult, Nonces, _hex, credentials, digest
+from gate.sip.auth import MAX_NONCES, Authenticator, AuthResult, Nonces, _hex, answers_to, credentials, digest
 from gate.sip.message import parse
 from tests.support.clocks import Clock
 from tests.support.sip_digest import authorization, challenge
@@ -199,3 +201,25 @@ def test_a_pbx_is_known_by_address():
     assert door.pbx_at(("192.0.2.16", 1)) is None
     with pytest.raises(ConfigError, match="nonsense"):
         Authenticator(msgspec.structs.replace(config, pbx=(Pbx("a", ("nonsense",), PRESENTED),)), lambda _: "")
+
+
+def md5(text):
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize(("offered", "chosen"), [("auth-int", "auth-int"), ("auth-int,auth", "auth")])
+def test_a_carrier_that_wants_the_body_protected_is_answered_where_there_is_none(offered, chosen):
+    asks = (
+        "SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:u@c>;tag=a\r\n"
+        "To: <sip:u@c>;tag=b\r\n"
+        "Call-ID: c\r\nCSeq: 1 REGISTER\r\n"
+        f'WWW-Authenticate: Digest realm="c", nonce="n", qop="{offered}"\r\nContent-Length: 0\r\n\r\n'
+    )
+    message = parse(asks.encode())
+    header, _ = answers_to(message, "u", "p", "REGISTER", "sip:c", bodiless=True)
+    given = credentials(header.partition(": ")[2])
+    behind = f":{md5('')}" if chosen == "auth-int" else ""  # RFC 7616 section 3.4.3
+    target = md5(f"REGISTER:sip:c{behind}")
+    assert given["qop"] == chosen
+    assert given["response"] == md5(f"{md5('u:c:p')}:n:{given['nc']}:{given['cnonce']}:{chosen}:{target}")
+    assert answers_to(message, "u", "p", "INVITE", "sip:c")[0] == "" or chosen == "auth"
