@@ -13,13 +13,15 @@ import click
 
 from gate.cli.command import make
 from gate.cli.output import View, narrate
-from gate.config import Account, Config, kept_password, kept_token, load
+from gate.config import Account, Config, Duty, kept_password, kept_token, load
 from gate.config.write import Secret, add_caller, replace_secret
 from gate.core.numbers import NumberRefused, parse
 from gate.core.terms import Purpose
 from gate.errors import UsageError
 
-MAY = (*(purpose.value for purpose in Purpose), "metrics", "recordings", "lists", "complaints")
+_CALLS = {Duty.DECIDE.value: Purpose.MARKETING.value} | {each.value: each.value for each in Purpose}
+"""Words for the duty to ask for decisions, and the calls that each is for."""
+MAY = (*_CALLS, *(duty.value for duty in Duty if duty is not Duty.DECIDE))
 _NEXT = "The gate knows it when it is started again."
 _ENVIRONMENT = "env:"
 
@@ -51,7 +53,8 @@ class May(click.ParamType[list[str]]):
 @make(
     "add",
     group=token,
-    example="dialgate token add dialler --may marketing --account alice\ndialgate token add prometheus --may metrics",
+    example="dialgate token add dialler --may decide,metrics --account alice\n"
+    "dialgate token add prometheus --may metrics",
 )
 @click.argument("name")
 @click.option(
@@ -59,8 +62,9 @@ class May(click.ParamType[list[str]]):
     required=True,
     type=May(),
     metavar="WHAT",
-    help="marketing, service: ask for decisions on such calls (with a comma: on both). metrics: read them. "
-    "recordings: hand them in. lists: enter objections and consents, and look them up. complaints: enter them.",
+    help="What the program may do, with commas. decide: ask for decisions on marketing calls (also: marketing). "
+    "service: ask for decisions on service calls. metrics: read them. recordings: hand them in. lists: enter "
+    "objections and consents, and look them up. complaints: enter them.",
 )
 @click.option("--account", "caller", default="", metavar="NAME", help="The account or PBX that it asks for.")
 def add_token(view: View, name: str, may: list[str], caller: str) -> None:
@@ -70,10 +74,10 @@ def add_token(view: View, name: str, may: list[str], caller: str) -> None:
     """
     made = secrets.token_urlsafe(32)
     file = f"secrets/{name}.token"
-    purposes = [each for each in may if each in [purpose.value for purpose in Purpose]]
+    purposes = list(dict.fromkeys(_CALLS[each] for each in may if each in _CALLS))
     values: dict[str, Any] = {"name": name, "token_file": file}
     values |= {"purposes": purposes} if purposes else {}
-    values |= {each: True for each in may if each not in purposes}
+    values |= {each: True for each in may if each not in _CALLS}
     values |= {"account": caller} if caller else {}
     _plain(name)
     add_caller(view.path, "token", values, Secret(file, kept_token(made)))

@@ -51,6 +51,7 @@ from gate.config.schema import Calling as Calling
 from gate.config.schema import Config as Config
 from gate.config.schema import Control as Control
 from gate.config.schema import DialPrefix as DialPrefix
+from gate.config.schema import Duty as Duty
 from gate.config.schema import Emergency as Emergency
 from gate.config.schema import Firm as Firm
 from gate.config.schema import Hep as Hep

@@ -27,6 +27,7 @@ from gate.config.schema import (
     Calling,
     Consents,
     Control,
+    Duty,
     Emergency,
     Firm,
     Hep,
@@ -265,14 +266,10 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
             yield Fault(("token", index, "name"), text)
         if (other := names.setdefault(token.name, index)) != index:
             yield Fault(("token", index, "name"), f'"{token.name}" is there twice, as token[{other}] too')
-        if token.metrics and token.purposes:
-            yield Fault(("token", index, "metrics"), "one token is for metrics, another for decisions: make two")
-        rights = [token.metrics, bool(token.purposes), token.recordings, token.lists, token.complaints]
-        for alone in ("recordings", "lists", "complaints"):
-            if getattr(token, alone) and sum(rights) > 1:
-                yield Fault(("token", index, alone), f"a token for {alone} is for nothing else: make two")
-        if not any(rights):
-            yield Fault(("token", index, "purposes"), "is missing: what may calls be for that it asks decisions of?")
+        if not token.duties:
+            others = ", ".join(f"{duty} = true" for duty in Duty if duty is not Duty.DECIDE)
+            text = f'is missing: the token may do nothing; purposes = ["marketing"] for decisions, or {others}'
+            yield Fault(("token", index, "purposes"), text)
         yield from duplicates(token.purposes, ("token", index, "purposes"))
         if not 0 <= token.service_percent <= 100:
             yield Fault(("token", index, "service_percent"), f"{token.service_percent} is no percentage; 0 to 100")

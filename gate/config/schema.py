@@ -10,6 +10,7 @@ The sections of how the gate is asked: its socket, HTTP, and who holds a token.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal
 
@@ -56,8 +57,18 @@ class Control(Section, frozen=True):
     """Of one address (all of loopback is one), or one account on the socket."""
 
 
+class Duty(StrEnum):
+    """What a token may be for, as ``dialgate token add --may`` takes it. Every path over HTTP needs one."""
+
+    DECIDE = "decide"
+    METRICS = "metrics"
+    RECORDINGS = "recordings"
+    LISTS = "lists"
+    COMPLAINTS = "complaints"
+
+
 class Token(Section, frozen=True):
-    """Who may ask at ``control.http``, by a bearer token: for decisions, or for metrics."""
+    """Who may ask at ``control.http``, by a bearer token, and what for: each of the duties below that it is given."""
 
     name: str
     """Who holds it: part of the actor in the log, ``http:NAME@ADDRESS``."""
@@ -65,8 +76,8 @@ class Token(Section, frozen=True):
     """File with the token on its first line, at least 16 characters, relative to the configuration file; or
     ``env:NAME``."""
     purposes: tuple[CallPurpose, ...] = ()
-    """What the calls may be for that it asks decisions of. Service calls are not screened against TPS and CTPS: give
-    that to nobody who need not have it."""
+    """It asks for decisions on calls that are for one of these; empty: on none. Service calls are not screened against
+    TPS and CTPS: give that to nobody who need not have it."""
     account: str = ""
     """The account or PBX that it asks for, where a question names none: a call of that one which then comes through the
     gate is one attempt with its question. Empty: none."""
@@ -75,13 +86,22 @@ class Token(Section, frozen=True):
     service_percent: int = 50
     """Share of the answers allowing a call that may be for service calls, before somebody is told; 100: never."""
     metrics: bool = False
-    """It reads ``GET /metrics``, and asks for no decision."""
+    """It reads ``GET /metrics``."""
     recordings: bool = False
-    """It hands in recordings, ``PUT /v1/recording``, and does nothing else."""
+    """It hands in recordings, ``PUT /v1/recording``."""
     lists: bool = False
-    """It enters objections and consents and looks them up by number, and does nothing else."""
+    """It enters objections, consents and whose line it is, and looks them up by number."""
     complaints: bool = False
-    """It enters complaints, as a form on the web sends them, and does nothing else."""
+    """It enters complaints, as a form on the web sends them."""
+
+    @property
+    def duties(self) -> frozenset[Duty]:
+        """What it is for."""
+        held = {
+            Duty.DECIDE: bool(self.purposes), Duty.METRICS: self.metrics, Duty.RECORDINGS: self.recordings,
+            Duty.LISTS: self.lists, Duty.COMPLAINTS: self.complaints,
+        }  # fmt: skip
+        return frozenset(duty for duty, holds in held.items() if holds)
 
 
 class Trunk(Section, frozen=True):

@@ -1,11 +1,11 @@
 """The TCP endpoint for phone systems and other programs: decisions, recordings, own lists, metrics, health.
 
-A token on everything but the health check, as bearer or as the password of its name: one for metrics, one for
-recordings, one for own lists, another for decisions, which says for which purposes of a call it may ask
-(``[[token]]``). A caller that looks only at the verdict is safe whatever goes wrong: every answer about a call carries
-one, wrong methods and paths included, and it is ``block`` unless the gate decided otherwise. Browsers are kept out: a
-request with an ``Origin`` is refused, and on loopback so is a ``Host`` that is not loopback (a page of an attacker's
-whose name was pointed at 127.0.0.1). Connections are bounded, and slow ones are closed (``bounds``).
+Everything but the health check needs a token, as bearer or as the password of its name. ``[[token]]`` has what each is
+for (``Duty``), and for which purposes of a call it may ask. A caller that looks only at the verdict is safe whatever
+goes wrong: every answer about a call carries one, wrong methods and paths included, and it is ``block`` unless the gate
+decided otherwise. Browsers are kept out: a request with an ``Origin`` is refused, and on loopback so is a ``Host`` that
+is not loopback (a page of an attacker's whose name was pointed at 127.0.0.1). Connections are bounded, and slow ones
+are closed (``bounds``).
 
 A question may have several forms, and the answer has the form that the caller wants. The fields come in the query
 string, as JSON, as a form, or as plain text, which is the number alone. The answer is JSON, or one line: ``allow``, or
@@ -45,7 +45,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, generate_latest
 
-from gate.config import Config, Token, kept_token, read_secret, token_hash
+from gate.config import Config, Duty, Token, kept_token, read_secret, token_hash
 from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_address
 from gate.control.messages import CarryOut, parsed
 from gate.control.own_lists import COMPLAINTS, ENTER, LOOK_UP, Note, OwnLists
@@ -284,6 +284,12 @@ CERTIFICATE_SECONDS: Final = 3.0
 Count = Callable[[str, str], None]
 """Told the verdict and the reason of each answer to a question."""
 _HOLDER: Final = web.RequestKey("holder", Token)
+_DUTIES: Final = dict.fromkeys(ENTER, Duty.LISTS) | {
+    COMPLAINTS: Duty.COMPLAINTS,
+    RECORDING: Duty.RECORDINGS,
+    "/metrics": Duty.METRICS,
+}
+"""Path -> what a token must be for. Every other path needs the right to decisions, also where there is none."""
 
 
 class Late(ControlError):
@@ -429,10 +435,7 @@ def endpoint_app(
             response = _refused(request, 401, wrong, Reason.NOT_AUTHENTICATED)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
-        complaint = request.path == COMPLAINTS
-        if (token.metrics, token.recordings, token.complaints, token.lists) != (
-            request.path == "/metrics", request.path == RECORDING, complaint, request.path in ENTER and not complaint
-        ):  # fmt: skip
+        if _DUTIES.get(request.path, Duty.DECIDE) not in token.duties:
             wrong = ControlError(f"the token {token.name} is not for {request.path}", hint="see [[token]]")
             return _refused(request, 403, wrong)
         request[_HOLDER] = token

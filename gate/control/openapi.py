@@ -154,19 +154,19 @@ def http_openapi() -> dict[str, Any]:
     decided = {"anyOf": [of["decide"][1], _BLOCK]}
     paths: dict[str, Any] = {
         "/v1/decision": {
-            "get": _http("decision", "May this number be dialled?", "decisions", decided, query=kinds["decide"][0]),
-            "post": _http("decisionPosted", "The same, in a body.", "decisions", decided, body=of["decide"][0]),
+            "get": _http("decision", "May this number be dialled?", "decide", decided, query=kinds["decide"][0]),
+            "post": _http("decisionPosted", "The same, in a body.", "decide", decided, body=of["decide"][0]),
         },
         "/v1/decisions": {
             "post": _http(
-                "decisions", "Up to 1,000 questions at once.", "decisions",
+                "decisions", "Up to 1,000 questions at once.", "decide",
                 _object({"decisions": {"type": "array", "items": decided}}),
                 body=_object({"decisions": {"type": "array", "maxItems": 1000, "items": of["decide"][0]}}),
             ),
         },
         "/v1/outcome": {
             "post": _http(
-                "outcome", "What became of a call that was let through and dialled elsewhere.", "decisions",
+                "outcome", "What became of a call that was let through and dialled elsewhere.", "decide",
                 of["calls_outcome"][1], body=of["calls_outcome"][0],
             ),
         },

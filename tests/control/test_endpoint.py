@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from gate.config import Config, load
+from gate.config import Config, Duty, load
 from gate.control import endpoint
+from gate.control.openapi import http_openapi
 from gate.errors import ConfigError, ControlError
 from tests.support.doors import free_port, serving
 from tests.support.example_answers import ExampleAnswers
@@ -155,6 +156,43 @@ def test_one_token_is_for_metrics_and_another_for_decisions(door: str, answers: 
     assert (status, answer["verdict"]) == (403, "block")
     assert ask(door, "GET", "/metrics")[0] == 403
     assert answers.asked == []
+
+
+PATHS = {
+    Duty.DECIDE: [("POST", "/v1/decision"), ("POST", "/v1/decisions"), ("POST", "/v1/outcome"), ("GET", "/nowhere")],
+    Duty.METRICS: [("GET", "/metrics")],
+    Duty.RECORDINGS: [("PUT", "/v1/recording")],
+    Duty.LISTS: [("POST", "/v1/objections"), ("GET", "/v1/consents"), ("POST", "/v1/subscribers")],
+    Duty.COMPLAINTS: [("POST", "/v1/complaints"), ("PUT", "/v1/complaints")],
+}
+ROWS = {duty: f"{duty} = true\n" for duty in Duty} | {Duty.DECIDE: 'purposes = ["marketing"]\n'}
+
+
+@pytest.mark.parametrize(
+    "duties",
+    [*((duty,) for duty in Duty), (Duty.DECIDE, Duty.METRICS), (Duty.LISTS, Duty.COMPLAINTS), tuple(Duty)],
+    ids="-".join,
+)
+def test_a_token_opens_what_each_of_its_duties_is_for_and_nothing_else(
+    duties: tuple[Duty, ...], answers: ExampleAnswers, tmp_path: Path
+) -> None:
+    secret(tmp_path / "both", f"{TOKEN}\n")
+    text = f'{VALID}[control]\nhttp = "127.0.0.1:{free_port()}"\n[[token]]\nname = "both"\ntoken_file = "both"\n'
+    config = load(write(tmp_path, text + "".join(ROWS[duty] for duty in duties)))
+    with serving(answers, config, CollectorRegistry()):
+        for duty, each in PATHS.items():
+            for method, path in each:
+                refused = ask(config.control.http, method, path)[0] == 403
+                assert refused == (duty not in duties), (method, path)
+    assert bool(answers.asked) == (Duty.RECORDINGS in duties), "of these questions that one alone is whole"
+
+
+def test_the_reference_names_the_duty_that_each_path_needs() -> None:
+    described = http_openapi()["paths"]
+    for duty, each in PATHS.items():
+        for method, path in each:
+            if path != "/nowhere":
+                assert described[path][method.lower()]["x-token-may"] == duty, (method, path)
 
 
 def test_no_answer_names_what_the_gate_is_made_with(door: str, answers: ExampleAnswers) -> None:
