@@ -16,7 +16,6 @@ from gate.errors import GateError, RefusedError
 from gate.operations.operation import MayWait
 from gate.showing import clean, grouped, grouped_in, local, masked
 
-Row = Mapping[str, Any]
 Shown = tuple[str, str]
 """A text and its tone."""
 NOTHING: Final[Shown] = ("-", DIM)

@@ -18,7 +18,7 @@ from gate.audit.heads import Findings, GivenUp, Head, is_given_up
 from gate.core.evidence import EvidenceError, Frontier, commitment, days_between, leaf_bytes, remnant
 from gate.core.facts.derived import OF_CALL
 from gate.core.facts.retention import FactsErased
-from gate.store.projections import Folded, Raw, Table
+from gate.store.projections import Columns, Folded, Raw, Table
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL
@@ -220,8 +220,6 @@ def _receipt(body: str) -> list[int]:
     return [leaf for leaf in leaves if isinstance(leaf, int)] if isinstance(leaves, list) else []
 
 
-Row = Mapping[str, Any]
-
 _NOT_STORED = frozenset({"state"})
 """Columns that the database computes from the others."""
 
@@ -298,7 +296,7 @@ def _receipts_by_key(connection: sqlite3.Connection, name: str) -> dict[str, lis
 
 def _compare(
     table: Table,
-    row: Row,
+    row: Columns,
     facts: list[Raw],
     pepper: bytes | None,
     stays: Mapping[str, Sequence[Receipt]],
@@ -321,7 +319,7 @@ def _compare(
         findings.fault("derived_changed", f"{where} is not what its facts say: {', '.join(wrong)}", leaf)
 
 
-def _wrong(row: Row, folded: Folded, key: str) -> Iterator[str]:
+def _wrong(row: Columns, folded: Folded, key: str) -> Iterator[str]:
     """Names of the columns that do not follow from the facts."""
     for name, value in row.items():
         if name == key or name in _NOT_STORED:
@@ -333,7 +331,9 @@ def _wrong(row: Row, folded: Folded, key: str) -> Iterator[str]:
             yield name
 
 
-def _replaced(table: Table, row: Row, facts: Sequence[Raw], stays: Sequence[Receipt], findings: Findings) -> list[str]:
+def _replaced(
+    table: Table, row: Columns, facts: Sequence[Raw], stays: Sequence[Receipt], findings: Findings
+) -> list[str]:
     """Names of the columns that rest on erased facts and are not as the receipts say; rows of which none speaks, or
     that later facts have changed since, are counted as unverified."""
     due = {fact[0]: table.remaining(fact[1]) for fact in facts if fact[5] is None and table.remaining(fact[1])}

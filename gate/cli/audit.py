@@ -6,15 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
 from gate.cli.asking import ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, Group, make
-from gate.cli.output import View, columns, narrate, pairs
+from gate.cli.output import View, columns, json_values, narrate, pairs
 from gate.client.files import must_be_new
-from gate.core.rows.audit import CheckpointRow, Leaf
+from gate.core.rows.audit import CheckpointRow, Leaf, LogVerified
 from gate.durable import whole_file
 from gate.errors import GateError, UsageError
 from gate.operations.audit.checkpoints import (
@@ -106,10 +105,11 @@ def verify(view: View, vkey: str | None, kept: tuple[Path, ...]) -> None:
         sys.exit(1)
 
 
-def _lines(answer: dict[str, Any]) -> Iterator[str]:
-    yield from pairs({name: value for name, value in answer.items() if name not in ("proven", "not_proven")})
-    for name in ("proven", "not_proven"):
-        yield from (f"{name.replace('_', ' ')}: {sentence}" for sentence in answer.get(name, ()))
+def _lines(report: LogVerified) -> Iterator[str]:
+    values = json_values(report)
+    yield from pairs({name: value for name, value in values.items() if name not in ("proven", "not_proven")})
+    yield from (f"proven: {sentence}" for sentence in report.proven)
+    yield from (f"not proven: {sentence}" for sentence in report.not_proven)
 
 
 @make("checkpoint", group=command, example="dialgate audit checkpoint -o 2026-03-02.checkpoint")
@@ -123,7 +123,7 @@ def checkpoint(view: View, output: Path | None) -> None:
             file.write(signed.note.encode())
         narrate(f"Wrote {output}: the log's first {signed.size} entries, signed.")
     if view.json or not output:
-        view.data(signed, text=lambda shown: shown["note"].splitlines())
+        view.data(signed, text=lambda shown: shown.note.splitlines())
 
 
 @make("witnesses", group=command, example="dialgate audit witnesses --json")
@@ -164,7 +164,7 @@ only_asks(
 def key(view: View, pem: bool) -> None:
     """The verifier key. Hand it to auditors by another way than bundles: all that the gate signs is checked with it."""
     verifier = ask(view, AuditKey())
-    view.data(verifier, text=lambda shown: shown["pem"].splitlines() if pem else [shown["vkey"]])
+    view.data(verifier, text=lambda shown: shown.pem.splitlines() if pem else [shown.vkey])
 
 
 @make("status", group=command, example="dialgate audit status --json")

@@ -201,4 +201,4 @@ def reveal(view: View, asked: Reveal) -> None:
     """
     if asked.kind not in (Kind.CONTACT, Kind.REQUEST):
         asked = replace(asked, id=Id(asked.kind).whole(view, asked.id))
-    view.data(ask(view, asked), text=lambda shown: [shown["number"]])
+    view.data(ask(view, asked), text=lambda shown: [shown.number])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from gate.cli.asking import Moment, ask, asks
 from gate.cli.command import make
 from gate.cli.output import View
 from gate.core.terms import Verdict
-from gate.operations.calls.screening import Check
+from gate.operations.calls.screening import Check, Checked, RegisterFinding
 from gate.showing import local
 
 
@@ -30,29 +29,28 @@ def command(view: View, asked: Check) -> None:
         sys.exit(3)
 
 
-def _lines(answer: dict[str, Any]) -> Iterator[str]:
-    yield f"{answer['verdict']}: {answer['number'] or 'no number'} ({answer['reason']})"
-    if answer["explanation"]:
-        yield answer["explanation"]
-    if answer.get("kind"):
-        yield f"{answer['kind']} number of {answer['jurisdiction']}, cost: {answer['cost']}".replace("_", " ")
-    for register in answer["registers"]:
-        yield _register(register)
-    for name in ("consent", "objection"):
-        if found := answer.get(f"{name}_id"):
+def _lines(answer: Checked) -> Iterator[str]:
+    yield f"{answer.verdict}: {answer.number or 'no number'} ({answer.reason})"
+    if answer.explanation:
+        yield answer.explanation
+    if answer.kind:
+        yield f"{answer.kind} number of {answer.jurisdiction}, cost: {answer.cost}".replace("_", " ")
+    yield from map(_register, answer.registers)
+    for name, found in (("consent", answer.consent_id), ("objection", answer.objection_id)):
+        if found:
             yield f"{name}: {found}"
-    since = f" since {answer['subscriber_since']}" if answer["subscriber_since"] else ""
-    if answer["subscriber"] or since:
-        yield f"subscriber: {answer['subscriber'] or 'unknown'}{since}"
-    for each in answer["then"]:
-        yield f"{local(each['at'])}: {each['verdict']} ({each['reason']})"
-    for each in answer["warnings"]:
+    since = f" since {answer.subscriber_since}" if answer.subscriber_since else ""
+    if answer.subscriber or since:
+        yield f"subscriber: {answer.subscriber or 'unknown'}{since}"
+    for then in answer.then:
+        yield f"{local(then.at.isoformat())}: {then.verdict} ({then.reason})"
+    for each in answer.warnings:
         yield f"WARNING: {each}"
 
 
-def _register(register: dict[str, Any]) -> str:
-    name, days = register["name"].upper(), register.get("days_left")
-    if register.get("state") != "ok":
-        return f"{name}: {register.get('state')}"
+def _register(register: RegisterFinding) -> str:
+    name, days = register.name.upper(), register.days_left
+    if register.state != "ok":
+        return f"{name}: {register.state}"
     left = "of a later day" if days is None else "too old" if days < 0 else f"{days} days left"
-    return f"{name}: as of {register['as_of']}, {left}, {str(register.get('sha256', ''))[:16]}"
+    return f"{name}: as of {register.as_of}, {left}, {register.sha256[:16]}"

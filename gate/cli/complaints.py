@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec.structs import replace
@@ -97,35 +96,38 @@ def command() -> None:
     """
 
 
-def _lines(row: dict[str, Any]) -> Iterator[str]:
-    yield f"{row['reference']}: {', '.join(row['nature'])}; risk: {row['risk'].replace('_', ' ')}"
+def _lines(row: BreachRow) -> Iterator[str]:
+    yield f"{row.reference}: {', '.join(row.nature)}; risk: {row.risk.replace('_', ' ')}"
+    authority, persons = (
+        (row.authority_told_at, row.authority_told_entered),
+        (row.persons_told_at, row.persons_told_entered),
+    )
     given = {
-        "aware": f"{local(row['aware_at'])}, entered {local(row['entered_at'])}",
-        "72 hours end": local(row["deadline"]),
-        "hours left": row["hours_left"],
-        "people": row["people"],
-        "records": row["records"],
-        "authority told": _notification(row, "authority"),
-        "people told": _notification(row, "persons"),
-        **{part.replace("_", " "): text for part, text in row["texts"].items()},
-        "closed": local(row["closed_at"]) if row["closed_at"] else None,
-        "missing": ", ".join(row["lacking"]),
+        "aware": f"{local(row.aware_at)}, entered {local(row.entered_at)}",
+        "72 hours end": local(row.deadline),
+        "hours left": row.hours_left,
+        "people": row.people,
+        "records": row.records,
+        "authority told": _notification(*authority, row.proofs.get("authority", "")),
+        "people told": _notification(*persons, row.proofs.get("persons", "")),
+        **{part.replace("_", " "): text for part, text in row.texts.items()},
+        "closed": local(row.closed_at) if row.closed_at else None,
+        "missing": ", ".join(row.lacking),
     }
     for name, value in given.items():
         if value not in (None, ""):
             yield f"  {name}: {value}"
-    if row["warning"]:
-        yield f"  WARNING: {row['warning']}"
-    if row["late"]:
+    if row.warning:
+        yield f"  WARNING: {row.warning}"
+    if row.late:
         yield "  late: the authority was not told within 72 hours, by what was entered"
 
 
-def _notification(row: dict[str, Any], who: str) -> str:
-    at, entered = row[f"{who}_told_at"], row[f"{who}_told_entered"]
+def _notification(at: str | None, entered: str | None, proof: str) -> str:
     if not at:
         return ""
-    claimed = f"{local(at)} as claimed, entered {local(entered)}" if at != entered else local(at)
-    return f"{claimed} ({row['proofs'].get(who, '')})"
+    claimed = f"{local(at)} as claimed, entered {local(entered)}" if entered and at != entered else local(at)
+    return f"{claimed} ({proof})"
 
 
 @make(

@@ -142,7 +142,7 @@ def check(view: View, compared: bool) -> None:
     found = faults(firm_of(view.config, today()), templates)
     old = [] if found else outdated(templates)
     value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}
-    view.data(value | {"outdated": old}, text=lambda shown: shown["faults"])
+    view.data(value | {"outdated": old}, text=lambda _: found)
     for each in old:
         narrate(f"Note: {each} replaces a sentence that has changed since.")
     if old:

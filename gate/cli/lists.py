@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gate.cli.asking import Day, Id, ObjectionTime, Since, ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, FILE_OR_DASH, NEW_FILE, make
 from gate.cli.letters import show_letter
-from gate.cli.output import View, narrate, pairs
+from gate.cli.output import View, json_values, narrate, pairs
 from gate.cli.proposals import narrate_waits
 from gate.cli.retention import narrate_copy
 from gate.client.files import output_file, read_file
@@ -34,9 +35,9 @@ from gate.operations.requests.letters import WriteConsentLetter
 Body = Callable[..., Any]
 
 
-def kept(value: Mapping[str, Any]) -> Iterator[str]:
+def kept(entry: Struct) -> Iterator[str]:
     """The lines of an entry that was kept: its notice only where there is one."""
-    return pairs({key: inner for key, inner in value.items() if inner not in ("", None)})
+    return pairs({key: inner for key, inner in json_values(entry).items() if inner not in ("", None)})
 
 
 def imports(body: Body) -> Body:

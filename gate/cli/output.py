@@ -19,12 +19,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
 from gate.clock import today
+from gate.converting import convert
 from gate.core.rows import heading
 from gate.errors import GateError, RefusedError
 from gate.showing import brief, grouped_in, local
@@ -34,6 +35,7 @@ from gate.showing import masked as masked
 if TYPE_CHECKING:
     from gate.config import Config
 
+T = TypeVar("T")
 Column = tuple[str, str]
 """Key of the row, heading."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -56,24 +58,25 @@ class View:
 
         return load(self.path, secrets=False, today=today())
 
-    def data(self, value: Any, *, text: Callable[[Any], Iterable[str]] | None = None, prose: bool = False) -> None:
-        """One result: as JSON, or the lines that ``text`` makes of it (default: ``key: value``).
+    def data(self, value: T, *, text: Callable[[T], Iterable[str]] | None = None, prose: bool = False) -> None:
+        """One result: as JSON, or the lines that ``text`` makes of it (default: ``key: value``). A Struct comes to
+        ``text`` as that Struct, with the numbers in it hidden as everywhere.
 
         On a terminal such pairs, and the lines of a text that is ``prose``, break between words. Others may be copied
         from it: they stay whole.
         """
-        value = _json_values(value)
-        shown = value if self.show_numbers else masked(value)
+        shown = json_values(value) if self.show_numbers else masked(json_values(value))
         if self.json:
             _json(shown)
         else:
-            for line in text(shown) if text else pairs(shown):
+            typed = convert(shown, type(value)) if isinstance(value, msgspec.Struct) else shown
+            for line in text(typed) if text else pairs(shown):
                 shown_line = _for_eyes(line).rstrip()
                 click.echo(_broken(shown_line) if (prose or not text) and sys.stdout.isatty() else shown_line)
 
     def rows(self, value: Any, key: str, columns: Sequence[Column], *, none: str) -> None:
         """A list: as JSON the whole ``value``, else the rows under ``key``, and how to go on where there are more."""
-        value = _json_values(value)
+        value = json_values(value)
         shown = value if self.show_numbers else masked(value)
         if self.json:
             _json(shown)
@@ -107,12 +110,12 @@ def columns(row: type[msgspec.Struct], *names: str) -> list[Column]:
     return [(name, heading(row, name)) for name in names]
 
 
-def _json_values(value: Any) -> Any:
+def json_values(value: Any) -> Any:
     """An operation's response, or parts of one, as JSON values; anything else as it is."""
     if isinstance(value, Mapping):
-        return {name: _json_values(inner) for name, inner in value.items()}
+        return {name: json_values(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_json_values(each) for each in value]
+        return [json_values(each) for each in value]
     return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
 
 

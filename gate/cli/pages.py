@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
+from msgspec.structs import asdict
 
 from gate.cli.asking import ask, asks, option, reach
 from gate.cli.command import FILE_OR_DASH, FOLDER, make
@@ -26,7 +27,7 @@ from gate.core.rows.month import MonthReport
 from gate.core.terms import Reason, opt_in
 from gate.errors import UsageError
 from gate.exports.report import month_page, record_page
-from gate.operations.receipts import ReceiptShow
+from gate.operations.receipts import ReceiptShow, ReceiptShown
 from gate.operations.reports.article30 import UNSAID, ProcessingRecord, ReportArticle30
 from gate.operations.reports.month import ReportMonth
 
@@ -113,37 +114,37 @@ def receipt(view: View, asked: ReceiptShow) -> None:
     view.data(ask(view, asked), text=_lines, prose=True)
 
 
-def _lines(receipt: dict[str, Any]) -> Iterator[str]:
-    yield f"Receipt {receipt['code']}"
-    said = receipt["said"]
+def _lines(receipt: ReceiptShown) -> Iterator[str]:
+    yield f"Receipt {receipt.code}"
+    said = receipt.said
     if said is None:
         yield "It is no longer kept: what the firm held of the call was erased."
         return
-    by, object_to = said["made_by"], said["object"]
-    hour = datetime.fromisoformat(said["hour"])
-    yield f"Call: {said['call_id']}"
-    yield f"Called by: {by['trading_name']} ({by['legal_name']}), showing {by['number']}"
-    if by["on_behalf_of"]:
-        yield f"On behalf of: {by['on_behalf_of']}"
-    service = said["reason"] == Reason.SERVICE_CALL
+    by, hour = said.made_by, datetime.fromisoformat(said.hour)
+    yield f"Call: {said.call_id}"
+    yield f"Called by: {by.trading_name} ({by.legal_name}), showing {by.number}"
+    if by.on_behalf_of:
+        yield f"On behalf of: {by.on_behalf_of}"
+    service = said.reason == Reason.SERVICE_CALL
     when = "Not screened; decided" if service else "Screened"
     yield f"{when}: {hour:%Y-%m-%d}, between {hour.hour}:00 and {hour.hour + 1}:00 (UK time)"
-    for edition in said["registers"]:
+    for edition in said.registers:
         where = "Looked up in" if service else "Against"
-        yield f"{where}: {edition['name'].upper()}, edition of {edition['as_of']} (SHA-256 {edition['sha256']})"
-    for each in said["found"] or [GROUNDS.get(said["reason"], said["reason"])]:
+        yield f"{where}: {edition.name.upper()}, edition of {edition.as_of} (SHA-256 {edition.sha256})"
+    for each in said.found or [GROUNDS.get(said.reason, said.reason)]:
         yield f"Found: {each}"
-    yield "To object: " + "; ".join(each for each in object_to.values() if each).replace("\n", ", ")
-    yield f"Code: {_how_told(receipt)}"
-    proof = receipt["proof"]
-    signed = f"in the signed log of {proof['checkpoint'].splitlines()[1]} leaves" if proof else "not signed yet"
-    yield f"Leaf: {receipt['leaf_index']}, for the decision of leaf {said['decision']}; {signed}"
+    yield "To object: " + "; ".join(each for each in asdict(said.object).values() if each).replace("\n", ", ")
+    yield f"Code: {_outcome(receipt)}"
+    proof = receipt.proof
+    signed = f"in the signed log of {proof.checkpoint.splitlines()[1]} leaves" if proof else "not signed yet"
+    yield f"Leaf: {receipt.leaf_index}, for the decision of leaf {said.decision}; {signed}"
 
 
-def _how_told(receipt: dict[str, Any]) -> str:
-    if receipt["told_how"] is None:
+def _outcome(receipt: ReceiptShown) -> str:
+    """How the callee was given the code, or why not."""
+    if receipt.told_how is None:
         return "not told"
-    return f"{receipt['told_how']}" if receipt["told"] else f"not {receipt['told_how']} to its end: {receipt['why']}"
+    return receipt.told_how if receipt.told else f"not {receipt.told_how} to its end: {receipt.why}"
 
 
 # --- papers that a firm owes ------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ clarified, searched, decided, told, put right, withdrawn; its letters, as files 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, time, timedelta
 from pathlib import Path
@@ -17,14 +17,15 @@ from msgspec.structs import replace
 from gate.cli.asking import PROOF_FILE, Day, ask, asks, proven, reach, rows_found
 from gate.cli.command import FOLDER, NEW_FILE, Group, make
 from gate.cli.letters import FORMS, show_letter, write_letter
-from gate.cli.output import View, narrate
+from gate.cli.output import View, json_values, narrate
 from gate.client.files import output_file
 from gate.client.gate import Gate
 from gate.core import days
 from gate.core.days import time_of_day
 from gate.core.facts.keys import ProposalClosed
 from gate.core.facts.requests import LetterMade, LetterSent, RecipientTold
-from gate.core.request_words import Asks, LetterKind, claimed_day, step_words
+from gate.core.request_words import Asks, LetterKind, State, claimed_day, step_words
+from gate.core.rows.requests import HeldCall
 from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.exports.page import letter_page
@@ -43,8 +44,8 @@ from gate.operations.requests.course import (
     Withdraw,
 )
 from gate.operations.requests.letters import WriteLetter
-from gate.operations.requests.listing import ListOf, Prove, RequestProof, Show
-from gate.operations.requests.searching import Search
+from gate.operations.requests.listing import CourseFact, ListOf, Prove, RequestProof, Show
+from gate.operations.requests.searching import Found, Search
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import Dated
 from gate.showing import local
@@ -152,84 +153,82 @@ def show(view: View, standing: Standing) -> None:
         narrate(f"Next: {step}")
 
 
-def lines(standing: dict[str, Any]) -> Iterator[str]:
+def lines(standing: Standing) -> Iterator[str]:
     """What is known of a request, a line each."""
-    yield f"{standing['reference']}: {standing['asks']}, {words(standing['state'])}"
+    yield f"{standing.reference}: {standing.asks}, {words(standing.state)}"
     given = {
-        "came": f"{standing['received']} by {words(standing.get('channel') or '-')}{_entered(standing)}",
-        "from": standing["name"] or ("(forgotten)" if standing["name"] is None else "-"),
-        "contact": (standing.get("contact") or "").replace("\n", ", "),
-        "numbers": ", ".join(standing["lines"]),
-        "about": standing.get("about"),
-        "identity": standing.get("checked"),
+        "came": f"{standing.received} by {words(standing.channel or '-')}{_entered(standing)}",
+        "from": standing.name or ("(forgotten)" if standing.name is None else "-"),
+        "contact": (standing.contact or "").replace("\n", ", "),
+        "numbers": ", ".join(standing.lines),
+        "about": standing.about,
+        "identity": standing.checked,
         "found": _found(standing),
-        "refused": words(standing.get("ground") or ""),
-        "told": ", ".join(standing.get("told") or []),
-        "recipients to be told": ", ".join(standing.get("untold") or []),
+        "refused": words(standing.ground or ""),
+        "told": ", ".join(standing.told),
+        "recipients to be told": ", ".join(standing.untold),
     }
     for name, value in given.items():
         if value:
             yield f"  {name}: {value}"
     yield from _clock(standing)
-    if standing.get("carried_out"):
-        done = standing["carried_out"]
-
-        what = f"{many(done['calls'], 'call')}, {many(done['recordings'], 'recording')}"
-        yield f"  erased: {what}; backups until {done['backups_until']}"
-        for name in done["held_by"]:
-            yield f"  held: {name}{' (ended: the rest can be erased)' if name in standing.get('freed', ()) else ''}"
-        for name in done.get("mentions") or []:
+    if done := standing.carried_out:
+        what = f"{many(done.calls, 'call')}, {many(done.recordings, 'recording')}"
+        yield f"  erased: {what}; backups until {done.backups_until}"
+        for name in done.held_by:
+            yield f"  held: {name}{' (ended: the rest can be erased)' if name in standing.freed else ''}"
+        for name in done.mentions:
             whose = "" if name.startswith("entry ") else "somebody else's "
             yield f"  still mentioned in {whose}{name}: look whether it has to be"
 
 
-def _entered(standing: dict[str, Any]) -> str:
+def _entered(standing: Standing) -> str:
     """When it was entered, where that was later than it came."""
-    day = days.london_day(standing["opened_at"]).isoformat()
-    return "" if day == standing["received"] else f", entered {day}"
+    day = days.london_day(standing.opened_at)
+    return "" if day == standing.received else f", entered {day}"
 
 
-def _found(standing: dict[str, Any]) -> str:
-    if standing.get("found") is None:
+def _found(standing: Standing) -> str:
+    if standing.found is None:
         return ""
-    outside = f"; {standing['outside']} of the same numbers outside what was searched for"
-    return f"{standing['found']} calls{outside if standing.get('outside') else ''}"
+    outside = f"; {standing.outside} of the same numbers outside what was searched for"
+    return f"{standing.found} calls{outside if standing.outside else ''}"
 
 
-def _clock(standing: dict[str, Any]) -> Iterator[str]:
-    if standing["due"]:
-        paused = f"; the clock stands still since {standing['paused_on']}" if standing.get("paused_on") else ""
-        days = standing["days_left"]
+def _clock(standing: Standing) -> Iterator[str]:
+    if standing.due and standing.days_left is not None:
+        paused = f"; the clock stands still since {standing.paused_on}" if standing.paused_on else ""
+        days = standing.days_left
         left = f"{days} days left" if days >= 0 else f"{-days} days ago"
-        policy = f"; by policy {standing['policy_due']}" if standing["policy_due"] != standing["due"] else ""
-        yield f"  due: {standing['due']} ({left}; by law {standing['ico_due']}{policy}){paused}"
-    elif standing["state"] == "identity_asked":
-        yield f"  due: 30 days after the proof of identity arrives (by policy {standing['policy_due']})"
-    if standing.get("acknowledge_by"):
-        yield f"  acknowledge by: {standing['acknowledge_by']}"
-    if standing.get("marketing_waits"):
-        yield f"  marketing waits: {standing['marketing_waits']}"
-    if standing["warning"]:
-        yield f"  WARNING: {standing['warning']}"
-    elif standing["late"]:
+        policy = f"; by policy {standing.policy_due}" if standing.policy_due != standing.due else ""
+        yield f"  due: {standing.due} ({left}; by law {standing.ico_due}{policy}){paused}"
+    elif standing.state is State.IDENTITY_ASKED:
+        yield f"  due: 30 days after the proof of identity arrives (by policy {standing.policy_due})"
+    if standing.acknowledge_by:
+        yield f"  acknowledge by: {standing.acknowledge_by}"
+    if standing.marketing_waits:
+        yield f"  marketing waits: {standing.marketing_waits}"
+    if standing.warning:
+        yield f"  WARNING: {standing.warning}"
+    elif standing.late:
         yield "  late: a last day had passed before it was over"
 
 
-def step(fact: dict[str, Any]) -> str:
+def step(fact: CourseFact) -> str:
     """A fact of a request's course, on one line."""
-    kind, body = fact["kind"], fact["body"] or {}
+    body: Mapping[str, Any] = fact.body or {}
     note = {
         LetterMade.kind: body.get("kind"),
         LetterSent.kind: body.get("kind"),
         ProposalClosed.kind: words(body.get("how") or ""),
         RecipientTold.kind: f"{body.get('recipient')}: {words(body.get('how') or '-')}",
-    }.get(kind)
-    claimed = f"claimed: {day}" if (day := claimed_day(fact["body"], fact["at"])) else ""
+    }.get(fact.kind)
+    claimed = f"claimed: {day}" if (day := claimed_day(fact.body, fact.at)) else ""
     shown = "".join(f" ({each})" for each in (note, claimed, _proof(body)) if body and each)
-    return f"  {local(fact['at'])}  {step_words(kind)}{shown}, {fact['actor']}"
+    return f"  {local(fact.at)}  {step_words(fact.kind)}{shown}, {fact.actor}"
 
 
-def _proof(body: dict[str, Any]) -> str:
+def _proof(body: Mapping[str, Any]) -> str:
     """What a fact keeps as its proof; empty where it keeps none."""
     if not body.get("evidence"):
         return ""
@@ -242,10 +241,10 @@ def words(code: str) -> str:
     return code.replace("_", " ")
 
 
-def call_line(call: dict[str, Any]) -> str:
+def _call_line(call: HeldCall) -> str:
     """A call that was found, on one line."""
-    recording = f"; recording {call['recording_id']} ({call['recording']})" if call["recording_id"] else ""
-    return f"{local(call['at'])}  {call['number'] or '(erased)'}  {call['outcome']}, {call['reason']}{recording}"
+    recording = f"; recording {call.recording_id} ({call.recording})" if call.recording_id else ""
+    return f"  {call.call_id}  {local(call.at)}  {call.number or '(erased)'}  {call.outcome}, {call.reason}{recording}"
 
 
 @make(
@@ -392,17 +391,14 @@ def search(view: View, asked: Search, **when: Any) -> None:
     narrate(f"Next: dialgate request decide {asked.request} --grant, or --refuse GROUND --reasons TEXT")
 
 
-def _found_lines(found: dict[str, Any]) -> Iterator[str]:
-    calls = found["calls"]
-    yield f"calls: {len(calls)}{' (there are more: narrow the time)' if found.get('more') else ''}"
-    for call in calls:
-        yield f"  {call['call_id']}  {call_line(call)}"
-    if outside := found.get("outside"):
-        yield f"outside what was searched for: {len(outside)}"
-        for call in outside:
-            yield f"  {call['call_id']}  {call_line(call)}"
+def _found_lines(found: Found) -> Iterator[str]:
+    yield f"calls: {len(found.calls)}{' (there are more: narrow the time)' if found.more else ''}"
+    yield from map(_call_line, found.calls)
+    if found.outside:
+        yield f"outside what was searched for: {len(found.outside)}"
+        yield from map(_call_line, found.outside)
     for name in ("objections", "consents", "subscribers", "contacts", "holds", "requests", "statements"):
-        entries = found.get(name) or []
+        entries = json_values(getattr(found, name)) or []
         yield f"{name}: {len(entries)}"
         for entry in entries:
             shown = {key: value for key, value in entry.items() if value not in (None, "", 0)}
@@ -505,7 +501,7 @@ def list_(view: View, asked: ListOf, words: tuple[str, ...]) -> None:
 def show_(view: View, asked: Show) -> None:
     """One request, and every step of it with who took it and when."""
     standing = ask(view, asked)
-    view.data(standing, text=lambda shown: [*lines(shown), *map(step, shown["facts"])])
+    view.data(standing, text=lambda shown: [*lines(shown), *map(step, shown.facts)])
 
 
 @make(

@@ -17,7 +17,7 @@ from gate.client.files import output_file
 from gate.clock import today
 from gate.config import departures, load, origins, review_due
 from gate.edge import HOME, files
-from gate.operations.webhooks import WebhookDrop, WebhookList, WebhookRetry, WebhookTaken
+from gate.operations.webhooks import WebhookDrop, WebhookList, WebhookRetry, WebhookStanding, WebhookTaken
 from gate.showing import local, many
 
 
@@ -80,19 +80,15 @@ def webhooks(view: View) -> None:
     """Each webhook: whether its receiver takes its events, and which were put aside."""
     view.data(
         ask(view, WebhookList()),
-        text=lambda shown: (
-            [line for each in shown["webhooks"] for line in _webhook(each)] or ["There is no [[webhook]]."]
-        ),
+        text=lambda shown: [line for each in shown.webhooks for line in _webhook(each)] or ["There is no [[webhook]]."],
     )
 
 
-def _webhook(row: dict[str, Any]) -> list[str]:
-    state = (
-        f"not taken {row['tries']} times ({row['answer'] or 'no answer'})" if row["tries"] else "takes what it is sent"
-    )
-    again = f"; again at {local(row['again_at'])}" if row["again_at"] else ""
-    aside = [f"  {each['id']}  {each['type']}, {local(each['at'])}: {each['answer']}" for each in row["aside"]]
-    return [f"{row['name']}: {row['url']} {state}{again}; {many(len(aside), 'event')} put aside", *aside]
+def _webhook(row: WebhookStanding) -> list[str]:
+    state = f"not taken {row.tries} times ({row.answer or 'no answer'})" if row.tries else "takes what it is sent"
+    again = f"; again at {local(row.again_at)}" if row.again_at else ""
+    aside = [f"  {each.id}  {each.type}, {local(each.at)}: {each.answer}" for each in row.aside]
+    return [f"{row.name}: {row.url} {state}{again}; {many(len(aside), 'event')} put aside", *aside]
 
 
 @make("retry", group=webhook, example="dialgate webhook retry crm\ndialgate webhook retry crm leaf-1207")

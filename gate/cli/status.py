@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from msgspec.structs import asdict
 
@@ -14,12 +13,22 @@ from gate.cli.command import make
 from gate.cli.output import View
 from gate.control.client import ControlClient
 from gate.core.allowances import ENDLESS
+from gate.core.rows.audit import LastVerification, LogNow
+from gate.core.rows.calls import TrunkHealth, UsageRow
 from gate.operations.audit.leaves import AuditStatus
-from gate.operations.status.glance import Status, attention
+from gate.operations.status.glance import GateStatus, Status, attention
 from gate.showing import local, many
 
-Row = Mapping[str, Any]
 NOT_RUNNING = "No gate runs here: no call can be made. Start it: systemctl start dialgate, or dialgate serve"
+
+
+class Glance(GateStatus, frozen=True, kw_only=True):
+    """The gate at a glance, with how its log stands."""
+
+    log: LogNow
+    running: bool
+    attention: list[str]
+    """What somebody must see to, a sentence each."""
 
 
 @make("status", example="dialgate status\ndialgate status --json")
@@ -35,60 +44,54 @@ def command(view: View) -> None:
         runs = isinstance(gate, ControlClient)
         answer, log = gate.ask(Status()), gate.ask(AuditStatus())
     found = [*([] if runs else [NOT_RUNNING]), *attention(answer, log)]
-    view.data(asdict(answer) | {"log": log, "running": runs, "attention": found}, text=lines, prose=True)
+    view.data(Glance(**asdict(answer), log=log, running=runs, attention=found), text=lines, prose=True)
     if found:
         sys.exit(1)
 
 
-def lines(answer: Row) -> Iterator[str]:
+def lines(answer: Glance) -> Iterator[str]:
     """The lines that a person reads."""
-    yield f"gate: {'running' if answer['running'] else 'NOT RUNNING'}"
-    states = Counter(str(call["state"]) for call in answer["calls"])
-    yield f"calls now: {_counted(len(answer['calls']), states)}"
-    if told := {name: count for name, count in answer.get("line", {}).items() if count}:
-        yield "line: " + ", ".join(f"{name} {count:,}" for name, count in told.items())
-    if trunks := answer.get("trunks", ()):
-        yield "trunks: " + ", ".join(f"{each['name']} {_health(each)}" for each in trunks)
-    for each in answer.get("usage", ()):
-        yield f"{each['claimed_by']}: {', '.join(_used(each))}"
-    for each in answer.get("trunk_tests", ()):
-        tested = f"{each['outcome'].replace('_', ' ')}, {local(each['at'])}" if each["at"] else "never"
-        yield f"{each['claimed_by']}: test that it obeys a refusal: {tested}"
-    for each in answer.get("redirects", ()):
+    yield f"gate: {'running' if answer.running else 'NOT RUNNING'}"
+    yield f"calls now: {_counted(len(answer.calls), Counter(call.state for call in answer.calls))}"
+    if line := {name: count for name, count in answer.line.items() if count}:
+        yield "line: " + ", ".join(f"{name} {count:,}" for name, count in line.items())
+    if answer.trunks:
+        yield "trunks: " + ", ".join(f"{each.name} {_health(each)}" for each in answer.trunks)
+    for used in answer.usage:
+        yield f"{used.claimed_by}: {', '.join(_used(used))}"
+    for test in answer.trunk_tests:
+        outcome = f"{test.outcome.replace('_', ' ')}, {local(test.at)}" if test.outcome and test.at else "never"
+        yield f"{test.claimed_by}: test that it obeys a refusal: {outcome}"
+    for pbx in answer.redirects:
         yield (
-            f"calls of {each['name']} are redirected, not carried: "
-            f"announced by {each['announced_by']}; recorded by {each['recorded_by']}"
+            f"calls of {pbx.name} are redirected, not carried: "
+            f"announced by {pbx.announced_by}; recorded by {pbx.recorded_by}"
         )
-    if count := answer.get("recording_sessions"):
+    if count := answer.recording_sessions:
         yield f"calls that other systems are having recorded: {count:,}"
-    hour = answer["last_hour"]
-    yield f"last hour: {_counted(sum(hour.values()), hour)}"
-    for row in answer["registers"]:
-        left = row.get("days_left")
-        days = f"{left} days left" if left is not None and left >= 0 else "no days left"
-        count = f"{row['count']:,} numbers" if row.get("count") is not None else "no numbers"
-        yield f"{str(row['name']).upper()}: {row['state']}, {days}, list of {row.get('as_of') or '-'}, {count}"
-    log = answer["log"]
-    head = log["checkpoint"]
-    yield f"log: {log['size']:,} leaves, {_verified(log['verified'])}, " + (
-        f"signed {local(head['at'])}" if head else "not signed"
+    yield f"last hour: {_counted(sum(answer.last_hour.values()), answer.last_hour)}"
+    for row in answer.registers:
+        days = f"{row.days_left} days left" if row.days_left is not None and row.days_left >= 0 else "no days left"
+        yield f"{row.name.upper()}: {row.state}, {days}, list of {row.as_of or '-'}, {row.count:,} numbers"
+    head = answer.log.checkpoint
+    yield f"log: {answer.log.size:,} leaves, {_verified(answer.log.verified)}, " + (
+        f"signed {local(head.at)}" if head else "not signed"
     )
-    told = {name: value for name, value in answer["requests"].items() if isinstance(value, int)}
-    yield "requests: " + (", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()) or "none")
-    yield from answer.get("acknowledged", ())
-    for each in answer["attention"]:
-        yield f"ATTENTION: {each}"
+    yield "requests: " + ", ".join(f"{name} {value}" for name, value in asdict(answer.requests).items())
+    yield from answer.acknowledged
+    for sentence in answer.attention:
+        yield f"ATTENTION: {sentence}"
 
 
-def _used(row: Row) -> Iterator[str]:
+def _used(row: UsageRow) -> Iterator[str]:
     """What an account or a PBX uses of what it may; whoever only asks, by HTTP, has no calls in hand."""
-    if row["calls_at_once"] < ENDLESS:
-        yield f"{row['calls_now']:,} of {row['calls_at_once']:,} calls at once"
-    yield f"{row['calls_last_minute']:,} of {row['calls_a_minute']:,} in the last minute"
-    if row["seconds_a_day"] < ENDLESS:
-        yield f"{row['seconds_today']:,} of {row['seconds_a_day']:,} seconds today"
-    yield f"{row['service_percent_today']} % of {many(row['calls_today'], 'call')} today were service calls"
-    yield f"{row['listed_service_today']:,} of these to numbers that are listed or have objected"
+    if row.calls_at_once < ENDLESS:
+        yield f"{row.calls_now:,} of {row.calls_at_once:,} calls at once"
+    yield f"{row.calls_last_minute:,} of {row.calls_a_minute:,} in the last minute"
+    if row.seconds_a_day < ENDLESS:
+        yield f"{row.seconds_today:,} of {row.seconds_a_day:,} seconds today"
+    yield f"{row.service_percent_today} % of {many(row.calls_today, 'call')} today were service calls"
+    yield f"{row.listed_service_today:,} of these to numbers that are listed or have objected"
 
 
 def _counted(total: int, parts: Mapping[str, int]) -> str:
@@ -96,12 +99,12 @@ def _counted(total: int, parts: Mapping[str, int]) -> str:
     return f"{total:,}" + (f" ({each})" if each else "")
 
 
-def _health(trunk: Row) -> str:
-    up = "not asked" if trunk["up"] is None else "up" if trunk["up"] else "DOWN"
-    return up + {None: "", True: " and registered", False: ", NOT registered"}[trunk["registered"]]
+def _health(trunk: TrunkHealth) -> str:
+    up = "not asked" if trunk.up is None else "up" if trunk.up else "DOWN"
+    return up + {None: "", True: " and registered", False: ", NOT registered"}[trunk.registered]
 
 
-def _verified(last: Row | None) -> str:
+def _verified(last: LastVerification | None) -> str:
     if not last:
         return "never verified"
-    return f"verified {local(last['at'])}" + ("" if last.get("ok") else ": it did NOT hold")
+    return f"verified {local(last.at)}" + ("" if last.ok else ": it did NOT hold")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gate.cli.status import NOT_RUNNING, _used
 from gate.config.write import amend
@@ -136,15 +137,16 @@ def test_a_live_gate_asks_until_it_is_decided_how_emergency_calls_go(tmp_path: P
 
 def test_whoever_only_asks_has_no_calls_in_hand_and_no_bound_of_a_thousand_million() -> None:
     """``0 of 1,000,000,000 calls at once``."""
-    used = {
+    values = an_example(UsageRow) | {
         "claimed_by": "token:crm", "calls_now": 0, "calls_at_once": ENDLESS, "calls_last_minute": 3,
         "calls_a_minute": 6000, "seconds_today": 0, "seconds_a_day": ENDLESS, "calls_today": 1,
         "service_percent_today": 0, "listed_service_today": 0,
     }  # fmt: skip
+    used = convert(values, UsageRow)
     assert list(_used(used)) == [
         "3 of 6,000 in the last minute",
         "0 % of 1 call today were service calls",
         "0 of these to numbers that are listed or have objected",
     ]
-    bounded = used | {"calls_at_once": 20, "seconds_a_day": 36000}
+    bounded = replace(used, calls_at_once=20, seconds_a_day=36000)
     assert next(iter(_used(bounded))) == "0 of 20 calls at once"
