@@ -14,7 +14,7 @@ from gate.cli import passphrase as asked
 from gate.cli.asking import ask, only_asks, reach
 from gate.cli.audit import read_vkey
 from gate.cli.command import FILE, FOLDER, make
-from gate.cli.output import View, narrate
+from gate.cli.output import View, narrate, typed
 from gate.client.backup import (
     CONFIG,
     Set,
@@ -157,7 +157,7 @@ def _trusted(vkey: str | None, *, unproven: bool) -> str:
     if unproven:
         return ""
     if vkey is None and sys.stdin.isatty():
-        vkey = click.prompt("The gate's verifier key, or a file with it", err=True)
+        vkey = typed("The gate's verifier key, or a file with it")
     if vkey is None:
         raise UsageError(
             "who has made this set is not proven: its list, files and keys may be anybody's",

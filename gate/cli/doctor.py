@@ -55,14 +55,14 @@ def command(view: View, to_call: str | None, account: str | None) -> int:
     --call. The exit code is 1 where something fails.
 
     With --call a phone signs in to the running gate as the account and dials NUMBER. The call is decided, announced,
-    recorded and kept in the log like any other. The phone sends a tone for 4 seconds, listens, and hangs up.
+    recorded and kept in the log like any other. The phone sends a tone for 4 seconds, listens, and hangs up. What the
+    other lines say is looked at after the call.
     """
     if account is not None and to_call is None:
         raise UsageError("--account is whose call it is, and there is none", hint="add --call NUMBER")
-    called = None if to_call is None else _TestCall(view.config, to_call, account)
-    found = list(_found(view))
-    if called is not None:
-        found += called.findings()
+    # The call comes first, so that what is found about audio, trunks and alarms is true after it.
+    called = [] if to_call is None else list(_TestCall(view.config, to_call, account).findings())
+    found = [*_found(view), *called]
     view.data(
         {"findings": [each._asdict() for each in found]},
         text=lambda _: (line for each in found for line in _lines(each)),

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from gate.cli.output import clean, narrate
+from gate.cli.output import clean, narrate, typed
 from gate.config import Announcement
 from gate.config.faults import Fault, Key
 from gate.config.load import read, spelled
@@ -254,7 +254,7 @@ def _emergency(asking: Asking) -> None:
 def _password() -> str:
     """Typed unseen; one that can be read back from the first line of a file."""
     while True:
-        answer: str = click.prompt("Password", default="", show_default=False, hide_input=True, err=True)
+        answer = typed("Password", hidden=True)
         if answer.strip() and answer.isprintable():
             return answer
         narrate("  more than blanks, please, and printable text only")
@@ -359,6 +359,9 @@ def _who_calls(asking: Asking, kind: str, made: dict[str, Any]) -> dict[str, Any
     return made
 
 
+_ABOUT = "your web site"
+
+
 def _announcement(asking: Asking) -> None:
     _head(
         "The announcement",
@@ -377,8 +380,8 @@ def _announcement(asking: Asking) -> None:
             values = {"wav": str(asking.until("WAV file", _existing)), "text": ""}
         else:
             if not default:
-                about: str = click.prompt("What do you call people about?", default="your web site", err=True)
-                default = NOTICE.format(name=name, about=about.strip(), digit=9)
+                about: str = click.prompt("What do you call people about?", default=_ABOUT, err=True)
+                default = NOTICE.format(name=name, about=about.strip() or _ABOUT, digit=9)
             default = click.prompt("Text", default=default, err=True).strip()
             values = {"text": default, "wav": ""}
         if fault := asking.wrong("announcement", **values):
@@ -392,6 +395,8 @@ def _announcement(asking: Asking) -> None:
 
 
 def _existing(answer: str) -> Path:
+    if not answer:
+        raise ValueError("the name of a file, please")
     path = Path(answer).expanduser()
     if not path.is_file():
         raise ValueError(f"{path} is not a file")

@@ -124,6 +124,16 @@ def narrate(text: str) -> None:
     _narrate(clean(text))
 
 
+def typed(question: str, *, hidden: bool = False) -> str:
+    """What is typed at a prompt on standard error; ``hidden``: without showing it.
+
+    After an empty line it says why it asks again. Raises ``click.Abort``.
+    """
+    while not (answer := click.prompt(question, default="", show_default=False, hide_input=hidden, err=True)):
+        narrate("  Nothing was typed, and an answer is needed; Ctrl-C leaves.")
+    return str(answer)
+
+
 def complain(error: GateError, *, json: bool = False) -> None:
     """An error, on standard error: what happened, and what to do. With ``--json`` also as JSON on standard output."""
     first, *rest = error.message.splitlines() or [type(error).__name__]

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from gate.cli.command import NEW_FILE
+from gate.cli.output import narrate, typed
 from gate.config import read_secret
 from gate.errors import UsageError
 
@@ -64,5 +65,8 @@ def passphrase(file: Path | None, prompt: str, *, new: bool = False) -> str:
         return read_secret(Path.cwd(), str(file))
     if not sys.stdin.isatty():
         raise UsageError("the passphrase cannot be asked for without a terminal", hint="give --passphrase-file FILE")
-    typed: str = click.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True)
-    return typed
+    while True:
+        words = typed(prompt, hidden=True)
+        if not new or words == typed("Repeat for confirmation", hidden=True):
+            return words
+        narrate("  The second is not the same as the first: type both again.")

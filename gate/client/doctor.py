@@ -259,7 +259,7 @@ def _heard(gate: Gate, now: datetime) -> Iterator[Finding]:
     """Audio from both sides, in the last call that was recorded."""
     last = next((each for each in gate.ask(RecordingList(limit=20)).items if each.closed_at), None)
     if last is None or now - datetime.fromisoformat(last.opened_at) > timedelta(days=7):
-        text = "no call was recorded in the last seven days: make one, and look again"
+        text = "no call was recorded in the last seven days"
         yield Finding(State.WARN, "audio", text, "dialgate doctor --call NUMBER")
         return
     heard = last.packets or {}

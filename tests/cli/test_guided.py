@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -231,6 +232,82 @@ def test_a_name_or_password_that_would_not_load_is_asked_again_at_once(tmp_path:
     assert (config.trunk[0].username, [each.username for each in config.account]) == ("acme", ["acme"])
     assert config.emergency.elsewhere
     assert read_secret(config.base, config.trunk[0].password_file) == " a secret of the carrier"
+
+
+NEEDED = "Nothing was typed, and an answer is needed; Ctrl-C leaves."
+
+
+def test_an_empty_answer_is_asked_again_with_the_reason(tmp_path: Path) -> None:
+    """Every question of the set-up that takes no empty answer."""
+    folder = tmp_path / "gate"
+    with Terminal("init", str(folder)) as terminal:
+
+        def empty(prompt: str, line: str) -> None:
+            terminal.answer(prompt)
+            before = len(terminal.text)
+            terminal.answer(prompt, line)
+            assert re.search(r"^  \S", terminal.text[before:].partition(prompt)[0], re.MULTILINE), terminal.text[
+                before:
+            ]
+
+        empty("Legal name", "Acme Ltd")
+        terminal.answer("Trading name")
+        empty("Address, on one line", "1 Road, Portsmouth")
+        for prompt in ("Freephone", "E-mail", "policy"):
+            terminal.answer(prompt)
+        terminal.answer("call real people", "n")
+        empty("Numbers, with commas", "020 7946 0000")
+        empty("host:port", "127.0.0.1:5070")
+        terminal.answer("name and a password", "y")
+        empty("Name: ", "acme")
+        empty("Password: ", "a secret of the carrier")
+        reached(terminal)
+        terminal.answer("go on", "softphone")
+        empty("Its name", "alice")
+        terminal.answer("Is it a phone system")
+        terminal.answer("calls are for")
+        terminal.answer("go on", "pbx")
+        empty("Its name", "office")
+        empty("Addresses or networks", "127.0.0.9")
+        terminal.answer("Which phone system")
+        terminal.answer("calls are for")
+        terminal.answer("go on")
+        terminal.answer("give a recording", "wav")
+        empty("WAV file", str(NOTICE))
+        if any(shutil.which(name) for name in ("aplay", "paplay", "pw-play", "play", "ffplay")):
+            terminal.answer("Listen to it?", "n")
+        terminal.answer("Is it right?")
+        terminal.answer("Whose it is")
+        terminal.answer("TPS file")
+        terminal.answer("CTPS file")
+        terminal.answer("Write ")
+        empty("Passphrase for the key", WORDS)
+        empty("Repeat", "something else")
+        terminal.answer("Passphrase for the key", WORDS)
+        terminal.answer("Repeat", WORDS)
+        assert terminal.end() == 0, terminal.text
+    assert "not the same" in terminal.text and ". is not a file" not in terminal.text
+
+
+def test_passphrases_and_the_verifier_key_of_a_restore_say_why_they_ask_again(tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    words.write_text(WORDS)
+    words.chmod(0o600)
+    key = str(tmp_path / "ann.key")
+    assert program("key", "new", "Ann", "-o", key, "--passphrase-file", str(words)).code == 0
+    for name in ("set", "keys"):
+        (tmp_path / name).mkdir()
+    restore = ("restore", str(tmp_path / "set"), "--keys", str(tmp_path / "keys"))
+    for arguments, prompt in (
+        (("key", "new", "Bo", "-o", str(tmp_path / "bo.key")), "Passphrase for Bo"),
+        (("key", "passphrase", key), f"passphrase of {key}"),
+        (restore, "The gate's verifier key"),
+    ):
+        with Terminal(*arguments) as terminal:
+            terminal.answer(prompt)
+            terminal.answer(prompt, "\x04")
+            assert terminal.end() == 130
+            assert NEEDED in terminal.text, arguments
 
 
 @pytest.mark.parametrize("name", ["trunk", "carrier"])

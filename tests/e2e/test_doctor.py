@@ -98,10 +98,10 @@ def test_what_is_broken_is_named_with_what_mends_it(gate: RunningGate) -> None:
 # --- a test call ------------------------------------------------------------------------------------------------------
 
 
-def called(gate: RunningGate, number: str) -> dict[str, dict[str, Any]]:
-    """What a test call by alice found, by its subject."""
+def called(gate: RunningGate, number: str, *more: str) -> dict[str, dict[str, Any]]:
+    """What a test call by alice found, by its subject; with ``more``, of these subjects too."""
     found = examined(gate, "--call", number, "--account", "alice")
-    return {each["subject"]: each for each in found if each["subject"].startswith("test ")}
+    return {each["subject"]: each for each in found if each["subject"].startswith("test ") or each["subject"] in more}
 
 
 def states(found: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -120,21 +120,25 @@ def started(gate: RunningGate) -> Iterator[RunningGate]:
 def test_a_test_call_to_an_echo_is_heard_both_ways_announced_and_recorded(started: RunningGate) -> None:
     echo = Sipp("uas", port=started.trunk_port, extra=("-rtp_echo",))
     echo.wait_listening()
-    found = called(started, UNLISTED)
+    assert of(examined(started), "audio", State.WARN) == ["no call was recorded in the last seven days"]
+    found = called(started, UNLISTED, "audio")
     echo.stop()
+    after = found.pop("audio")
+    (recording,) = started.rows("SELECT recording_id FROM recordings WHERE state = 'closed'")
+    assert after["state"] == State.OK and recording["recording_id"][:12] in after["text"], "it is looked at afterwards"
     assert states(found) == dict.fromkeys(("call", "audio", "announcement", "recording"), State.OK), found
     assert found["test audio"]["text"].startswith("both ways: the tone came back") and "(PCMU)" in str(found)
     (call,) = started.client.call("calls_list")["items"]
     assert (call["claimed_by"], call["announced"], call["ended_by"]) == ("account:alice", True, "caller")
-    assert started.rows("SELECT 1 FROM recordings WHERE state = 'closed'")
     assert started.verified()
 
 
 def test_a_callee_that_sends_no_audio_fails_in_the_call_and_in_its_recording(started: RunningGate) -> None:
     mute = Sipp("uas", port=started.trunk_port)
     mute.wait_listening()
-    found = called(started, UNLISTED)
+    found = called(started, UNLISTED, "audio")
     mute.stop()
+    assert found.pop("audio")["state"] == State.FAIL and "callee 0" in str(found["test recording"])
     assert states(found) == {"call": "ok", "audio": "fail", "announcement": "ok", "recording": "fail"}, found
     assert "one way" in found["test audio"]["text"] and " 0 received" in found["test audio"]["text"]
     assert found["test recording"]["text"].startswith("silent on the side of the callee; ")
