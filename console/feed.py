@@ -280,7 +280,7 @@ async def on_thread(work: Callable[[], T], *, timeout: float | None = None) -> T
 
 _Tasks = queue.SimpleQueue[Callable[[], None]]
 _IDLE: list[_Tasks] = []
-"""Of each thread that has nothing to do, what it is given. A key makes no thread of its own."""
+"""The queue of each thread that has nothing to do. A key makes no thread of its own."""
 
 
 def _serve(tasks: _Tasks) -> None:

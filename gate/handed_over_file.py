@@ -33,7 +33,7 @@ _TYPES = "ext2 ext3 ext4 xfs btrfs zfs f2fs bcachefs jfs reiserfs tmpfs ramfs ov
 LOCAL: Final = frozenset(_TYPES.split())
 """Types of file systems that wait for nobody but a disk of this machine."""
 _LOCAL_MAGIC: Final = frozenset({0x9123683E, 0x2FC12FC1, 0xCA451A4E, 0x01021994, 0x794C7630})
-"""Of btrfs, zfs, bcachefs, tmpfs, overlayfs (statfs(2)): those with files whose device is no mount's."""
+"""btrfs, zfs, bcachefs, tmpfs, overlayfs (statfs(2)): the device of a file there may be no mount's."""
 _PATIENCE: Final = 2.0
 _MOST_HUNG: Final = 16
 """Threads that wait for file systems that do not answer; beyond it nothing is asked any more."""

@@ -250,7 +250,7 @@ def _decision(call: CallRow, body: Mapping[str, Any], number: str) -> Section:
 
 
 def _shown_by(body: Mapping[str, Any]) -> str:
-    """Of a call that the gate does not make itself: who is to show it."""
+    """Who is to show a call that the gate does not make itself; empty for its own."""
     who = clean(str(body.get("to_be_shown_by") or ""))
     return f", to be shown by {who}: the gate has not seen what was" if who else ""
 

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from console import keys, words
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from console.widgets.chart import columns
-from console.widgets.rows import Column, LocalTable, said_at, sized
+from console.widgets.rows import Column, LocalTable, message_line, sized
 from gate.core.days import LONDON
 from gate.core.rows.calls import AgentRow, CallWatched, TrendHour
 from gate.core.terms import Reason
@@ -126,7 +126,7 @@ class Tiles(LocalTable):
         plain = self.get_component_rich_style("rows--even")
         if not self.total:
             dim = self.get_component_rich_style("rows--dim")
-            return Strip([Segment(sized(said_at(self.saying, y, width), width), dim)], width)
+            return Strip([Segment(sized(message_line(self.saying, y, width), width), dim)], width)
         line, part = divmod(int(self.scroll_offset.y) + y, HIGH)
         segments = []
         for index in range(line * self.across, min(self.total, (line + 1) * self.across)):

@@ -172,7 +172,7 @@ class ListMode(ModeScreen):
         said = (
             "  ".join(names).strip()
             + (f"   filter: {text}" if text else "")
-            + self._said_more()
+            + self._list_notes()
             + ("   DISPLAY STANDS STILL (p: go on)" if self.paused else "")
         )
         width = max(0, self.size.width - 2)
@@ -208,7 +208,7 @@ class ListMode(ModeScreen):
         if isinstance(table := self.table, MarkedTable):
             table.unmark()
 
-    def _said_more(self) -> str:
+    def _list_notes(self) -> str:
         marked = len(table.marked) if isinstance(table := self.table, MarkedTable) else 0
         by = sorting.named(self.view.sorts, self._sorts[self.at]) if self.at in self._sorts else ""
         cut = [] if self.feed.session.may("reveal") else [blunted(word) for word in terms(self._texts.get(self.at, ""))]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 MOST = 20
-"""Of each kind."""
+"""How many of each kind are shown at most."""
 
 
 class _Thing(NamedTuple):

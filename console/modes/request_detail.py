@@ -142,7 +142,7 @@ class RequestDetail(DetailScreen):
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def _fields(self, act: Act) -> list[Field]:
-        """Of the form of a step that may be taken now."""
+        """The fields of the form of a step that may be taken now."""
         steps = self._standing.steps if self._standing else ()
         return next((form(each) for each in steps if each.act is act), [])
 

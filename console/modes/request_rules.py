@@ -15,7 +15,7 @@ class Offer:
     """Something that can be done with a request, and why not now."""
 
     name: str
-    """Of its action on the screen."""
+    """Name of its action on the screen."""
     op: str
     """What the gate is asked."""
     says: str
@@ -63,7 +63,7 @@ def offers(request: Shown) -> list[Offer]:
 
 
 def _meant(request: Shown, act: Act) -> bool:
-    """Of two acts under one key that cannot be done now: the one that would come."""
+    """Whether it is the one that would come, of two acts under one key that cannot be done now."""
     of = {Act.ERASE: Asks.ERASURE, Act.RECTIFY: Asks.RECTIFICATION}
     return act in of and request.asks is of[act]
 

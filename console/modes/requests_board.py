@@ -18,7 +18,7 @@ from textual.widget import Widget
 from console import keys
 from console.modes import request_shown as shown
 from console.theme import DIM, LOUD, PLAIN, TONES
-from console.widgets.rows import said_at
+from console.widgets.rows import message_line
 from gate.operations.requests.standing import Standing
 from gate.showing import clean
 
@@ -194,7 +194,7 @@ class Board(Widget, can_focus=True):
         elif y == height - 1:
             segments = self._beyond()
         elif not any(self.columns):
-            segments = [Segment(said_at(self.saying, y, width), self._style(DIM))]
+            segments = [Segment(message_line(self.saying, y, width), self._style(DIM))]
         else:
             segments = [segment for column in self.seen for segment in self._cell(column, y - 1)]
         return Strip(segments).adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)

@@ -217,7 +217,7 @@ class Mode(ListMode):
         return super().check_action(action, parameters)
 
     def action_filter(self) -> None:
-        """Of the calendar: go to a day."""
+        """Filter; in the calendar, go to a day."""
         if self.at == CALENDAR:
             self._to_day()
         else:

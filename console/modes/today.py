@@ -127,9 +127,9 @@ class Mode(ModeScreen):
         """Where nothing was told yet, nothing is known."""
         super().look_at_link()
         if self.feed.link.up is False:
-            self._table_says(words.AWAY)
+            self._show_message(words.AWAY)
 
-    def _table_says(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         table = self.query_one(LocalTable)
         table.none = text
         table.refresh()
@@ -142,7 +142,7 @@ class Mode(ModeScreen):
         who = f"{name}, {self.feed.session.role}" if name else self.feed.session.role
         note = "" if complete else "   not all of it is known: the gate did not answer everything"
         self.query_one(".today-heading", Static).update(f"{today:%A %d %B %Y}   {who}{note}")
-        self._table_says("Nothing is due, and nothing waits." if complete else "Not known: the gate did not answer.")
+        self._show_message("Nothing is due, and nothing waits." if complete else "Not known: the gate did not answer.")
         table = self.query_one(LocalTable)
         table.set_rows(shown.ordered(found, self.feed.session.role))
         table.old = False

@@ -29,7 +29,7 @@ JUMP: Final = 2
 LEAST: Final = 5
 """and so many more."""
 JUMPS: Final = 2
-"""Of reasons, and of agents, so many are told."""
+"""How many reasons, and how many agents, are named."""
 MOSTLY: Final = 0.9
 """A day on which a larger part is refused is an alarm: a register has run out, or a list is wrong."""
 _ALLOWING: Final = frozenset(reason.value for reason in ALLOWING)
@@ -69,7 +69,7 @@ class Item:
     today: bool = False
     """It is still to come today."""
     first: bool = False
-    """Of its band: the band's name stands before it."""
+    """It is the first of its band: the band's name stands before it."""
 
     @property
     def band(self) -> str:

@@ -75,8 +75,8 @@ def sized(text: str, width: int) -> str:
     return _placed(text, width, False)
 
 
-def said_at(text: str, y: int, width: int) -> str:
-    """What is said in place of rows, whole: the line of it that stands at ``y``, from the second below the heading."""
+def message_line(text: str, y: int, width: int) -> str:
+    """The line at ``y`` of a message that stands in place of rows, from the second below the heading."""
     lines = wrap(text, max(20, width))
     return lines[y - 2] if 0 <= y - 2 < len(lines) else ""
 
@@ -218,7 +218,7 @@ class RowsTable(ScrollView, can_focus=True):
         if index >= self.total:
             if self.total == 0:
                 dim = self.get_component_rich_style("rows--dim")
-                return Strip([Segment(set_cell_size(said_at(self.saying, y, width), width), dim)], width)
+                return Strip([Segment(set_cell_size(message_line(self.saying, y, width), width), dim)], width)
             return Strip.blank(width, plain)
         on_cursor = index == self.cursor
         base = self.get_component_rich_style("rows--cursor") if on_cursor else plain

@@ -131,8 +131,8 @@ def empty(recording_id: str, cause: str = "never_started") -> RecordingClosed:
 
 
 def unheard(silent: str, packets: Mapping[str, int]) -> str:
-    """Of the sides that nothing came from at first (``both``; empty: none), those that nothing ever came from, by how
-    many packets of each are recorded."""
+    """Which of the sides that sent nothing at first (``both``; empty: none) never sent anything, by how many packets
+    of each are recorded."""
     sides = ("caller", "callee") if silent == "both" else (silent,)
     found = [side for side in sides if side and not packets.get(side)]
     return found[0] if len(found) == 1 else "both" if found else ""

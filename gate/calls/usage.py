@@ -61,8 +61,8 @@ class _Caller:
 
 
 class Usage:
-    """Of all accounts and PBXs of the configuration, by ``account:NAME`` and ``trunk:NAME``, and of the questions of
-    tokens, by ``http:NAME``. Line thread."""
+    """What each account (``account:NAME``) and PBX (``trunk:NAME``) of the configuration uses of its limits, and each
+    token (``http:NAME``) for its questions. Line thread."""
 
     def __init__(
         self, allowances: Mapping[str, Allowance], keep: Callable[[Fact], None], used: Mapping[str, Used], now: datetime

@@ -138,7 +138,7 @@ def ingest(readable: Readable) -> Iterator[Fault]:
 
 
 PORTS_OF_A_SESSION: Final = 12
-"""Of one session: RTP and RTCP, of two sessions of the relay with two legs each, and of two copies to the recorder."""
+"""Ports of one session: RTP and RTCP, for two relay sessions with two legs each and two copies to the recorder."""
 
 
 class Siprec(Section, frozen=True):

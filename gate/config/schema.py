@@ -54,7 +54,7 @@ class Control(Section, frozen=True):
     """Connections to ``http``, and to the socket, at once. Where there are more, those that ask nothing are closed, the
     oldest first."""
     connections_each: int = 50
-    """Of one address (all of loopback is one), or one account on the socket."""
+    """Connections that one address (all of loopback is one), or one account on the socket, may have at once."""
 
 
 class Duty(StrEnum):
@@ -217,7 +217,7 @@ class Instigator(Section, frozen=True):
     freephone: str = ""
     contact_email: str = ""
     announcement_id: str = ""
-    """Of its announcement; ``notice-NAME`` where empty."""
+    """The id of its announcement; ``notice-NAME`` where empty."""
     announcement_version: str = "1"
     announcement_text: str = ""
     """What the callee hears first: for whom the firm calls, that the call is recorded, how to object."""
@@ -263,7 +263,7 @@ class Sip(Section, frozen=True):
     """Connections to ``tcp`` and ``tls`` at once. Where there are more, those are closed on which nobody has proven
     anything, the oldest first."""
     connections_each: int = 50
-    """Of one address; those of PBXs and carriers are not bounded by it."""
+    """Connections that one address may have at once; it does not bound those of PBXs and carriers."""
     dns: str = ""
     """DNS server for carriers that are named by a domain, ``address:port``; those of the system where empty."""
     realm: str = "dialgate"
@@ -304,7 +304,7 @@ class Account(Section, frozen=True):
     calls_at_once: int = 20
     """Calls that it may have in hand."""
     seconds_a_day: int = 86_400
-    """Of talk, by the day of London; running calls are not cut."""
+    """Seconds that it may talk in a day of London; running calls are not cut."""
     service_percent: int = 50
     """Share of its day's calls that may be claimed as service before the gate tells: a leaf, a warning. 100: never."""
     refusal: int = 0
@@ -357,7 +357,7 @@ class Pbx(Section, frozen=True):
     calls_at_once: int = 1000
     """Calls that it may have in hand."""
     seconds_a_day: int = 20_000_000
-    """Of talk, by the day of London; running calls are not cut."""
+    """Seconds that it may talk in a day of London; running calls are not cut."""
     service_percent: int = 50
     """Share of its day's calls that may be claimed as service before the gate tells: a leaf, a warning. 100: never."""
     refusal: int = 600
@@ -524,7 +524,7 @@ class Registers(Section, frozen=True):
     ctps_names: tuple[str, ...] = ("ctps*.txt",)
     """What the files are called; case does not count."""
     coverage: str = "full"
-    """Of the licence: ``full``, or dialling codes with commas, ``0161,020``."""
+    """What the licence covers: ``full``, or dialling codes with commas, ``0161,020``."""
     settle_seconds: int = 60
     """How long nobody must have written to a file before it is taken; one that is renamed into place is taken at
     once."""

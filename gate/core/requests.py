@@ -178,7 +178,8 @@ def not_fulfilled(request: Request, _event: Event) -> str:
 
 
 def not_part_told(request: Request, event: words.PartTold) -> str:
-    """Of the part that stays each is told once; of one that went later the authority alone, if it was not before."""
+    """Refuse a second notice to the same addressee of the part that stays; where that part went later, the person's
+    too."""
     if not request.partial or (request.state is State.GRANTED and event.who == "person"):
         return "nothing stays of it"
     return "that was noted" if event.who in request.told else ""

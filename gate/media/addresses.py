@@ -131,7 +131,7 @@ def _is_ours(address: str) -> bool:
 
 
 def _trunk_family(address: str) -> str:
-    """Of ``host:port`` or ``[v6]:port``; a name is looked up once, at the start. IPv4 where that fails."""
+    """The family of ``host:port`` or ``[v6]:port``; a name is looked up once, at the start. IPv4 where that fails."""
     if address.startswith("["):
         return "IP6"
     host = address.rpartition(":")[0] or address

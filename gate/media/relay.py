@@ -69,8 +69,8 @@ class RelayedCall:
     """Where the callee is reached, and whether it is a phone of its own."""
     refused: int = 0
     lender: RelayedCall | None = None
-    """Of a transfer: the call whose callee is the caller of this one, once they are joined. Until then that party is
-    the lender's, and nothing is changed of it."""
+    """The call whose callee is, by a transfer, the caller of this one, once they are joined. Until then that party is
+    the lender's, and nothing of it is changed."""
     taps: tuple[int, int] | None = None
     """Where both directions are copied to."""
     tapped: Callable[[Sources | None], None] | None = None

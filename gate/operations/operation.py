@@ -207,7 +207,7 @@ def plan_changed(what: str, digest: str, now: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SecondPerson(Generic[Q]):
-    """Of an operation that takes two people where the configuration says so (``gate.operations.proposals``)."""
+    """How an operation takes two people, where the configuration requires it (``gate.operations.proposals``)."""
 
     what: Callable[[Q], str]
     """What it does in words: ``the release of hold 6f2c``."""

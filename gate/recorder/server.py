@@ -127,7 +127,7 @@ class Server:
             if began - alive >= ALIVE_SECONDS:
                 alive = began
                 self._alive()
-                self._forget_told(began)
+                self._forget_old_closings(began)
             self._flush()
             self._rest(began + ROUND_SECONDS)
         self._finish_all()
@@ -240,8 +240,8 @@ class Server:
                 log.error("message_too_long", size=len(data))
             self._outbox.popleft()
 
-    def _forget_told(self, now: float) -> None:
-        """A closing that was told and not yet read would be lost with the gate: it is known for a while. The outbox
+    def _forget_old_closings(self, now: float) -> None:
+        """Forget closings that were sent a while ago: one that was not yet read would be lost with the gate. The outbox
         holds it longer where the gate does not read."""
         while self._told and not self._outbox and now - self._told[0][0] > TOLD_SECONDS:
             self._told.popleft()

@@ -142,7 +142,7 @@ class AuthResult(Enum):
     CHALLENGE = "challenge"
     """None came, or none that could be judged: ask."""
     STALE = "stale"
-    """Of a nonce that is too old, used before, or was not given to this host: ask again without bothering the user
+    """The nonce is too old, was used before, or was not given to this host: ask again without bothering the user
     (RFC 7616 3.3). The password was not looked at, or was right."""
     WRONG = "wrong"
     """A wrong password, an account that is not there, or one that is locked for guesses."""

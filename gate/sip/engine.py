@@ -122,7 +122,7 @@ class Engine:
         """Transactions of the calls that were let through, and of those that ended lately: keys alone, for the calls
         themselves are a hundred kilobytes each."""
         self._attempts: set[Attempted] = set()
-        """Of the same calls, what they share with a copy that came by another way."""
+        """What the same calls share with a copy that came by another way."""
         self._admitting: Bridge | None = None
         self._ending: dict[str, Leg] = {}
         """Callers' legs whose BYE waits for an ACK."""

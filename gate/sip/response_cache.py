@@ -20,8 +20,8 @@ KEPT_SECONDS = 32.0
 """64 times T1: as long as a client retransmits (RFC 3261 17.1.1.2)."""
 MAX_KEPT = 65_536
 MAX_BYTES = 64 << 20
-"""Of all that is kept. Refusals at the highest rate there is take a third of it; only answers to very long requests
-come near."""
+"""Bytes that all kept answers may take. Refusals at the highest rate there is take a third of them; only answers to
+very long requests come near."""
 
 _TAG_LENGTH = 20  # as in the next line, which tests/test_patterns.py reads
 _TAGS = re.compile(rb"tag=([0-9a-f]{20})(?![\w.!%*+`'~-])")

@@ -282,7 +282,7 @@ _NOTED: Final = (
     " AND NOT EXISTS (SELECT 1 FROM contacts AS k WHERE k.number = CAST(substr(s.number, 2) AS INTEGER)"
     " AND k.list IN (SELECT list FROM contact_lists WHERE state = 'in_force'))"
 )
-"""Of numbers that are no contact's, and of which no consent is kept: it makes no difference who has the line."""
+"""Subscribers of numbers with no contact and no consent: it makes no difference who has the line."""
 _FAULTY: Final = "FROM contact_faults WHERE list IN (SELECT list FROM contact_lists WHERE imported_at < ?)"
 _IDLE: Final = (
     "FROM contacts AS k WHERE k.list = ? AND NOT EXISTS (SELECT 1 FROM calls AS c"
@@ -301,8 +301,8 @@ def call_page(tx: Source, before: datetime, *, refused: bool, after: tuple[str, 
 
 
 def records_over(tx: Source, day: date) -> list[list[int]]:
-    """Of each request that was over by a day, and each hold that was released by then, and that still name somebody:
-    the leaves that do. The course of a request, without a name, stays."""
+    """The leaves that still name somebody, for each request that was over by a day and each hold that was released by
+    then. The course of a request, without a name, stays."""
     on = [day.isoformat()]
     of_requests = [personal_leaves(tx, each) for each in tx.values(str, f"SELECT id {_CLOSED} ORDER BY id", on)]
     return of_requests + [leaves_of(tx, [each]) for each in tx.values(str, f"SELECT id {_RELEASED} ORDER BY id", on)]

@@ -97,23 +97,23 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The keyed hash of the number it is about, hexadecimal; ``hashes``, where there may be several."""
     hashes: list[str] | None = None
     scope: str = ""
-    """Of an objection, as what follows."""
+    """For an objection, with what follows."""
     on_behalf_of: str = ""
     kind: str = ""
-    """Of a hold, as what follows; of a subscriber, with ``since``: individual or corporate."""
+    """For a hold, with what follows; for a subscriber, with ``since``: individual or corporate."""
     target: str = ""
     recording_id: str = ""
     call_id: str = ""
     ground: str = ""
     whole: bool | None = None
-    """Of an erasure: of everything, as what follows."""
+    """For an erasure, with what follows: whether it was of everything."""
     calls: list[str] | None = None
     since: str | None = None
     until: str | None = None
     left: list[str] | None = None
     """What of the same numbers is somebody else's."""
     reference: str = ""
-    """Of a request, as what follows; in no old journal."""
+    """For a request, with what follows; in no old journal."""
     asks: str = ""
     received: str = ""
     due: str = ""

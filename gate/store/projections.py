@@ -244,7 +244,7 @@ class _Set(NamedTuple):
     name: str
     value: Value
     sort: Sort | None = None
-    """Of text: what stands there."""
+    """What stands in a text."""
     many: bool = False
     """A list of them, as JSON."""
     later: bool = False

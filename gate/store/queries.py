@@ -51,10 +51,10 @@ CREATE INDEX calls_sip ON calls (sip_call_id) WHERE sip_call_id IS NOT NULL;
 """
 """The columns by which both are found, for a migration."""
 ASKED: Final = "CREATE INDEX calls_asked ON calls (number, claimed_by, at, call_id) WHERE source = 'ask'"
-"""Of another: questions alone. Each decision looks for one, and by ``calls_number`` it would go through all that the
-same number was dialled in that minute."""
+"""The index of questions alone. Each decision looks for one, and by ``calls_number`` it would go through every attempt
+to call the same number in that minute."""
 TRIED: Final = "CREATE INDEX calls_tried ON calls (number, at, call_id) WHERE verdict = 'allow'"
-"""Of a third: each decision counts what was let through, and refused attempts may be many."""
+"""The index of what was let through: each decision counts that, and refused attempts may be many."""
 CALLER: Final = (
     "CASE WHEN claimed_by LIKE 'http:%@%' THEN substr(claimed_by, 1, instr(claimed_by, '@') - 1) ELSE claimed_by END"
 )

@@ -28,8 +28,7 @@ _AFTER: Final = (
 
 
 def before(tx: Source, call_ids: Iterable[str]) -> dict[str, list[Talk]]:
-    """Of each of these calls the talks whose callees came to it. Calls to which
-    nobody came are left out."""
+    """The talks whose callees came to each of these calls. Calls to which nobody came are left out."""
     return _walk(tx, call_ids, _BEFORE)
 
 

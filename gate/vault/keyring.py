@@ -122,8 +122,8 @@ class Keyring:
     def prove(
         self, recipient_id: str, proofs: Mapping[str, bytes], known: Mapping[str, Mapping[str, str]]
     ) -> tuple[dict[str, bytes], list[str]]:
-        """Of these proofs (recording id -> proof) those that show that the recipient's wrap opens, as recording id ->
-        wrap, and the ids of the others. ``known``: the commitments of each recording. Nothing is kept."""
+        """The wraps (recording id -> wrap) that these proofs (recording id -> proof) show to open for the recipient,
+        and the ids of the other recordings. ``known``: the commitments of each recording. Nothing is kept."""
         good, bad, secret = {}, [], self._secret(recipient_id)
         for recording_id, proof in proofs.items():
             wrapped = dict(self._keys.wraps(recording_id)).get(recipient_id, b"")

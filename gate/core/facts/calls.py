@@ -257,7 +257,7 @@ class OutcomeReported(Body, frozen=True, kw_only=True):
     outcome: Code
     """``live``, ``abandoned``, ``machine``, ``unanswered``."""
     answered_at: Annotated[Maybe[Time], COLUMN] = UNSET
-    """Of one that was answered: when it was decided; the gate has not seen more of it."""
+    """When one that was answered was decided; the gate has not seen more of it."""
 
 
 @fact("legs_ended", Subject.CALL)

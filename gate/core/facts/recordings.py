@@ -154,7 +154,7 @@ class CopyMade(Body, frozen=True, kw_only=True):
     what: Annotated[Code, COLUMN]
     """``recording``, ``pack``, ``list``, ``bundle``, ``data``."""
     calls: Annotated[list[Id], COLUMN]
-    """Of a list and a bundle none are named."""
+    """None are named for a list or a bundle."""
     of: Annotated[Code, COLUMN]
     """The list, the request's reference or the bundle's id; empty of a recording."""
     place: Annotated[Firm, COLUMN]

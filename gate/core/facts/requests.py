@@ -172,7 +172,7 @@ class Granted(_Step, frozen=True, kw_only=True):
     on: Annotated[Time, Column("granted_on")]
     tell: Maybe[ToTell] = UNSET
     calls: Maybe[Code] = UNSET
-    """Of a complaint with a number: marketing to it is to ``stop``, or may go on (``resume``)."""
+    """What a complaint with a number comes to: marketing to it is to ``stop``, or may go on (``resume``)."""
 
 
 @fact("request_refused", Subject.REQUEST, outlives_restore=True, decides=True, sets={"paused_on": None})

@@ -39,7 +39,7 @@ class Page(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
 
 
 class Heading(NamedTuple):
-    """Of a field, as a mark in its ``Annotated``: what stands above it in a table, where its name is not that."""
+    """A mark in a field's ``Annotated``: what stands above it in a table, where its name is not that."""
 
     text: str
 

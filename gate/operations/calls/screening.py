@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 log = Logger()
 
 Origin = dict[str, str]
-"""Of a question: ``source`` is ``ask``, ``asked_by`` the token and the address, whatever account the call is for."""
+"""Where a question comes from: ``source`` is ``ask``, ``asked_by`` the token and the address, whatever account the call
+is for."""
 
 
 WHAT_ABOUT: Final = f"What a marketing call is about; {opt_in('and')} need the person's own consent."

@@ -287,7 +287,7 @@ class RecordingIngested(Response, frozen=True, kw_only=True):
 
     recording_id: str
     call_id: str
-    """Of the decision that it belongs to; of one that belongs to none, that of the attempt that was noted for it."""
+    """The call of the decision that it belongs to; where it belongs to none, of the attempt that was noted for it."""
     already: bool
     """It had been sealed before: nothing was done."""
     bound_by: str

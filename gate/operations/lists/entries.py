@@ -129,9 +129,9 @@ class BatchKept(Response, frozen=True):
     held: int
     """Those that were there already."""
     without_effect: int = 0
-    """Of those imported: consents that an objection stands against, objections to numbers that are blocked already."""
+    """Imported consents that an objection stands against, and objections to numbers that are blocked already."""
     faults: list[BadLine] | UnsetType = UNSET
-    """Of a batch that was only checked: what firm and store say against it."""
+    """What firm and store say against a batch that was only checked."""
 
 
 def standing(tx: StoreTransaction, e164: str, now: datetime, on_behalf_of: str = "") -> Objection | None:

@@ -64,7 +64,7 @@ def report_article30(folder: DataFolder, asked: ReportArticle30, caller: Caller)
 
 
 def record_of(config: Config, recipients: Iterable[Recipient], now: datetime) -> ProcessingRecord:
-    """Of recipients and accounts only roles and counts: the record names nobody."""
+    """The record of processing. It names nobody: it gives recipients and accounts by role and count alone."""
     firm = config.firm
     return ProcessingRecord(
         made_at=now.isoformat(),

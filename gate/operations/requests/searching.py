@@ -49,13 +49,13 @@ from gate.operations.requests.steps import (
     Whose,
     allowed,
     amend,
+    given_numbers,
     load,
     noted_since,
     numbers_of,
     searched_since,
     shown,
     take,
-    told_of,
     whose,
 )
 from gate.operations.requests.telling import own_copies, who_got
@@ -244,12 +244,12 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         since, until = (each.isoformat() if each else None for each in (asked.line_since, asked.line_until))
         noted = None
         if not since and not until and last(course, facts.LineHeld) is None:
-            since = noted = noted_since(tx, [*dict.fromkeys([*told_of(row, course), *lines])])
+            since = noted = noted_since(tx, [*dict.fromkeys([*given_numbers(row, course), *lines])])
         if since or until:
             tx.append(folder.fact(facts.LineHeld(since=since, until=until), row.id, caller.actor))
             course = book.course(tx, row.id)
         of = whose(row, course)
-        known = list(dict.fromkeys([*told_of(row, course), *lines]))
+        known = list(dict.fromkeys([*given_numbers(row, course), *lines]))
         # A choice of calls is how a number is learnt where none is known; else it goes with its own search.
         chosen: list[str] = [] if known or asked.calls else row.lines
         known = known or chosen

@@ -285,7 +285,7 @@ def numbers_of(numbers: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(number_of(number) for number in numbers))
 
 
-def told_of(row: RequestRow, course: list[FactRow]) -> list[str]:
+def given_numbers(row: RequestRow, course: list[FactRow]) -> list[str]:
     """The person's numbers, without those of calls that the last search chose: somebody may have chosen wrongly."""
     chosen = chosen_of(course)
     return [each for each in row.lines if each not in chosen]
@@ -308,7 +308,7 @@ def amend(
 ) -> list[str]:
     """Add numbers to what is known of the person, and return them all; ``chosen``: those of calls that a search
     chose."""
-    told = list(dict.fromkeys([*told_of(row, course), *numbers]))
+    told = list(dict.fromkeys([*given_numbers(row, course), *numbers]))
     found = [each for each in dict.fromkeys(chosen) if each not in told]
     lines = [*told, *found]
     if lines != row.lines or found != chosen_of(course):

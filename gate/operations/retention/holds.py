@@ -307,7 +307,7 @@ def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Pr
 
     def work(tx: StoreTransaction) -> tuple[int, str]:
         row = _in_force(tx, asked.hold_id)
-        _told_first(tx, row, asked, folder.today())
+        _proof_of_notice(tx, row, asked, folder.today())
         return _plan(tx, row)
 
     count, digest = folder.store.call(work)
@@ -332,7 +332,7 @@ def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Hold
 
     def work(tx: StoreTransaction) -> str:
         row = _in_force(tx, asked.hold_id)
-        proven = _told_first(tx, row, asked, folder.today())
+        proven = _proof_of_notice(tx, row, asked, folder.today())
         plan_changed(f"the release of hold {asked.hold_id}", asked.digest, _plan(tx, row)[1])
         told = asked.told_on.isoformat() if asked.told_on else UNSET
         body = facts.HoldReleased(reason=asked.reason, told_on=told, **proven)
@@ -356,9 +356,9 @@ def _in_force(tx: StoreTransaction, hold_id: str) -> HoldRow:
     return row
 
 
-def _told_first(tx: StoreTransaction, row: HoldRow, asked: HoldRelease, today: date) -> dict[str, str]:
-    """Whoever asked for a restriction is told before it ends (Art 18(3) UK GDPR): the confirmation promises it. The
-    proof of the day, as it goes into the fact: a day before today needs one (LAW 7.1)."""
+def _proof_of_notice(tx: StoreTransaction, row: HoldRow, asked: HoldRelease, today: date) -> dict[str, str]:
+    """The proof that whoever asked for a restriction was told before it ends, as it goes into the fact (Art 18(3) UK
+    GDPR; the confirmation promises it). A day before today needs one (LAW 7.1)."""
     told_on, given = asked.told_on, Proof(asked.evidence, asked.evidence_sha256)
     if told_on and told_on > today:
         raise UsageError(f"{told_on} is in the future", hint="Give the day on which the person was told.")

@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from console.widgets.chart import bar, columns, meter, strip
-from console.widgets.rows import Column, fitting, said_at
+from console.widgets.rows import Column, fitting, message_line
 from console.widgets.wave import Wave, peaks
 
 
@@ -82,5 +82,5 @@ def test_the_times_below_a_short_recording_differ() -> None:
 
 def test_what_is_said_in_place_of_rows_is_not_cut() -> None:
     text = "An account that is manager may not see this. It is for: admin, compliance, auditor."
-    assert " ".join(said_at(text, y, 40) for y in (2, 3, 4)).strip() == text
-    assert said_at(text, 1, 40) == "" and len(said_at(text, 2, 40)) <= 40
+    assert " ".join(message_line(text, y, 40) for y in (2, 3, 4)).strip() == text
+    assert message_line(text, 1, 40) == "" and len(message_line(text, 2, 40)) <= 40
