@@ -12,7 +12,6 @@ apart by the leaf ``evidence_restored``, which names what was given up by it.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -28,6 +27,7 @@ from gate.core.facts.gate import GateStarted
 from gate.core.rows.audit import BodyKept
 from gate.durable import read_regular
 from gate.errors import GateError
+from gate.sqlite_thread import Connection
 from gate.store.queries import Rows
 
 MOST_FAULTS = 100
@@ -113,7 +113,7 @@ def earlier(kept: Iterable[Kept]) -> dict[str, Any]:
     return {"checkpoints": count, "sha256": digest.hexdigest()}
 
 
-def check_signings(connection: sqlite3.Connection, kept: Iterable[Kept], findings: Findings) -> None:
+def check_signings(connection: Connection, kept: Iterable[Kept], findings: Findings) -> None:
     """Compare the rows of ``checkpoints`` with the leaves that speak of them."""
     facts = connection.execute(
         "SELECT leaf_index, at, body FROM facts WHERE kind = ? ORDER BY leaf_index", [LogSigned.kind]
@@ -219,7 +219,7 @@ def read_files(folders: Sequence[Path]) -> list[tuple[str, str | None]]:
 
 
 def check_heads(
-    connection: sqlite3.Connection,
+    connection: Connection,
     files: Sequence[tuple[str, str | None]],
     check_note: CheckNote,
     origin: str | None,
@@ -262,13 +262,13 @@ def check_heads(
     return heads
 
 
-def _kept(connection: sqlite3.Connection) -> Iterator[Kept]:
+def _kept(connection: Connection) -> Iterator[Kept]:
     for row in connection.execute("SELECT size, root, note, at FROM checkpoints ORDER BY size"):
         yield Kept(*row)
 
 
 def check_missing(
-    connection: sqlite3.Connection,
+    connection: Connection,
     log: int,
     settled: int,
     heads: Sequence[Head],
@@ -310,7 +310,7 @@ def is_given_up(head: Head, given_up: Sequence[GivenUp]) -> bool:
     return any(each.covers(head.checkpoint.size) for each in given_up)
 
 
-def _check_signed(connection: sqlite3.Connection, settled: int, any_heads: bool, findings: Findings) -> None:
+def _check_signed(connection: Connection, settled: int, any_heads: bool, findings: Findings) -> None:
     if connection.execute("SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [GateStarted.kind]).fetchone() is None:
         return  # entries made without a gate are signed when the next one starts
     if not any_heads:

@@ -7,7 +7,6 @@ row is made again from its facts, and compared: two ordered readings side by sid
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import combinations, groupby
@@ -18,7 +17,9 @@ from gate.audit.heads import Findings, GivenUp, Head, is_given_up
 from gate.core.evidence import EvidenceError, Frontier, commitment, days_between, leaf_bytes, remnant
 from gate.core.facts.derived import OF_CALL
 from gate.core.facts.retention import FactsErased
+from gate.sqlite_thread import Connection
 from gate.store.projections import Columns, Folded, Raw, Table
+from gate.store.reader import each
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL
@@ -43,7 +44,7 @@ class LeafCheck:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         heads: Sequence[Head],
         findings: Findings,
         given_up: Sequence[GivenUp] = (),
@@ -86,14 +87,14 @@ class LeafCheck:
         """Read the whole log."""
         (last,) = self._connection.execute("SELECT max(leaf_index) FROM leaves").fetchone()
         total = 0 if last is None else last + 1
-        self._tiles = iter(self._connection.execute("SELECT tile, hash FROM tiles ORDER BY tile"))
+        self._tiles = each(self._connection, "SELECT tile, hash FROM tiles ORDER BY tile")
         self._next_tile = next(self._tiles, None)
         self._meet_heads()
-        for row in self._connection.execute(_ROWS):
+        for row in each(self._connection, _ROWS):
             self._leaf(*row)
             if progress is not None and self.size % STEP == 0:
                 progress(self.size, total)
-        for (index,) in self._connection.execute(_EXTRA):
+        for (index,) in each(self._connection, _EXTRA):
             self._findings.fault("row_extra", f"fact {index} has no leaf", index)
         if progress is not None:
             progress(self.size, total)
@@ -224,15 +225,15 @@ _NOT_STORED = frozenset({"state"})
 """Columns that the database computes from the others."""
 
 
-def check_derived(connection: sqlite3.Connection, table: Table, pepper: bytes | None, findings: Findings) -> None:
+def check_derived(connection: Connection, table: Table, pepper: bytes | None, findings: Findings) -> None:
     """Compare a derived table with what its facts make, and what stays of erased ones with the receipt of that."""
     stays = _receipts_by_key(connection, table.name)
     if table.by_call:
         _check_call_ids(connection, OF_CALL, findings)
     groups = _groups(connection, table)
-    cursor = connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.key}")  # noqa: S608 - names are code's
-    names = [column[0] for column in cursor.description]
-    rows = (dict(zip(names, row, strict=True)) for row in cursor)
+    sql = f"SELECT * FROM {table.name}"  # noqa: S608 - names are code's
+    names = [column[0] for column in connection.execute(f"{sql} LIMIT 0").description]
+    rows = (dict(zip(names, row, strict=True)) for row in each(connection, f"{sql} ORDER BY {table.key}"))
     row, group = next(rows, None), next(groups, None)
     while row is not None or group is not None:
         if group is None or (row is not None and row[table.key] < group[0]):
@@ -250,12 +251,13 @@ def check_derived(connection: sqlite3.Connection, table: Table, pepper: bytes | 
             row, group = next(rows, None), next(groups, None)
 
 
-def _groups(connection: sqlite3.Connection, table: Table) -> Iterator[tuple[str, list[Raw]]]:
+def _groups(connection: Connection, table: Table) -> Iterator[tuple[str, list[Raw]]]:
     """The facts that speak of each key, in the order of the keys."""
     key = "call_id" if table.by_call else "subject"
     about = "call_id IS NOT NULL" if table.by_call else "(call_id IS NULL OR call_id <> subject)"
     marks = ", ".join("?" * len(table.derive))
-    cursor = connection.execute(
+    cursor = each(
+        connection,
         f"SELECT {key}, leaf_index, kind, subject, at, actor, body FROM facts"  # noqa: S608 - names are code's
         f" WHERE {about} AND kind IN ({marks}) ORDER BY {key}, leaf_index",
         list(table.derive),
@@ -276,16 +278,16 @@ class Receipt(NamedTuple):
     """Table -> key -> what the row's columns came to."""
 
 
-def receipts(connection: sqlite3.Connection) -> Iterator[Receipt]:
+def receipts(connection: Connection) -> Iterator[Receipt]:
     """The receipts of erasures, in the order of the log."""
     query = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    for index, text in connection.execute(query, [FactsErased.kind]):
+    for index, text in each(connection, query, [FactsErased.kind]):
         body: Any = json.loads(text)
         if isinstance(body, dict):
             yield Receipt(index, frozenset(body.get("leaves", ())), body.get("filed"), body.get("stays", {}))
 
 
-def _receipts_by_key(connection: sqlite3.Connection, name: str) -> dict[str, list[Receipt]]:
+def _receipts_by_key(connection: Connection, name: str) -> dict[str, list[Receipt]]:
     """The receipts that speak of the rows of a table, by their keys."""
     said: dict[str, list[Receipt]] = {}
     for receipt in receipts(connection):
@@ -354,14 +356,15 @@ def _replaced(
     return []
 
 
-def _check_call_ids(connection: sqlite3.Connection, own: Collection[str], findings: Findings) -> None:
+def _check_call_ids(connection: Connection, own: Collection[str], findings: Findings) -> None:
     """The column by which a call's facts are found is what the facts say; of an erased one, what its receipt says."""
     filed: dict[int, str | None] = {}
     for receipt in receipts(connection):
         if receipt.filed is not None:
             filed |= {leaf: receipt.filed.get(str(leaf)) for leaf in receipt.leaves}
     marks = ", ".join("?" * len(own))
-    rows = connection.execute(
+    rows = each(
+        connection,
         f"SELECT leaf_index, call_id, body IS NULL AND kind NOT IN ({marks}) FROM facts"  # noqa: S608 - marks alone
         f" WHERE (body IS NULL AND kind NOT IN ({marks})) OR call_id IS NOT CASE"
         f" WHEN kind IN ({marks}) THEN subject"

@@ -5,7 +5,7 @@ shown, and what it cannot show, in sentences.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from gate.audit.heads import CheckNote, Findings, GivenUp, Head, Report, check_heads, check_missing, read_files
@@ -13,7 +13,9 @@ from gate.audit.heads import given_up as given_up_by
 from gate.audit.leaves import LeafCheck, Progress, check_derived
 from gate.core.facts.audit import EvidenceRestored
 from gate.errors import AuditError, StoppedError
+from gate.sqlite_thread import Connection
 from gate.store.projections import Table
+from gate.store.reader import Place
 
 
 def proven(size: int, settled: int, heads: Sequence[Head], second: Path | None) -> list[str]:
@@ -77,10 +79,9 @@ def clock_not_proven(set_back: tuple[int, str, str] | None) -> list[str]:
     ]
 
 
-def contacts_not_proven(connection: sqlite3.Connection) -> list[str]:
-    """The CRM's contacts are no evidence."""
-    (there,) = connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'contacts')").fetchone()
-    if not there or connection.execute("SELECT 1 FROM contacts LIMIT 1").fetchone() is None:
+def contacts_not_proven(connection: Connection, there: Collection[str]) -> list[str]:
+    """The CRM's contacts are no evidence. ``there``: names of the tables."""
+    if "contacts" not in there or connection.execute("SELECT 1 FROM contacts LIMIT 1").fetchone() is None:
         return []
     return [
         "The contacts of the CRM and their verdicts: they are a copy that each screening makes anew, and no evidence."
@@ -103,7 +104,7 @@ _MOST_DAMAGE = 20
 
 
 def verify(
-    path: Path,
+    place: Place,
     check_note: CheckNote,
     *,
     tables: Sequence[Table],
@@ -111,18 +112,18 @@ def verify(
     notes: Sequence[tuple[str, str]] = (),
     origin: str | None = None,
     pepper: bytes | None = None,
-    shape: Callable[[sqlite3.Connection], Iterable[tuple[str, str]]] = lambda _: (),
+    shape: Callable[[Connection], Iterable[tuple[str, str]]] = lambda _: (),
     progress: Progress | None = None,
 ) -> Report:
-    """Verify the evidence in the database ``path``, read only, also while a gate writes to it.
+    """Verify the evidence in a database, read only, also while a gate writes to it.
 
     ``check_note`` turns a signed note into its text or raises (``GateError``, ``ValueError``). ``tables`` are the
     derived tables (``gate.store.projections.TABLES``); ``shape`` tells as (what, sentence) where the database is not
     made as a gate makes it (``gate.store.schema.differences``); ``folders`` hold checkpoint files: the data folder's
     first, then that of the second place; ``notes`` are checkpoints from anywhere, as (where, signed note): the log must
     have grown from each of them, so that any two are consistent; ``origin`` is the log's name that every checkpoint
-    must bear; with ``pepper`` the hashes of numbers are checked as well. Every page of the file is read for damage
-    first.
+    must bear; with ``pepper`` the hashes of numbers are checked as well. Every page of SQLite's file is read for damage
+    first; on a server that is its own work (data checksums).
 
     Raises ``AuditError`` where the database or a folder cannot be opened at all, and the ``StoppedError`` of
     ``progress``; all else is in the report.
@@ -132,15 +133,17 @@ def verify(
             raise AuditError(f"there is no folder of checkpoints {folder}")
     files = read_files(folders)  # before the database: what was signed by now is in it
     findings = Findings()
-    connection = _open(path)
+    connection = _open(place)
     leaves = LeafCheck(connection, (), findings)
     heads: list[Head] = []
     contacts: list[str] = []
     try:
-        _check_file(connection, findings)
+        if isinstance(place, Path):
+            _check_file(connection, findings)
+        there = _tables(connection) if isinstance(place, Path) else place.tables(connection)
         for what, message in shape(connection):
             findings.fault(what, message)
-        if _is_there(connection, tables, findings):
+        if _is_there(there, tables, findings):
             given_up = _restores(connection)
             heads = check_heads(connection, files, check_note, origin, findings, notes, given_up)
             leaves = LeafCheck(connection, heads, findings, given_up)
@@ -149,7 +152,7 @@ def verify(
             check_missing(connection, leaves.size, leaves.settled, heads, own, findings, given_up)
             for table in tables:
                 check_derived(connection, table, pepper, findings)
-            contacts = contacts_not_proven(connection)
+            contacts = contacts_not_proven(connection, there)
     except StoppedError:  # raised by ``progress``: nothing is said of a log that was not read to its end
         raise
     except Exception as error:  # noqa: BLE001 - a guarded boundary: whatever a damaged file brings about is a finding
@@ -168,7 +171,15 @@ def verify(
     )
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(place: Place) -> Connection:
+    if isinstance(place, Path):
+        return _open_file(place)
+    connection = place.open_reader()
+    connection.execute("BEGIN")
+    return connection
+
+
+def _open_file(path: Path) -> Connection:
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY", "cache_size = -65536"):
@@ -183,21 +194,24 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_file(connection: sqlite3.Connection, findings: Findings) -> None:
+def _check_file(connection: Connection, findings: Findings) -> None:
     """SQLite's own look at every page and index."""
     for (message,) in connection.execute(f"PRAGMA integrity_check({_MOST_DAMAGE})"):
         if message != "ok":
             findings.fault("damaged", f"the database file is damaged: {message}")
 
 
-def _restores(connection: sqlite3.Connection) -> list[GivenUp]:
+def _restores(connection: Connection) -> list[GivenUp]:
     query = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
     return [given_up_by(leaf, body) for leaf, body in connection.execute(query, [EvidenceRestored.kind])]
 
 
-def _is_there(connection: sqlite3.Connection, tables: Sequence[Table], findings: Findings) -> bool:
+def _tables(connection: Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def _is_there(there: Collection[str], tables: Sequence[Table], findings: Findings) -> bool:
     """Whether there is something to verify."""
-    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     missing = [name for name in (*_EVIDENCE_TABLES, *(table.name for table in tables)) if name not in there]
     for name in missing:
         findings.fault("foreign_object", f"the database has no table {name}")

@@ -53,7 +53,7 @@ from gate.operations.backup import BackupBegin, BackupDone, BackupKeys, BackupMa
 from gate.operations.data_folder import DataFolder
 from gate.operations.keys.recipients import admit, unlogged
 from gate.operations.memory.place import SecondPlace
-from gate.store.reader import DataLock, Reader
+from gate.store.reader import DataLock, Reader, place_of
 from gate.store.recipients import logged
 from gate.types import Progress
 from gate.vault.keyfile import PrivateKey
@@ -300,7 +300,7 @@ def seal_secrets(config: Config, made: Set, secret: Sequence[str]) -> None:
             "a backup seals gate.key and number.key to recipients, and there is none",
             hint="make a key: dialgate key new, then dialgate key add",
         )
-    with Reader(config.data / "gate.db") as reader:
+    with Reader(place_of(config)) as reader:
         recipients = admit(recipients, logged(reader, SystemClock().now()))
     try:
         files = {f"data/{name}": (config.data / name).read_bytes() for name in KEYS}

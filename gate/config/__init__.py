@@ -8,7 +8,7 @@
                 storage in the UK
 - ``call_rules``  the same for callers, dial prefixes, the purpose header and the carriers; IPv4 and IPv6
 - ``optional``  optional sections, and their rules: calls in, recordings from elsewhere (files, SIPREC), an edge in
-                front
+                front, the store on PostgreSQL
 - ``faults``    what a section and a fault are, and the checks that all share; spellings of addresses and hours; which
                 line of the file a key stands on
 - ``policy``    when the firm's policy was last reviewed, and what is set beyond it
@@ -40,6 +40,8 @@ from gate.config.optional import CallsIn as CallsIn
 from gate.config.optional import Edge as Edge
 from gate.config.optional import Ingest as Ingest
 from gate.config.optional import Siprec as Siprec
+from gate.config.optional import Store as Store
+from gate.config.optional import server_of as server_of
 from gate.config.policy import departures as departures
 from gate.config.policy import in_clear as in_clear
 from gate.config.policy import reminders as reminders

@@ -1,5 +1,6 @@
 """The optional sections of the configuration, each with its rules: calls in (which own number leads where), recordings
-that come from elsewhere (as files or by SIPREC), and an edge (Kamailio and rtpengine) in front of the gate.
+that come from elsewhere (as files or by SIPREC), an edge (Kamailio and rtpengine) in front of the gate, and PostgreSQL
+as its store.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from urllib.parse import parse_qsl, unquote
 
 from gate.config.faults import (
     Fault,
@@ -292,3 +294,102 @@ def _is_address(text: str) -> bool:
         return not ip_address(text).is_unspecified
     except ValueError:
         return False
+
+
+class Store(Section, frozen=True):
+    """The evidence store on PostgreSQL; needs the extra ``postgresql``."""
+
+    dsn: str = ""
+    """``postgresql://USER@HOST:PORT,HOST:PORT/DATABASE``, without a password; empty: SQLite, in the data folder."""
+    password_file: str = ""
+    """File with the password on its first line, relative to the configuration file; or ``env:NAME``; empty: the server
+    asks for none, or for a certificate."""
+    ca_file: str = ""
+    """PEM file with the authorities that may vouch for the server, relative to the configuration file; empty: the
+    system's."""
+    log: int = 0
+    """Which log of the database is this gate's: a number, another one for each gate."""
+
+
+class Server(NamedTuple):
+    """What a DSN names, its percent signs decoded."""
+
+    user: str
+    hosts: tuple[tuple[str, str], ...]
+    """Name, address or folder of a socket, and port; a host without a port has 5432."""
+    database: str
+    options: dict[str, str]
+
+    @property
+    def local(self) -> bool:
+        """Whether all of its hosts are this machine: nothing crosses a network."""
+        return all(is_local(host) for host, _ in self.hosts)
+
+
+_DSN: Final = re.compile(r"postgres(?:ql)?://(?:([^@/?#]*)@)?([^@/?#]*)/([^/?#]+)(?:\?([^#]*))?")
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+|%2[Ff][A-Za-z0-9._%/-]+)(?::(\d{1,5}))?")
+_ATTRIBUTES: Final = "target_session_attrs"
+_DSN_OPTIONS: Final = (
+    "application_name", "connect_timeout", "host", "port", "sslcert", "sslkey", "sslmode", _ATTRIBUTES, "user"
+)  # fmt: skip
+
+
+def is_local(host: str) -> bool:
+    """Whether a host of a DSN is this machine: the folder of a socket, or loopback."""
+    try:
+        return not host or host.startswith("/") or ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def server_of(dsn: str) -> Server:
+    """What a DSN names. Raises ``ValueError`` with what is wrong with it; never quotes it, for it may hold a
+    password."""
+    if not (match := _DSN.fullmatch(dsn)):
+        raise ValueError('is not a DSN; write "postgresql://USER@HOST/DATABASE"')
+    who, where, database, query = (part or "" for part in match.groups())
+    if ":" in who:
+        raise ValueError("holds a password; write it into a file, and name that as password_file")
+    try:
+        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError:
+        raise ValueError("has something behind its question mark that is no NAME=VALUE") from None
+    for name in options:
+        if name not in _DSN_OPTIONS:
+            raise ValueError(f"has the option {name[:40]}; known: {', '.join(_DSN_OPTIONS)}")
+    if options.get(_ATTRIBUTES, "read-write") not in ("read-write", "primary"):
+        raise ValueError(f"has another {_ATTRIBUTES} than read-write: evidence is written to a primary")
+    names, ports = options.pop("host", ""), options.pop("port", "")
+    if where and (names or ports):
+        raise ValueError("names hosts or ports twice; leave one")
+    hosts = []
+    for each in where.split(",") if where else ():
+        if not (found := _HOST.fullmatch(each)):
+            raise ValueError("has a host that is none; write HOST:PORT, [v6]:PORT, and commas between them")
+        hosts.append((unquote(found[1]).strip("[]"), found[2] or "5432"))
+    if names:
+        given = names.split(",")
+        numbers = ports.split(",") if ports else ["5432"]
+        hosts = list(zip(given, numbers if len(numbers) > 1 else numbers * len(given), strict=False))
+    if not hosts or any(not host or not re.fullmatch(r"[0-9]{1,5}", port) for host, port in hosts):
+        raise ValueError("names no host; for a socket on this machine write ?host=/run/postgresql")
+    return Server(options.pop("user", "") or unquote(who), tuple(hosts), unquote(database), options)
+
+
+def store_faults(store: Store) -> Iterator[Fault]:
+    """Every fault of the section."""
+    yield from unprintable(store, ("store",), "ca_file")
+    if not 0 <= store.log < 1 << 31:
+        yield Fault(("store", "log"), f"{store.log} is not from 0 to {(1 << 31) - 1}")
+    if not store.dsn:
+        if store != Store():
+            yield Fault(("store", "dsn"), "is missing: where is PostgreSQL?")
+        return
+    try:
+        server = server_of(store.dsn)
+    except ValueError as error:
+        yield Fault(("store", "dsn"), str(error))
+        return
+    if not server.local and (mode := server.options.get("sslmode", "verify-full")) != "verify-full":
+        fault = f"sslmode={mode[:20]} does not prove who the server is: leave it out, or write verify-full"
+        yield Fault(("store", "dsn"), fault)

@@ -19,7 +19,15 @@ from urllib.parse import urlsplit
 from gate.config.call_rules import callers, dialled, e164, families, refused_with, trunks
 from gate.config.faults import Fault, Key, Readable, at_least, blank, duplicates, host_port, hours, unprintable
 from gate.config.office import Authority, Letters, Mail, Privacy, Provider, Requests, Roles
-from gate.config.optional import calls_in_faults, edge_faults, ingest, sessions_fault, siprec_faults
+from gate.config.optional import (
+    Store,
+    calls_in_faults,
+    edge_faults,
+    ingest,
+    sessions_fault,
+    siprec_faults,
+    store_faults,
+)
 from gate.config.policy import review_fault
 from gate.config.schema import (
     ATTEMPTS,
@@ -453,6 +461,8 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
     mail = readable.get("mail", Mail)
     if mail and mail.password_file:
         yield from _secret(mail.password_file, base, ("mail", "password_file"))
+    if (store := readable.get("store", Store)) and store.password_file:
+        yield from _secret(store.password_file, base, ("store", "password_file"))
 
 
 def _secret(reference: str, base: Path, key: Key, shortest: int = 1) -> Iterator[Fault]:
@@ -657,6 +667,7 @@ def _limits(limits: Limits) -> Iterator[Fault]:
 
 _OF_ONE: Mapping[type[Any], Callable[[Any], Iterable[Fault]]] = {
     Storage: _storage,
+    Store: store_faults,
     Sip: _sip,
     Recording: _recording,
     Calling: _calling,

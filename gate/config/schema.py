@@ -30,7 +30,7 @@ from gate.config.office import (
     Webhook,
     Witness,
 )
-from gate.config.optional import CallIn, CallsIn, Edge, Ingest, Siprec
+from gate.config.optional import CallIn, CallsIn, Edge, Ingest, Siprec, Store
 from gate.core.rules import TEST_NUMBER
 
 
@@ -619,6 +619,7 @@ class Config(Section, frozen=True):
     emergency: Emergency = Emergency()
     edge: Edge = Edge()
     storage: Storage = Storage()
+    store: Store = Store()
     sip: Sip = Sip()
     media: MediaConfig = MediaConfig()
     announcement: Announcement = Announcement()

@@ -1,6 +1,7 @@
-"""The recorder process: ``python -m gate.daemon.recording DATA MIN_FREE_MB PEOPLE LEVEL FORMAT FD``, from the gate.
+"""The recorder process: ``python -m gate.daemon.recording DATA STORE MIN_FREE_MB PEOPLE LEVEL FORMAT FD``.
 
-PEOPLE is 2 where it takes a key of each half to open what is recorded, else 1.
+STORE is where the log is (``gate.store.reader.place_in_words``). PEOPLE is 2 where it takes a key of each half to open
+what is recorded, else 1.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gate.errors import StoreError, VaultError
 from gate.operations.keys.recipients import admit
 from gate.recorder.server import inherited
 from gate.recorder.server import serve as serve_recorder
+from gate.store.reader import Place, place_from_words
 from gate.store.recipients import RecipientsOfLog
 from gate.vault.publickey import Recipient
 from gate.vault.sealer import Admitted, sealer
@@ -28,7 +30,7 @@ LOCK_SECONDS = 15.0
 """How long a gate waits for the recorder of an earlier run to finish its files."""
 
 
-def record(data: Path, min_free_mb: int, people: int, log: Log, descriptor: int) -> int:
+def record(data: Path, place: Place, min_free_mb: int, people: int, log: Log, descriptor: int) -> int:
     """The recorder process: seals until the gate's end of the socket closes."""
     configure_logs(log)
     run_where_the_gate_may(os.getppid())
@@ -37,13 +39,13 @@ def record(data: Path, min_free_mb: int, people: int, log: Log, descriptor: int)
     lock = _recorder_lock(recordings)
     fcntl.flock(lock, fcntl.LOCK_SH)
     clock = SystemClock()
-    seal = sealer(data / "recipients", two_person=people == 2, admitted=by_the_log(data, clock))
+    seal = sealer(data / "recipients", two_person=people == 2, admitted=by_the_log(place, clock))
     return serve_recorder(inherited(descriptor), recordings, seal, clock, min_free_bytes=min_free_mb << 20)
 
 
-def by_the_log(data: Path, clock: Clock) -> Admitted:
-    """Those of some recipients that the log of a data folder has, asked each time; for one thread."""
-    read = RecipientsOfLog(data / "gate.db")
+def by_the_log(place: Place, clock: Clock) -> Admitted:
+    """Those of some recipients that the log has, asked each time; for one thread."""
+    read = RecipientsOfLog(place)
 
     def admitted(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
         try:
@@ -78,6 +80,6 @@ def wait_for_recorder(recordings: Path) -> None:
 
 
 if __name__ == "__main__":
-    folder, free, people, level, form, inherited_fd = sys.argv[1:]
+    folder, store, free, people, level, form, inherited_fd = sys.argv[1:]
     told = convert({"level": level, "format": form}, Log)
-    sys.exit(record(Path(folder), int(free), int(people), told, int(inherited_fd)))
+    sys.exit(record(Path(folder), place_from_words(store), int(free), int(people), told, int(inherited_fd)))

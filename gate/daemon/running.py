@@ -82,6 +82,7 @@ from gate.sip.line import SipLine
 from gate.sip.sippy_adapter import patches
 from gate.store.legs import LegFile
 from gate.store.queries import Source, let_through_by_hour, proven_since, used_since
+from gate.store.reader import place_in_words
 from gate.vault.keyring import sealable, warnings
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class GateProcess:
 
     def _start_recorder(self, stack: ExitStack) -> RecorderClient:
         command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
+        command.append(place_in_words(self._folder.place))
         recording, told = self._config.recording, self._config.log
         command += [str(recording.min_free_mb), "2" if recording.two_person else "1", told.level, told.format]
         recorder = RecorderClient(spawn_command(command), NoCallsYet(), self._folder.clock)

@@ -10,7 +10,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -38,8 +38,8 @@ from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
 from gate.store.projections import number_hash
-from gate.store.reader import DataLock, Reader
-from gate.store.store import EvidenceStore
+from gate.store.reader import DataLock, Place, Reader, place_of
+from gate.store.store import store_at
 from gate.types import Progress
 from gate.vault.keystore import KeyStoreDb
 
@@ -175,8 +175,9 @@ class DataFolder:
         stack.enter_context(DataLock(data, PATIENCE if gate is not NO_GATE else 0.0))
         self.config = config
         self.clock = clock or SystemClock()
-        self.pepper = _pepper(data)
-        self.store = EvidenceStore(data / "gate.db", pepper=self.pepper)
+        self.place = place_of(config)
+        self.pepper = _pepper(data, self.place)
+        self.store = store_at(self.place, self.pepper)
         stack.callback(self.store.close)
         self.keys = KeyStoreDb(data / "keys.db")
         stack.callback(self.keys.close)
@@ -253,14 +254,14 @@ class DataFolder:
 
     def reader(self) -> Reader:
         """The store as it is now, for whoever reads more than once. Raises ``StoreError``."""
-        return Reader(self.config.data / "gate.db")
+        return Reader(self.place)
 
     @cached_property
     def bundles(self) -> Bundles:
         """Bundles for auditors, made and signed."""
         from gate.operations.audit.bundles import Bundles  # with cryptography
 
-        return Bundles(self.config.data, own_process=self.gate is not NO_GATE)
+        return Bundles(self.config.data, self.place, own_process=self.gate is not NO_GATE)
 
     def keyring(self) -> Keyring:
         """The register of recipients and the wrapped keys."""
@@ -273,12 +274,12 @@ class DataFolder:
         return two_people(self.config)
 
 
-def _pepper(data: Path) -> bytes:
+def _pepper(data: Path, place: Place) -> bytes:
     """The key of the number hashes: made with the data folder, never replaced."""
     path = data / "number.key"
     with suppress(FileNotFoundError):
         return path.read_bytes()
-    if (data / "gate.db").exists():
+    if _begun(place):
         raise StoreError(
             f"{path} is missing", hint="restore it: without it nobody can tell who objected, so no call is allowed"
         )
@@ -288,6 +289,14 @@ def _pepper(data: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     return pepper
+
+
+def _begun(place: Place) -> bool:
+    """Whether a gate has opened the store before."""
+    if isinstance(place, Path):
+        return place.exists()
+    with closing(place.open_writer()) as connection:
+        return connection.execute("SELECT 1 FROM number_key").fetchone() is not None
 
 
 AT_ONCE: Final = 2

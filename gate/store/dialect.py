@@ -48,6 +48,8 @@ AS $$ SELECT replace(body, '\u0000', '\ufffe0')::json #> string_to_array(substr(
 CREATE OR REPLACE FUNCTION json_extract(body text, path text) RETURNS text LANGUAGE sql IMMUTABLE STRICT
 AS $$ SELECT CASE json_typeof(found) WHEN 'boolean' THEN CASE found::text WHEN 'true' THEN '1' ELSE '0' END
     ELSE found #>> '{}' END FROM (SELECT dialgate._json(body, path) AS found) AS at $$;
+CREATE OR REPLACE FUNCTION json_type(body text, path text) RETURNS text LANGUAGE sql IMMUTABLE STRICT
+AS $$ SELECT CASE kind WHEN 'string' THEN 'text' ELSE kind END FROM json_typeof(dialgate._json(body, path)) AS kind $$;
 CREATE OR REPLACE FUNCTION json_each(body text, path text) RETURNS TABLE (key text, value text) LANGUAGE sql IMMUTABLE
 ROWS 10 AS $$ WITH at AS (SELECT dialgate._json(body, path) AS found)
     SELECT (place - 1)::text, each FROM at, json_array_elements_text(

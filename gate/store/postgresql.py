@@ -20,10 +20,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from typing import Any, Final
 
 import psycopg
@@ -31,13 +33,15 @@ from psycopg.adapt import Buffer, Dumper, Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 
+from gate.config import read_secret
+from gate.config.optional import is_local
 from gate.core.evidence import Frontier
-from gate.errors import AuditError, StoreError
+from gate.errors import AuditError, ConfigError, StoreError
 from gate.log import Logger
 from gate.sqlite_thread import Connection, Cursor, Work
 from gate.store.dialect import FUNCTIONS, OWN, Translated, Values, statements, translated
 from gate.store.reader import check_pepper
-from gate.store.schema import STEPS, Difference, made_by, unknown
+from gate.store.schema import STEPS, Difference, made_by, other_number_key, unknown
 from gate.store.store import EvidenceStore
 from gate.store.transaction import Salts
 from gate.store.tree import check_start, load_frontier
@@ -162,6 +166,8 @@ def _all_of(questions: tuple[str, ...]) -> str:
     return f"SELECT {', '.join(parts)}"
 
 
+_cursors: Final = count()
+
 _VALUE: Final = re.compile(r"\$(\d+)")
 
 
@@ -229,9 +235,10 @@ class PostgresqlConnection:
         ]
 
     def each(self, sql: str, parameters: Any = (), /) -> Iterator[tuple[Any, ...]]:
-        """The rows of a SELECT, some thousands at a time: the whole answer is never in memory. In a transaction."""
+        """The rows of a SELECT, some thousands at a time: the whole answer is never in memory. In a transaction, beside
+        others."""
         statement = translated(sql)
-        with psycopg.RawServerCursor(self.session, "each") as cursor:
+        with psycopg.RawServerCursor(self.session, f"each{next(_cursors)}") as cursor:
             cursor.itersize = 5000
             try:
                 cursor.execute(statement.sql, _values(statement, parameters) or None)
@@ -260,23 +267,40 @@ class Postgresql:
     dsn: str = field(repr=False)
     """libpq's: a URI, or words ``host=… dbname=…``."""
     log: int = 0
-    password: str = field(default="", repr=False)
+    password_file: str = ""
+    """Absolute, or ``env:NAME``; read for each session."""
+    ca_file: str = ""
+    """Absolute; the system's authorities where empty."""
 
     def __str__(self) -> str:
         words = conninfo_to_dict(self.dsn)
         return f"the database {words.get('dbname', '')} on {words.get('host', 'this machine')}"
 
+    def _given(self) -> dict[str, Any]:
+        """What the DSN does not say. Where it leads over a network the server proves by its certificate who it is."""
+        words = conninfo_to_dict(self.dsn)
+        given = {name: value for name, value in _SESSION.items() if name not in words}
+        if self.password_file:
+            given["password"] = read_secret("/", self.password_file)
+        if not all(map(is_local, f"{words.get('host', '')},{words.get('hostaddr', '')}".split(","))):
+            given |= {"sslmode": "verify-full", "gssencmode": "disable"}
+        if self.ca_file or "sslmode" in given:
+            given["sslrootcert"] = self.ca_file or _system_authorities()
+        return given
+
     def connect(self) -> PostgresqlConnection:
         """A session. Raises ``StoreError``."""
         try:
-            given = {name: value for name, value in _SESSION.items() if name not in conninfo_to_dict(self.dsn)}
-            if self.password:
-                given["password"] = self.password
             session = psycopg.connect(
-                make_conninfo(self.dsn, **given), autocommit=True, cursor_factory=psycopg.RawCursor, prepare_threshold=3
+                make_conninfo(self.dsn, **self._given()),
+                autocommit=True,
+                cursor_factory=psycopg.RawCursor,
+                prepare_threshold=3,
             )
         except psycopg.Error as error:
-            raise StoreError(f"cannot reach {self}: {_plain(error)}", hint=AWAY_HINT) from error
+            raise StoreError(f"cannot reach {self}: {_plain(error)}", hint=_hint(error)) from error
+        except ConfigError as error:
+            raise StoreError(f"cannot reach {self}: {error.message}", hint=error.hint) from error
         session.prepared_max = 512
         connection = PostgresqlConnection(session)
         try:
@@ -324,9 +348,42 @@ class Postgresql:
             raise StoreError(f"cannot read {self}: {error}", hint=getattr(error, "hint", "")) from error
         return connection
 
+    def open_store(self, pepper: bytes) -> PostgresqlStore:
+        """The store that is there. Raises ``StoreError`` or ``AuditError``."""
+        return PostgresqlStore(self, pepper=pepper)
+
+    def differences(self, connection: Connection, number_proof: bytes | None = None) -> Iterator[Difference]:
+        """What is not as a gate of this version makes it."""
+        yield from differences(connection)
+        if number_proof is not None:
+            yield from other_number_key(connection, number_proof)
+
+    def tables(self, connection: Connection) -> set[str]:
+        """Names of the tables that there are."""
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = ?", [TABLES])
+        return {name for (name,) in rows}
+
+    def as_words(self) -> dict[str, str | int]:
+        """What another process needs to find it; nothing secret."""
+        return {"dsn": self.dsn, "log": self.log, "password_file": self.password_file, "ca_file": self.ca_file}
+
 
 def _plain(error: psycopg.Error) -> str:
     return str(error).replace("\n", " ").strip()
+
+
+def _hint(error: psycopg.Error) -> str:
+    text = str(error)
+    if "certificate" in text or "SSL" in text:
+        return "the server must show a certificate for the name in [store] dsn, by an authority of [store] ca_file"
+    if "authentication failed" in text or "no password supplied" in text:
+        return "see the user in [store] dsn and its password in [store] password_file"
+    return AWAY_HINT
+
+
+def _system_authorities() -> str:
+    """The file of this machine's certificate authorities: the wheel of libpq looks for its own builder's."""
+    return ssl.get_default_verify_paths().cafile or "system"
 
 
 # --- the tables ---------------------------------------------------------------------------------------------------
@@ -391,7 +448,7 @@ def _columns(connection: PostgresqlConnection, table: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def differences(connection: PostgresqlConnection) -> Iterator[Difference]:
+def differences(connection: Connection) -> Iterator[Difference]:
     """What is not as a gate of this version makes it: triggers, rules, tables and indexes."""
     wanted = {name: made for name, made in made_by(STEPS).items() if made[2]}
     relations = dict(

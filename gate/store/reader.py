@@ -6,23 +6,29 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import importlib
+import json
 import math
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from gate.errors import StoreError
+from gate.errors import ConfigError, StoreError
 from gate.sqlite_thread import Connection
 from gate.store.projections import number_hash
 from gate.store.rows import R, V, Values, structs_of, values_of
-from gate.store.schema import bring_up_to_date, refuse_newer
+from gate.store.schema import Difference, bring_up_to_date, refuse_newer
 from gate.store.transaction import require_select
 from gate.store.tree import load_frontier
+
+if TYPE_CHECKING:
+    from gate.config import Config
+    from gate.store.store import EvidenceStore
 
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What a damaged file brings about: SQLite quotes damaged names in its messages, and Python cannot always read them."""
@@ -65,9 +71,68 @@ class Database(Protocol):
         """A connection that only reads, and sees one state in each transaction. Raises ``StoreError``."""
         ...
 
+    def open_store(self, pepper: bytes) -> EvidenceStore:
+        """The store that is there. Raises ``StoreError`` or ``AuditError``."""
+        ...
+
+    def differences(self, connection: Connection, number_proof: bytes | None = None) -> Iterable[Difference]:
+        """As ``gate.store.schema.differences``."""
+        ...
+
+    def tables(self, connection: Connection) -> set[str]:
+        """Names of the tables that there are."""
+        ...
+
+    def as_words(self) -> dict[str, str | int]:
+        """What another process needs to find it; nothing secret."""
+        ...
+
 
 Place = Path | Database
 """Where a store is: the file of SQLite's, or another database."""
+
+
+def place_of(config: Config) -> Place:
+    """Where the evidence of this gate is: ``gate.db`` in its data folder, or the database of ``[store]``. Everything
+    that opens a store asks here.
+
+    Raises ``ConfigError`` where the database's library is not installed, or the data folder has a ``gate.db`` besides.
+    """
+    file = config.data / "gate.db"
+    if not config.store.dsn:
+        return file
+    if file.exists():
+        raise ConfigError(
+            f"{file} holds evidence, and [store] names a database",
+            hint="take it over with: dialgate store move --to DSN; or take [store] out of the configuration",
+        )
+    store = config.store
+    words = {"dsn": store.dsn, "log": store.log, "password_file": store.password_file}
+    if store.password_file and not store.password_file.startswith("env:"):
+        words["password_file"] = str(config.path(store.password_file))
+    return _database(words | {"ca_file": str(config.path(store.ca_file)) if store.ca_file else ""})
+
+
+def _database(words: Mapping[str, Any]) -> Database:
+    try:
+        server = importlib.import_module("gate.store.postgresql")  # with psycopg, an extra
+    except ImportError as error:
+        raise ConfigError(
+            f"psycopg is not installed, which [store] needs: {error}", hint='pip install "dialgate[postgresql]"'
+        ) from None
+    found: Database = server.Postgresql(**words)
+    return found
+
+
+def place_in_words(place: Place) -> str:
+    """A place as text, for a process of the gate's own; ``place_from_words`` reads it."""
+    return json.dumps({"file": str(place)} if isinstance(place, Path) else place.as_words())
+
+
+def place_from_words(text: str) -> Place:
+    """The place that ``place_in_words`` wrote. Raises ``ConfigError`` as ``place_of``."""
+    words = json.loads(text)
+    return Path(words["file"]) if "file" in words else _database(words)
 
 
 def open_writer(place: Place) -> Connection:
@@ -116,6 +181,12 @@ def _open_file(path: Path) -> sqlite3.Connection:
     except UNREADABLE as error:
         raise StoreError(f"cannot read {path}: {error}") from error
     return connection
+
+
+def each(connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    """The rows of a SELECT, one by one, beside others of this connection: for a million of them. In a transaction."""
+    found: Iterable[tuple[Any, ...]] = getattr(connection, "each", connection.execute)(sql, parameters)
+    return iter(found)
 
 
 def check_pepper(connection: Connection, pepper: bytes) -> None:
@@ -185,9 +256,8 @@ class Reader:
     def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Rows of a SELECT as tuples, one by one: for a million of them. Raises ``StoreError``."""
         require_select(sql)
-        each = getattr(self._connection, "each", self._connection.execute)
         with _failing():
-            yield from each(sql, parameters)
+            yield from each(self._connection, sql, parameters)
 
     def head(self) -> tuple[int, bytes]:
         """Size and root of the log."""

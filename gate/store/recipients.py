@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.keys import RecipientRetired, RecipientTerms
 from gate.core.rows.keys import Recipient
 from gate.store.queries import Source
-from gate.store.reader import Reader
+from gate.store.reader import Place, Reader
 
 TERMS: Final = RecipientTerms.__struct_fields__
 """What the log keeps of a recipient: keys and people of the firm, nobody who was called."""
@@ -51,19 +50,19 @@ def in_the_log(row: Recipient, terms: Terms) -> bool:
 
 
 class RecipientsOfLog:
-    """The recipients in force by the log of a database that another process writes to, read when they are asked for.
+    """The recipients in force by the log of a store that another process writes to, read when they are asked for.
 
     For one thread. Raises ``StoreError``.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._reader: Reader | None = None
 
     def __call__(self, now: datetime) -> Terms:
         """As they are at this moment."""
         if self._reader is None:
-            self._reader = Reader(self._path)
+            self._reader = Reader(self._place)
         self._reader.rest()
         terms = logged(self._reader, now)
         self._reader.rest()

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from gate.core.evidence import Node, consistency_proof, inclusion_proof
@@ -24,7 +23,7 @@ from gate.core.rows.audit import ProvenFact
 from gate.errors import StoreError
 from gate.sqlite_thread import Connection
 from gate.store.queries import marks, slices
-from gate.store.reader import Reader, open_reader
+from gate.store.reader import Place, Reader, open_reader
 from gate.store.tree import TILE_LEVEL, load_frontier, node_provider
 from gate.types import batched
 
@@ -54,9 +53,9 @@ class LogSlice:
     Every method raises ``StoreError`` where the database cannot be read, ``AuditError`` where the tree has holes.
     """
 
-    def __init__(self, path: Path, *, size: int, since: str, until: str, subjects: Sequence[str] = ()) -> None:
+    def __init__(self, place: Place, *, size: int, since: str, until: str, subjects: Sequence[str] = ()) -> None:
         """``subjects``: what facts are given of besides, whenever they were kept."""
-        self._path = path
+        self._place = place
         self.size = size
         self._subjects = subjects
         self._period = {"since": since, "until": until, "size": size}
@@ -83,7 +82,7 @@ class LogSlice:
         return range(max(first - 1, 0), min(last + 2, self.size))
 
     def _open(self) -> closing[Connection]:
-        connection = open_reader(self._path)
+        connection = open_reader(self._place)
         connection.execute("BEGIN")
         return closing(connection)
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from gate.errors import AuditError, StoreError
@@ -44,6 +45,11 @@ ROOM_HINT = "evidence cannot be kept: is there room on the disk of the data fold
 
 def _fresh_salt() -> bytes:
     return secrets.token_bytes(SALT_SIZE)
+
+
+def store_at(place: Place, pepper: bytes) -> EvidenceStore:
+    """The store that is there, opened. Raises ``StoreError`` or ``AuditError``."""
+    return EvidenceStore(place, pepper=pepper) if isinstance(place, Path) else place.open_store(pepper)
 
 
 class EvidenceStore(SqliteThread):

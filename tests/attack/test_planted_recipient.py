@@ -53,7 +53,7 @@ def data(tmp_path: Path) -> Iterator[DataFolder]:
 def owners(data: DataFolder) -> set[str]:
     """Whom the recorder would seal a recording to that is opened now."""
     place = data.config.data
-    seal = sealer(place / "recipients", admitted=by_the_log(place, SystemClock()))
+    seal = sealer(place / "recipients", admitted=by_the_log(place / "gate.db", SystemClock()))
     return {who for who, _ in seal("rec-new", {}).wraps}
 
 

@@ -142,7 +142,7 @@ def make(folder: Path) -> dict[str, Any]:
     )
     with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
         parts = write_parts(head, tail, contents, log, recorded, seal=bundles.sealing(auditor), folder=folder)
-    bundles.Bundles(folder).sign(contents.bundle, parts.sha256, str(folder))
+    bundles.Bundles(folder, folder / "gate.db").sign(contents.bundle, parts.sha256, str(folder))
     with (
         (folder / "b.bundle").open("xb") as file,
         (folder / "head").open("rb") as head,

@@ -33,7 +33,7 @@ def test_two_people_together_give_the_auditor_the_whole_key(auditor: PrivateKey,
     one, other = half("One", "first"), half("Other", "second")
     seal = Seal("rec-1", {}, (one.recipient, other.recipient), two_person=True)
     row = {"recording_id": "rec-1", "key_id": seal.key_id}
-    signing = Bundles(tmp_path)
+    signing = Bundles(tmp_path, tmp_path / "gate.db")
     assert signing.openable(seal.wraps, auditor.id, [one.id, other.id])
     assert not signing.openable(seal.wraps, auditor.id, [one.id])
     assert not signing.openable(seal.wraps, one.id, [])  # a share is not the whole
@@ -46,7 +46,7 @@ def test_two_people_together_give_the_auditor_the_whole_key(auditor: PrivateKey,
 def test_a_wrap_that_the_auditor_has_is_taken_as_it_is(auditor: PrivateKey, tmp_path: Path) -> None:
     seal = Seal("rec-1", {}, (private_key().recipient, auditor.recipient))
     row = {"recording_id": "rec-1", "key_id": seal.key_id}
-    assert Bundles(tmp_path).openable(seal.wraps, auditor.id, [])
+    assert Bundles(tmp_path, tmp_path / "gate.db").openable(seal.wraps, auditor.id, [])
     assert rewrapped(seal.wraps, [], auditor.recipient, **row) == dict(seal.wraps)[auditor.id]
     other = private_key("Other")
     with pytest.raises(VaultError, match="no key was given"):
@@ -55,7 +55,7 @@ def test_a_wrap_that_the_auditor_has_is_taken_as_it_is(auditor: PrivateKey, tmp_
 
 def test_what_is_signed_is_the_seal_of_a_bundle(tmp_path: Path) -> None:
     key = CheckpointKey.create(tmp_path / "gate.key", "dialgate-x")
-    signing = Bundles(tmp_path)
+    signing = Bundles(tmp_path, tmp_path / "gate.db")
     assert signing.vkey().vkey == check_vkey(f" {key.vkey}\n") == key.vkey
     text = f"dialgate audit bundle 2\nbundle b-1\n{'ab' * 32}  manifest.json\n"
     (tmp_path / "tail").write_bytes(b"")

@@ -26,6 +26,7 @@ from gate.exports.bundle import LOGS, Period, json_line
 from gate.exports.bundle_check import Claims, Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit import bundles, exporting
+from gate.store.reader import Place
 from gate.store.slices import LogSlice
 from tests.support.bundles import BEGAN, Made, clear_logs, make, put, resealed, signed_anew, unpacked
 from tests.support.evidence import decision
@@ -197,8 +198,8 @@ def test_what_was_erased_without_a_receipt_does_not_go_out(
 
 
 def _slicer(log: type[LogSlice]) -> Callable[..., LogSlice]:
-    def log_slice(data: Path, size: int, since: str, until: str, subjects: Any = ()) -> LogSlice:
-        return log(data / "gate.db", size=size, since=since, until=until, subjects=subjects)
+    def log_slice(place: Place, size: int, since: str, until: str, subjects: Any = ()) -> LogSlice:
+        return log(place, size=size, since=since, until=until, subjects=subjects)
 
     return log_slice
 

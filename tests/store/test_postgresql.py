@@ -3,20 +3,25 @@ Facts, lists and pages are tested in the other files here, on both engines."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing, suppress
 from datetime import timedelta
 from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
-from gate.errors import AuditError, StoreError
+from gate.config import Config, Store
+from gate.errors import AuditError, ConfigError, StoreError
 from gate.ports import Fact
-from gate.store import contacts
+from gate.store import contacts, reader
 from gate.store.erasure import erase_facts
-from gate.store.reader import Reader, open_reader, open_writer
+from gate.store.reader import Reader, open_reader, open_writer, place_from_words, place_in_words
 from gate.store.schema import STEPS, made_by
 from gate.store.store import EvidenceStore
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_lists, put, root_of, rows
@@ -26,6 +31,8 @@ pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 from gate.store.dialect import FUNCTIONS, INSTEAD, statements, translated
 from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore, copy_rows
 from tests.support import postgresql
+from tests.support.running_gate import free_port
+from tests.support.sip_stream import certificate
 
 pytestmark = pytest.mark.engine("postgresql")
 
@@ -204,12 +211,105 @@ def test_a_newer_database_is_refused(store):
             opened()
 
 
-def test_nothing_of_a_password_is_in_an_error(engine):
-    place = Postgresql("host=127.0.0.1 port=1 dbname=none user=x password=secret1", password="secret2")
+def test_nothing_of_a_password_is_in_an_error(engine, tmp_path):
+    kept = tmp_path / "password"
+    kept.write_text("secret2\n")
+    kept.chmod(0o600)
+    place = Postgresql("host=127.0.0.1 port=1 dbname=none user=x password=secret1", password_file=str(kept))
     with pytest.raises(StoreError) as raised:
         place.connect()
     told = f"{raised.value} {raised.value.hint} {place!r} {place}"
     assert "secret" not in told
+
+
+# --- found by the configuration ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def proven(engine, tmp_path_factory):
+    """A server that speaks TLS to whoever comes over a network, as db.example, and the file that vouches for it."""
+    chain, key = certificate(tmp_path_factory.mktemp("tls"), "db.example", literal=False)
+    folder = postgresql.folder_of_server()
+    for name, source in (("server.crt", chain), ("server.key", key)):
+        (folder / name).write_bytes(source.read_bytes())
+        (folder / name).chmod(0o600)
+        shutil.chown(folder / name, user=folder.stat().st_uid)
+    server = postgresql.Server(
+        folder,
+        {
+            "listen_addresses": "127.0.0.1",
+            "port": str(free_port(socket.SOCK_STREAM)),
+            "ssl": "on",
+            "ssl_cert_file": str(folder / "server.crt"),
+            "ssl_key_file": str(folder / "server.key"),
+        },
+    )
+    server.do("CREATE DATABASE evidence")
+    yield server, chain
+    server.stop()
+
+
+def over_a_network(server, host):
+    return f"host={host} hostaddr=127.0.0.1 port={server.port} dbname=evidence user=dialgate"
+
+
+def test_over_a_network_the_server_proves_who_it_is(proven):
+    server, chain = proven
+    with closing(Postgresql(over_a_network(server, "db.example"), ca_file=str(chain)).open_writer()) as session:
+        (speaks,) = session.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
+        assert speaks == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "vouched", "more"),
+    [("other.example", True, ""), ("db.example", False, ""), ("other.example", True, " sslmode=disable")],
+)
+def test_one_that_does_not_is_refused_whatever_the_dsn_asks_for(proven, host, vouched, more):
+    server, chain = proven
+    dsn = over_a_network(server, host) + more
+    with pytest.raises(StoreError, match="cannot reach the database evidence on") as raised:
+        Postgresql(dsn, ca_file=str(chain) if vouched else "").connect()
+    assert "certificate" in raised.value.hint
+
+
+def test_the_primary_is_found_among_several_hosts(proven):
+    """One is not there, one may not be written to."""
+    server, _ = proven
+    with closing(socket.create_server(("127.0.0.1", 0))) as nobody:
+        port = nobody.getsockname()[1]
+    server.do("ALTER DATABASE evidence SET default_transaction_read_only = on")
+    hosts = f"host=127.0.0.1,127.0.0.1,{postgresql.server().folder} port={port},{server.port},5432 dbname=evidence"
+    postgresql.server().do("CREATE DATABASE evidence")
+    try:
+        with closing(Postgresql(f"{hosts} user=dialgate").connect()) as session:
+            assert session.execute("SHOW unix_socket_directories").fetchone() == (str(postgresql.server().folder),)
+    finally:
+        server.do("ALTER DATABASE evidence RESET default_transaction_read_only")
+        postgresql.server().do("DROP DATABASE evidence WITH (FORCE)")
+
+
+def test_a_place_is_found_by_the_configuration_and_by_other_processes(tmp_path):
+    config = Config(firm=None, trunk=(), base=str(tmp_path))
+    assert reader.place_of(config) == tmp_path / "data" / "gate.db"
+    assert place_from_words(place_in_words(reader.place_of(config))) == reader.place_of(config)
+    dsn = "postgresql://gate@/evidence?host=/run/postgresql"
+    named = replace(config, store=Store(dsn=dsn, password_file="secret", ca_file="ca.pem", log=7))
+    place = reader.place_of(named)
+    assert place == Postgresql(dsn, 7, str(tmp_path / "secret"), str(tmp_path / "ca.pem"))
+    assert place_from_words(place_in_words(place)) == place
+    assert str(place) == "the database evidence on /run/postgresql"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "gate.db").touch()
+    with pytest.raises(ConfigError, match="holds evidence, and"):
+        reader.place_of(named)
+
+
+def test_without_the_extra_the_error_says_what_to_install():
+    program = """import sys; sys.modules["psycopg"] = None
+from gate.store.reader import place_from_words
+place_from_words('{"dsn": ""}')"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "ConfigError: psycopg is not installed, which [store] needs" in done.stderr, done.stderr
 
 
 # --- one log, one writer --------------------------------------------------------------------------------------------
@@ -255,7 +355,8 @@ class Cut:
 
     def dsn(self, dsn: str) -> str:
         return dsn.replace(
-            f"host={self._server.folder}", f"host=127.0.0.1 port={self.port} sslmode=disable gssencmode=disable"
+            f"host={self._server.folder} port=5432",
+            f"host=127.0.0.1 port={self.port} sslmode=disable gssencmode=disable",
         )
 
     def _accept(self) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
+from gate.config import Config
 from gate.sqlite_thread import Connection
 from gate.store import reader, schema, store
 from gate.store.reader import Reader, open_writer
@@ -58,19 +61,28 @@ def copy_empty() -> None:
 
 
 def use_postgresql() -> None:
-    """From now on what this process opens as a folder's ``gate.db`` is a database of PostgreSQL's instead
-    (``--store postgresql``). A gate that is started by an interpreter of its own has SQLite as before."""
-    from gate.operations import data_folder
-    from gate.store import slices
-    from tests.support import postgresql
+    """From now on what stands for a folder's ``gate.db`` is a database of PostgreSQL's (``--store postgresql``): in
+    this process by whatever is opened, in a program that it starts by ``[store]`` in its configuration."""
+    from tests.support import postgresql, programs
 
-    def opened(path: Path, *, pepper: bytes) -> store.EvidenceStore:
-        return postgresql.open_store(path.parent, pepper)
+    def at(place: reader.Place) -> reader.Place:
+        return postgresql.place_of(place.parent) if isinstance(place, Path) else place
+
+    def of(config: Config) -> reader.Place:
+        return postgresql.place_of(config.data)
+
+    def opened(place: reader.Place, pepper: bytes) -> store.EvidenceStore:
+        return store_at(at(place), pepper)
 
     def read(place: reader.Place) -> Connection:
-        return open_reader(postgresql.place_of(place.parent) if isinstance(place, Path) else place)
+        return open_reader(at(place))
 
-    open_reader = reader.open_reader
-    data_folder.EvidenceStore = opened  # type: ignore[assignment,misc]
-    reader.open_reader = slices.open_reader = read
+    instead = {reader.place_of: of, store.store_at: opened, reader.open_reader: read}
+    store_at, open_reader = store.store_at, reader.open_reader
+    for name, module in list(sys.modules.items()):
+        if name.startswith("gate."):
+            for each, value in list(vars(module).items()):
+                if isinstance(value, FunctionType) and value in instead:
+                    setattr(module, each, instead[value])
+    programs.adapt = postgresql.configured
     Engine.name = "postgresql"

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from functools import cache
 from itertools import count
@@ -17,6 +18,9 @@ from typing import Any, Final
 
 import psycopg
 
+from gate.config import load
+from gate.config.write import amend
+from gate.errors import GateError
 from gate.store.postgresql import Postgresql, PostgresqlStore, copy_rows
 from gate.store.reader import open_reader
 
@@ -34,13 +38,14 @@ class Server:
         self.folder = folder
         self.data = folder / "data"
         self._settings = _SETTINGS | (settings or {})
+        self.port = self._settings.get("port", "5432")
         if not made:
             self.run("initdb", "-D", str(self.data), "-U", "dialgate", "-A", "trust", "-E", "UTF8", "--locale=C")
         self.start()
 
     def dsn(self, database: str = "postgres") -> str:
         """For libpq."""
-        return f"host={self.folder} dbname={database} user=dialgate"
+        return f"host={self.folder} port={self.port} dbname={database} user=dialgate"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -146,6 +151,22 @@ def place_of(folder: Path) -> Postgresql:
                 copy_rows(source, target)
         copied_from.write_text(name)
     return found
+
+
+def configured(arguments: Sequence[str]) -> None:
+    """Let the configuration that a program is started with name the database that stands for its folder's."""
+    words = list(arguments)
+    path = Path(words[words.index("-c") + 1]) if "-c" in words[:-1] else None
+    if path is None or not path.is_file():
+        return
+    with suppress(GateError):
+        config = load(path, secrets=False)
+        place = place_of(config.data)
+        for file in config.data.glob("gate.db*"):
+            file.unlink()
+        dsn = f"postgresql://dialgate@/{place.dsn.split('dbname=')[1].split()[0]}?host={server().folder}"
+        if config.store.dsn != dsn:
+            amend(path, {"store": {"dsn": dsn}})
 
 
 def drop_all() -> None:

@@ -119,6 +119,10 @@ class _Server:
         return Program(arguments, line)
 
 
+def adapt(arguments: Sequence[str]) -> None:
+    """What is done before a program is started with these; see ``tests.support.databases.use_postgresql``."""
+
+
 _servers: list[_Server] = []
 _first: list[_Server] = []
 _lock = threading.Lock()
@@ -148,6 +152,7 @@ def start(
     """Start it; nothing stands at its standard input where none is given. ``session``: in one of its own.
     ``account``: as somebody else, with their groups and nothing of this process's rights; needs root."""
     environment = dict(os.environ if env is None else env)
+    adapt(arguments)
     with _lock:
         if not _servers:
             _servers.append(_Server(*_first))

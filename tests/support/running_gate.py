@@ -13,12 +13,11 @@ import random
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import tomlkit
 from gate.config import load
 from gate.config.write import amend
 from gate.control.client import ControlClient
+from gate.store import reader
 from tests.support import programs
 from tests.support.example import make_example
 from tests.support.waiting import PATIENCE
@@ -212,12 +212,9 @@ class RunningGate:
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Rows of the evidence database, read beside the gate."""
-        connection = sqlite3.connect(f"file:{self.data / 'gate.db'}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        try:
-            return [dict(row) for row in connection.execute(sql, parameters)]
-        finally:
-            connection.close()
+        with closing(reader.open_reader(self.data / "gate.db")) as connection:
+            cursor = connection.execute(sql, parameters)
+            return [dict(zip([column[0] for column in cursor.description], row, strict=True)) for row in cursor]
 
     def decision(self) -> dict[str, Any]:
         """What the log says of the last attempt."""

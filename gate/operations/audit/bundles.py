@@ -29,6 +29,7 @@ from gate.errors import AuditError, GateError, StoreError, UsageError, VaultErro
 from gate.exports import bundle as form
 from gate.exports.bundle import announcement_member, seal_text
 from gate.exports.bundle_write import Contents, Recorded, add_signature, wrap_line, write_parts
+from gate.store.reader import Place, place_from_words, place_in_words
 from gate.store.slices import LogSlice
 from gate.types import Progress
 from gate.vault.files import to_base64
@@ -58,6 +59,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     until: str
     recipient: str
     data: str = ""
+    store: str = ""
+    """Where the log is (``gate.store.reader.place_in_words``)."""
     folder: str = ""
     """Folder for its parts."""
     older: list[int] = []
@@ -107,7 +110,7 @@ def make(job: Job, progress: Progress | None = None) -> Made:
         sound=lambda name: announcement(data, name),
         older=job.older,
     )
-    log = log_slice(data, job.size, job.since, job.until, restrictions)
+    log = log_slice(place_from_words(job.store), job.size, job.since, job.until, restrictions)
     going = (recorded(row) for row in _rows(folder) if row.status == "included")
     try:
         with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
@@ -189,10 +192,11 @@ def main() -> int:
 class Bundles:
     """Bundles of a data folder: the parts that the gate makes, and signs."""
 
-    def __init__(self, data: Path, *, own_process: bool = False) -> None:
-        """``data`` is the data folder: its ``gate.key`` signs. ``own_process``: bundles are made in a process of their
-        own, so that no call waits for one."""
+    def __init__(self, data: Path, place: Place, *, own_process: bool = False) -> None:
+        """``data`` is the data folder: its ``gate.key`` signs; ``place``: where the log is. ``own_process``: bundles
+        are made in a process of their own, so that no call waits for one."""
         self._data = data
+        self._place = place
         self._path = data / "gate.key"
         self._own_process = own_process
 
@@ -218,13 +222,14 @@ class Bundles:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
         try:
-            log = log_slice(self._data, job.size, job.since, job.until)
+            log = log_slice(self._place, job.size, job.since, job.until)
             # Recipients of earlier bundles have the checkpoints that those were made with.
             older = [*log.bundle_sizes(), *older_checkpoints(key.vkey, log, checkpoints)]
             with (folder / ROWS).open("xb") as file:
                 for row in rows:
                     file.write(msgspec.json.encode(row) + b"\n")
-            job = replace(job, data=str(self._data), folder=str(folder), older=older, vkey=key.vkey, pem=key.pem)
+            job = replace(job, data=str(self._data), store=place_in_words(self._place), folder=str(folder))
+            job = replace(job, older=older, vkey=key.vkey, pem=key.pem)
             made = in_child(job, progress) if self._own_process else make(job, progress)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -280,9 +285,9 @@ def announcement(data: Path, name: str) -> Path | None:
     return path if announcement_member(name) and path.is_file() else None
 
 
-def log_slice(data: Path, size: int, since: str, until: str, subjects: Sequence[str] = ()) -> LogSlice:
+def log_slice(place: Place, size: int, since: str, until: str, subjects: Sequence[str] = ()) -> LogSlice:
     """The period of the log. Raises ``StoreError``."""
-    return LogSlice(data / "gate.db", size=size, since=since, until=until, subjects=subjects)
+    return LogSlice(place, size=size, since=since, until=until, subjects=subjects)
 
 
 def older_checkpoints(vkey: str, slice_: LogSlice, notes: Sequence[tuple[str, str]]) -> list[int]:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gate.audit.verify import verify
+from gate.config import Config
 from gate.core.rows.audit import LogFault, LogVerified
 from gate.store.projections import TABLES, number_hash
+from gate.store.reader import place_of
 from gate.store.schema import differences
 from gate.vault.signing import CheckpointKey, check_vkey, verify_note
 
 
 def verified_log(
-    data: Path,
+    config: Config,
     pepper: bytes,
     folders: Sequence[Path],
     vkey: str,
@@ -26,16 +28,18 @@ def verified_log(
     ``folders`` hold checkpoints. ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are
     known from elsewhere. Raises ``GateError``.
     """
-    trusted = check_vkey(vkey) if vkey else CheckpointKey.load(data / "gate.key").vkey
+    place = place_of(config)
+    shape = differences if isinstance(place, Path) else place.differences
+    trusted = check_vkey(vkey) if vkey else CheckpointKey.load(config.data / "gate.key").vkey
     report = verify(
-        data / "gate.db",
+        place,
         lambda note: verify_note(note, trusted),
         tables=TABLES,
         folders=folders,
         notes=checkpoints,
         origin=trusted.partition("+")[0],
         pepper=pepper,
-        shape=lambda connection: differences(connection, number_hash(pepper, "")),
+        shape=lambda connection: shape(connection, number_hash(pepper, "")),
         progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
     )
     faults = [LogFault(what=each.what, message=each.message, leaf_index=each.leaf_index) for each in report.faults]

@@ -20,7 +20,7 @@ from gate.core.facts.audit import ClockAccepted
 from gate.core.rows.audit import LogBehind, LogVerified, NewestAt
 from gate.errors import GateError, NoteInvalid, VaultError
 from gate.store.queries import Source
-from gate.store.reader import Reader
+from gate.store.reader import Reader, place_of
 from gate.store.rows import R, Values
 from gate.types import Response
 
@@ -267,12 +267,12 @@ class SignedLog:
 
     def unsigned_since(self) -> datetime | None:
         """When the oldest entry was kept over which no checkpoint is signed. Raises ``GateError``."""
-        with Reader(self._config.data / "gate.db") as reader:
+        with Reader(place_of(self._config)) as reader:
             return unsigned_since(reader)
 
     def newest_entry(self) -> datetime | None:
         """The latest time that an entry bears, since the clock was accepted last. Raises ``GateError``."""
-        with Reader(self._config.data / "gate.db") as reader:
+        with Reader(place_of(self._config)) as reader:
             return newest_entry(reader)
 
     # --- verifying -------------------------------------------------------------------------------------------------
@@ -291,4 +291,4 @@ class SignedLog:
         from gate.operations.audit.log_verification import verified_log  # ciphers and more: not to sign or compare
 
         folders = [self._config.data / "checkpoints", *([self._second_folder] if self._second_folder else [])]
-        return verified_log(self._config.data, self._pepper, folders, vkey, checkpoints, progress)
+        return verified_log(self._config, self._pepper, folders, vkey, checkpoints, progress)

@@ -38,7 +38,7 @@ from gate.operations.data_folder import rules_of
 from gate.operations.memory.place import behind
 from gate.registers.fixed import FixedRegisters
 from gate.store.own import Entries, OwnLists
-from gate.store.reader import Reader
+from gate.store.reader import Reader, place_of
 
 Integers = npt.NDArray[np.int64]
 
@@ -352,7 +352,7 @@ def bulk_screener(
         raise StoreError(
             f"{path} cannot be read: {error.strerror}", hint="run as the gate's account; restore it where it is missing"
         ) from None
-    with Reader(config.data / "gate.db") as reader:
+    with Reader(place_of(config)) as reader:
         own = OwnLists(reader, pepper)
         if compared and standing(config, reader).why:
             rules = replace(rules, evidence=Reason.EVIDENCE_ROLLED_BACK)
@@ -371,7 +371,7 @@ def _forgets(config: Config, pepper: bytes) -> bool:
     """Whether the store may lack what the journal in the second place holds. A gate that is just writing into it is
     waited for."""
     for pause in _PAUSES:
-        with Reader(config.data / "gate.db") as reader:
+        with Reader(place_of(config)) as reader:
             if not behind(config, pepper, reader.connection):
                 return False
         time.sleep(pause)
