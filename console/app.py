@@ -37,7 +37,7 @@ from console.late import late
 from console.modes import load, screens
 from console.modes.base import GateScreen
 from console.palette import Offered, commands
-from console.theme import BAD, CSS, PLAIN, THEMES
+from console.theme import BAD, CSS, PLAIN, THEMES, without_colour
 from console.typed_ahead import TypedAhead
 from console.widgets.rows import Column, RowsTable, field_of
 from console.words import it_is, trouble
@@ -131,7 +131,7 @@ class ConsoleApp(TypedAhead[None]):
         self._attention_at = 0.0
         self._away_told = False
         for theme in THEMES:
-            self.register_theme(theme)
+            self.register_theme(without_colour(theme) if self.no_color else theme)
         self.theme = setup.theme if setup.theme in {theme.name for theme in THEMES} else THEMES[0].name
 
     def on_mount(self) -> None:

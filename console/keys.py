@@ -85,8 +85,11 @@ CALLS: Final[list[BindingType]] = [
     bind("calls.hold", "h", "hold", "hold", more="hold the recordings of what is marked against erasure"),
 ]
 RECORDINGS: Final[list[BindingType]] = [
-    bind("recordings.hold", "h", "hold", "hold", more="hold what is marked against erasure"),
-    bind("recordings.export", "e", "export", "export", more="export what is marked as WAVs"),
+    bind("recordings.open", "o", "do('open_key')", "open", more="open it with a private key: waveform"),
+    bind("recordings.play", "p", "do('play')", "play", show=True, more="open it with a private key, and play it"),
+    bind("recordings.export", "e", "export", "export", show=True, more="export what is marked as WAVs"),
+    bind("recordings.hold", "h", "hold", "hold", show=True, more="hold what is marked against erasure"),
+    bind("recordings.pause", "P", "pause", "hold the display still, or follow what happens"),
 ]
 REGISTERS: Final[list[BindingType]] = [
     bind("registers.import", "i", "import", "import", show=True, more="import a register file"),
@@ -246,6 +249,7 @@ FIND: Final[list[BindingType]] = [
         "find.keep", "ctrl+s", "keep", "keep", show=True, shown_as="^s", more="keep this search, or keep it no longer"
     ),
 ]
+PICK: Final[list[BindingType]] = [bind("pick.filter", "slash", "filter", "find", show=True, shown_as="/")]
 HELP: Final[list[BindingType]] = [bind("help.manual", "m", "manual", "manual", more="the page of the manual")]
 MANUAL: Final[list[BindingType]] = [
     bind("manual.back", "escape,backspace", "back", "back", show=True, shown_as="esc"),

@@ -5,6 +5,8 @@ Text stands out from what is behind it by 4.5:1 (WCAG 2.2, 1.4.3), in high contr
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.theme import Theme
 
 DARK = Theme(
@@ -90,6 +92,13 @@ LIGHT = Theme(
     },
 )
 THEMES = (DARK, LIGHT, CONTRAST)
+
+
+def without_colour(theme: Theme) -> Theme:
+    """A theme of which only the brightness is seen (NO_COLOR): what is wrong stands out more than text, not less."""
+    loud, text = ("#ffffff", "#c8ccd0") if theme.dark else ("#000000", "#40464c")
+    return replace(theme, foreground=text, error=loud, warning=loud, accent=loud)
+
 
 OK, BAD, WARN, DIM, LOUD, PLAIN = "ok", "bad", "warn", "dim", "loud", ""
 """Tones of a text; ``LOUD`` stands out, ``DIM`` steps back."""

@@ -132,7 +132,7 @@ def written(answer: Mapping[str, Any]) -> tuple[words.Shown, ...]:
     went = f"{counts.get('included', 0):,} of {counts.get('recordings', 0):,}"
     lines = [
         f"Written: {clean(str(answer.get('file')))}",
-        f"{counts.get('calls', 0):,} calls, recordings: {went}.",
+        f"{words.many(counts.get('calls', 0), 'call')}, recordings: {went}.",
         "Give the verifier key (K) by another way than the bundle.",
     ]
     lines += [

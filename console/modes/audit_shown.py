@@ -32,6 +32,11 @@ _CHECKED: Final = {
 }
 
 
+def leaves(size: int) -> str:
+    """``1 leaf``, ``2,000 leaves``."""
+    return f"{size:,} {'leaf' if size == 1 else 'leaves'}"
+
+
 def copies(row: CheckpointRow) -> words.Shown:
     """Where the files of a checkpoint are."""
     return (clean(", ".join(row.copies)), PLAIN) if row.copies else ("NO FILE", BAD)
@@ -91,7 +96,7 @@ def now(status: LogNow, vkey: str) -> Section:
     head = status.checkpoint
     unsigned = status.size - (head.size if head else 0)
     signed = f"signed to leaf {head.size - 1:,} on {words.moment(head.at)[0]}" if head else "not signed"
-    length: words.Shown = (f"{status.size:,} leaves, {signed}" + (f", {unsigned:,} since" if unsigned else ""), PLAIN)
+    length: words.Shown = (f"{leaves(status.size)}, {signed}" + (f", {unsigned:,} since" if unsigned else ""), PLAIN)
     key = clean("+".join(vkey.split("+")[:2])) + "+…, K shows it" if vkey else "not for this account"
     return Section("", [("Log", length), ("Verified", verified(status.verified)), ("Key", (key, DIM))])
 
@@ -102,7 +107,7 @@ def verified(last: LastVerification | None) -> words.Shown:
         return "never: v verifies it", WARN
     by = f"on {words.moment(last.at)[0]} by {words.text(last.actor)[0]}"
     if last.ok is True:
-        return f"it held, {last.size or 0:,} leaves, {by}", OK
+        return f"it held, {leaves(last.size or 0)}, {by}", OK
     fault = last.first_fault.message if last.first_fault else None
     return f"it did NOT hold, {by}: {words.text(fault)[0]}", BAD
 
@@ -139,7 +144,7 @@ def leaf(found: LeafShown) -> list[Section]:
         ("Hash", _as_is(found.hash)),
         ("Commits by", _as_is(found.commit)),
         ("Leaf", words.text(found.leaf)),
-        ("Signed", (f"by the checkpoint of {signed:,} leaves", OK) if signed else ("by no checkpoint yet", WARN)),
+        ("Signed", (f"by the checkpoint of {leaves(signed)}", OK) if signed else ("by no checkpoint yet", WARN)),
     ]
     return [Section("Fact", fact), body, Section("Proof", proof)]
 
@@ -168,7 +173,7 @@ def _as_is(value: Any) -> words.Shown:
 def checkpoint(row: CheckpointRow) -> list[Section]:
     """A signed head with its note."""
     pairs = [
-        ("Over", (f"the first {row.size:,} leaves", PLAIN)),
+        ("Over", (f"the first {leaves(row.size)}", PLAIN)),
         ("Root", _as_is(row.root)),
         ("Signed", words.moment(row.at)),
         ("Files", copies(row)),
@@ -191,7 +196,7 @@ def verifier_key(verifier: VerifierKey) -> list[Section]:
 def recipient(row: RecipientWorth) -> list[Section]:
     """Somebody on the register of recipients."""
     alone, opens = row.alone, row.recordings
-    worth: words.Shown = (f"{opens:,} recordings", PLAIN)
+    worth: words.Shown = (words.many(opens, "recording"), PLAIN)
     pairs = [
         ("Name", words.text(row.name)),
         ("Id", _as_is(row.id)),
@@ -205,7 +210,7 @@ def recipient(row: RecipientWorth) -> list[Section]:
     ]
     for share, of in (("First", row.first), ("Second", row.second)):
         if of:
-            pairs.insert(-2, (f"{share} half", (f"of {of:,} recordings", PLAIN)))
+            pairs.insert(-2, (f"{share} half", (f"of {words.many(of, 'recording')}", PLAIN)))
     return [Section("", pairs)]
 
 
@@ -217,9 +222,7 @@ def verification(report: LogVerified) -> list[Section]:
     size, checked = report.size, report.checked
     if report.ok:
         signed = size - checked.get("unsigned", 0)
-        said: list[words.Shown] = [
-            (f"The log holds: {size:,} leaves, each as its row, its hash and the lists say.", OK)
-        ]
+        said: list[words.Shown] = [(f"The log holds: {leaves(size)}, each as its row, its hash and the lists say.", OK)]
         if signed:
             said.append(
                 (f"None of the first {signed:,} was changed, moved, added or taken away since it was signed.", OK)

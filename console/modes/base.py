@@ -90,8 +90,12 @@ class GateScreen(Screen[None]):
         active = self.active_bindings.get(key)
         shut = active is not None and not active.enabled and active.node is self
         if active is not None and shut:
-            self.notify(self.why_not(active.binding), severity="warning", timeout=6, markup=False)
+            self.say_why_not(active.binding)
         return shut
+
+    def say_why_not(self, binding: Binding) -> None:
+        """Why a key does nothing now."""
+        self.notify(self.why_not(binding), severity="warning", timeout=6, markup=False)
 
     def why_not(self, binding: Binding) -> str:
         """Override where something else than the account may be in the way."""

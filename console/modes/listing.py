@@ -173,10 +173,15 @@ class ListMode(ModeScreen):
             "  ".join(names).strip()
             + (f"   filter: {text}" if text else "")
             + self._list_notes()
-            + ("   DISPLAY STANDS STILL (p: go on)" if self.paused else "")
+            + (f"   DISPLAY STANDS STILL ({self._key_of('pause')}: go on)" if self.paused else "")
         )
         width = max(0, self.size.width - 2)
         self.query_one(".views", Static).update(said.ljust(max(0, width - len(rows))) + rows)
+
+    def _key_of(self, action: str) -> str:
+        """The key of an action here, as it is shown."""
+        bindings = (each.binding for each in self.active_bindings.values())
+        return next((self.app.get_key_display(each) for each in bindings if each.action == action), "")
 
     # --- sorted, and marked ---------------------------------------------------------------------------------------
 
@@ -196,6 +201,24 @@ class ListMode(ModeScreen):
         table.cursor = 0
         table.reload()
         self._show_views()
+
+    def on_rows_table_heading_clicked(self, message: RowsTable.HeadingClicked) -> None:
+        """Sort by that column, or the other way round."""
+        sort = sorting.clicked(self.view.sorts, message.heading, self._sorts.get(self.at, ""))
+        if sort:
+            self.sort_by(self.at, sort)
+        elif self.view.sorts:
+            self.notify(f"It is sorted by {', '.join(self.view.sorts)}.", timeout=4, markup=False)
+
+    @on(events.Click, ".views")
+    def _view_clicked(self, event: events.Click) -> None:
+        """The name of a list leads to it."""
+        end = 1
+        for number, view in enumerate(self.VIEWS):
+            end += len(view.name) + (3 if number == 0 and self.at else 4)
+            if event.x < end:
+                self.show_view(number)
+                return
 
     @property
     def chosen(self) -> Sequence[Row]:

@@ -18,7 +18,7 @@ from console.late import open_detail
 from console.modes.detail import DetailScreen
 from console.modes.objecting import never_again
 from console.modes.private_key import opened_for
-from console.modes.recordings_list import RecordingsMode
+from console.modes.recordings_list import RecordingsMode, shut
 from console.modes.related import go_to
 from console.modes.request_forms import filled
 from console.modes.retention_holds import ask_for_hold
@@ -50,6 +50,14 @@ class Mode(RecordingsMode):
     def open_row(self, row: ListedRecording) -> None:
         """The recording."""
         self.app.push_screen(RecordingDetail(self.MODE, row.recording_id, row.call_id, row))
+
+    async def action_do(self, action: str) -> None:
+        """Open the recording, and do this there."""
+        row = self.table.row
+        if row is not None:
+            shown = RecordingDetail(self.MODE, row.recording_id, row.call_id, row)
+            await self.app.push_screen(shown)
+            await self.app.run_action(action, shown)
 
 
 class RecordingDetail(DetailScreen):
@@ -114,10 +122,7 @@ class RecordingDetail(DetailScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may, and this state allows."""
         if action in ("open_key", "play", "export"):
-            shut = self._state in ("erased", "erasing", "open")
-            return (
-                None if shut or self.app.setup.opener is None or not self.feed.session.may("recording_take") else True
-            )
+            return shut(self, self._state) is None or None
         if action == "hold":
             return self.feed.session.may("hold_add") or None
         if action == "never_again":
@@ -126,12 +131,8 @@ class RecordingDetail(DetailScreen):
 
     def why_not(self, binding: Binding) -> str:
         """Its state, or this console, may be in the way."""
-        if binding.action in ("open_key", "play", "export"):
-            if self._state in ("erased", "erasing", "open"):
-                return f"It is {self._state}: there is nothing to open."
-            if self.app.setup.opener is None:
-                return "No key can be opened in this console: dialgate console -k FILE"
-        return super().why_not(binding)
+        opens = binding.action in ("open_key", "play", "export")
+        return (shut(self, self._state) if opens else None) or super().why_not(binding)
 
     def action_call(self) -> None:
         """To its call; back to it, where one came from there."""
@@ -341,7 +342,7 @@ def _known(row: RecordingRow) -> Section:
     recipients = row.recipients or ()
     pairs = [
         ("State", words.state(row.state)),
-        ("Opened", words.moment(row.opened_at)),
+        ("Recorded", words.moment(row.opened_at)),
         ("Length", words.length(row.seconds)),
         ("Size", words.size(row.size)),
         ("Pauses", words.text(", ".join(gaps))),

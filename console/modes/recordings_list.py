@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 
 from console import keys, words
 from console.feed import on_thread
+from console.modes.base import GateScreen
 from console.modes.listing import ListMode, View, looked_for
 from console.modes.private_key import opened_for
 from console.modes.request_forms import filled
@@ -43,7 +44,7 @@ def _state(row: ListedRecording) -> words.Shown:
 
 
 COLUMNS: Sequence[Column[ListedRecording]] = (
-    Column("Opened", words.WHEN, lambda row: words.moment(row.opened_at)),
+    Column("Recorded", words.WHEN, lambda row: words.moment(row.opened_at)),
     Column("From", 8, lambda row: words.caller(row.claimed_by), grows=True, rank=1),
     Column("To", 16, lambda row: words.called(row.number)),
     Column("State", 11, _state),
@@ -53,6 +54,15 @@ COLUMNS: Sequence[Column[ListedRecording]] = (
     Column("Recording", 12, lambda row: words.ident(row.recording_id), rank=2),
     Column("Call", 12, lambda row: words.ident(row.call_id), rank=5),
 )
+
+
+def shut(screen: GateScreen, state: str) -> str | None:
+    """Why no recording of this state is opened here, empty where the account may not; None where it may be."""
+    if state in ("erased", "erasing", "open"):
+        return f"It is {state}: there is nothing to open."
+    if screen.app.setup.opener is None:
+        return "No key can be opened in this console: dialgate console -k FILE"
+    return None if screen.feed.session.may("recording_take") else ""
 
 
 class RecordingsMode(ListMode):
@@ -65,7 +75,8 @@ class RecordingsMode(ListMode):
         "Recordings, sealed while they arrived. Enter shows one: there o opens it with your private key and draws the "
         "waveform of both sides, p plays it, e exports it as a WAV, h holds it against erasure. The key stays in this "
         "console; who takes which recording, and for what, is in the log before the first byte. c leads to its call. "
-        "In the list h holds, and e exports, all that are marked with the space bar. S sorts."
+        "In the list o and p do so at once; h holds, and e exports, all that are marked with the space bar. S sorts, P "
+        "holds the display still."
     )
     VIEWS = (
         View(
@@ -77,7 +88,7 @@ class RecordingsMode(ListMode):
             filters=looked_for,
             found="recordings",
             finds="day, time, number, agent, state or id, combined: yesterday 14:00-15:00 alice",
-            sorts={"Opened": "-at", "Length": "-seconds"},
+            sorts={"Recorded": "-at", "Length": "-seconds"},
             marks=True,
         ),
     )
@@ -87,14 +98,25 @@ class RecordingsMode(ListMode):
         if action == "hold":
             return self.feed.session.may("hold_add") or None
         if action == "export":
-            return (self.app.setup.opener is not None and self.feed.session.may("recording_take")) or None
+            return shut(self, "") is None or None
+        if action == "do":
+            return shut(self, self._state) is None or None
         return super().check_action(action, parameters)
 
     def why_not(self, binding: Binding) -> str:
-        """This console may be in the way."""
-        if binding.action == "export" and self.app.setup.opener is None:
-            return "No key can be opened in this console: dialgate console -k FILE"
-        return super().why_not(binding)
+        """Its state, or this console, may be in the way."""
+        state = "" if binding.action == "export" else self._state
+        opens = binding.action == "export" or binding.action.startswith("do(")
+        return (shut(self, state) if opens else None) or super().why_not(binding)
+
+    @property
+    def _state(self) -> str:
+        """That of the recording under the cursor; empty where there is none, or not yet."""
+        return self.table.row.state if self.VIEWS and self.table.row is not None else ""
+
+    def on_rows_table_moved(self) -> None:
+        """Another recording may be opened, or not."""
+        self.refresh_bindings()
 
     @work
     async def action_hold(self) -> None:

@@ -205,7 +205,7 @@ class Mode(ListMode):
         )
         if answer is not None:
             name = str(answer.name).upper()
-            counts = f"{answer.count:,} numbers, {changed(answer)[0]}"
+            counts = f"{words.many(answer.count, 'number')}, {changed(answer)[0]}"
             again = "; the same bytes came before, and keep their day" if answer.first_seen else ""
             self.app.done(f"{name} of {words.day(answer.as_of)[0]} is in force: {counts}{again}")
         self.returned()

@@ -126,7 +126,7 @@ async def _plan(screen: GateScreen, reference: str, phrase: Callable[[Carried], 
         ("Recordings", (f"{answer.recordings:,}, keys and files destroyed", PLAIN)),
         *([("Shared", (f"{answer.shared:,}: another person is heard in them", WARN))] if answer.shared else []),
         ("That is", (whole, PLAIN)),
-        ("Kept", (f"{answer.held_calls:,} calls", WARN if answer.held_calls else DIM)),
+        ("Kept", (words.many(answer.held_calls, "call"), WARN if answer.held_calls else DIM)),
         *(("Not reached", (f"a copy in clear: {clean(each.place)}", WARN)) for each in answer.copies),
     ]
     return Plan(answer.digest or "", counts, phrase(answer), [clean(each) for each in answer.held_by])
@@ -157,14 +157,18 @@ def erasing(screen: GateScreen, reference: str) -> Danger:
         done = await screen.feed.ask(carry_out, progress=progress)
         if said := words.waits(done):
             return said
-        held = f"; {done.held_calls} calls stay, held by {clean(', '.join(done.held_by))}" if done.held_by else ""
+        held = (
+            f"; kept: {words.many(done.held_calls, 'call')}, by {clean(', '.join(done.held_by))}"
+            if done.held_by
+            else ""
+        )
         return f"Erased: {words.many(done.calls, 'call')}, {words.many(done.recordings, 'recording')}{held}"
 
     return Danger(
         title=f"Erase what {reference} asks for",
         warning="Keys and files are destroyed, and what the log says. Nothing brings it back.",
         button="Erase",
-        dry_run=partial(_plan, screen, reference, lambda plan: f"erase {plan.calls} calls"),
+        dry_run=partial(_plan, screen, reference, lambda plan: f"erase {words.many(plan.calls, 'call')}"),
         act=act,
     )
 

@@ -37,7 +37,7 @@ class DayScreen(ListMode):
             RetentionDay,
             (
                 Column(
-                    "Opened",
+                    "Recorded",
                     21,
                     lambda row: (f"{words.day(row.opened_at)[0]} {words.clock(row.opened_at)[0]}", PLAIN),
                 ),

@@ -48,6 +48,12 @@ def named(sorts: Sorts, sort: str) -> str:
     return f"{heading}{'▼' if sort.startswith('-') else '▲'}"
 
 
+def clicked(sorts: Sorts, heading: str, now: str) -> str:
+    """The order that a click on a heading asks for, ``now`` the one in force; empty: it is not sorted by that."""
+    first = sorts.get(heading.rstrip("▼▲"), "")
+    return (first[1:] if first.startswith("-") else f"-{first}") if first and first == now else first
+
+
 def headed(columns: Sequence[Column[Any]], said: str) -> list[Column[Any]]:
     """The columns, the one that the list is sorted by with its arrow."""
     return [replace(each, heading=said) if each.heading == said[:-1] else each for each in columns]

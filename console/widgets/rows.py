@@ -124,6 +124,13 @@ class RowsTable(ScrollView, can_focus=True):
     class Fitted(Message):
         """Other columns have no room."""
 
+    class HeadingClicked(Message):
+        """The heading of a column was clicked on."""
+
+        def __init__(self, heading: str) -> None:
+            super().__init__()
+            self.heading = heading
+
     class Opened(Moved):
         """Enter, or a second click."""
 
@@ -313,13 +320,24 @@ class RowsTable(ScrollView, can_focus=True):
             self.post_message(self.Opened(self))
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor there; a second click opens."""
-        index = int(self.scroll_offset.y) + event.y - 1 - self.gutter.top
+        """Put the cursor there; a second click opens. Of a heading its column is told."""
+        index = self.row_index(int(self.scroll_offset.y) + event.y - 1 - self.gutter.top)
+        if event.y == self.gutter.top:
+            end = self.gutter.left
+            for column, size in self._sized:
+                end += size + GAP
+                if event.x < end:
+                    self.post_message(self.HeadingClicked(column.heading))
+                    return
         if event.y - self.gutter.top < 1 or index >= self.total:
             return
         self.cursor = index
         if event.chain == 2:
             self.action_open()
+
+    def row_index(self, line: int) -> int:
+        """The row at a line below the heading, from the top of all; ``total`` or more for none."""
+        return line
 
     def visible_rows(self) -> range:
         """Indexes of what is on the screen."""

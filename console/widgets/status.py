@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
@@ -150,7 +151,13 @@ class StatusLine(Widget):
         return self.get_component_rich_style(f"status--{tone}" if tone else "status--bar", partial=True)
 
     def on_click(self, event: Any) -> None:
-        """A mode's name goes there."""
+        """A mode's name goes there; what must be seen to is listed."""
+        if event.y == 1 and self.app.attention:
+            at = 1
+            for text, _ in self._drawn:
+                if at <= event.x < at + cell_len(text) and text.startswith("! "):
+                    self.app.action_attention()
+                at += cell_len(text) + 3
         if event.y != 0:
             return
         at = 1

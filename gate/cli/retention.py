@@ -83,7 +83,7 @@ def forecast(view: View, asked: RetentionForecast, day: date | None, after: str 
         if day is not None:
             page = gate.ask(RetentionDay(day=day, after=after, limit=limit))
             columns = [
-                ("opened_at", "Opened"),
+                ("opened_at", "Recorded"),
                 ("recording_id", "Recording"),
                 ("purpose", "Purpose"),
                 ("held", "Held by"),
