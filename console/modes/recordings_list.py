@@ -58,7 +58,9 @@ COLUMNS: Sequence[Column[ListedRecording]] = (
 
 def shut(screen: GateScreen, state: str) -> str | None:
     """Why no recording of this state is opened here, empty where the account may not; None where it may be."""
-    if state in ("erased", "erasing", "open"):
+    if state == "open":
+        return "It is still being recorded: it can be opened when its call is over."
+    if state in ("erased", "erasing"):
         return f"It is {state}: there is nothing to open."
     if screen.app.setup.opener is None:
         return "No key can be opened in this console: dialgate console -k FILE"

@@ -70,13 +70,13 @@ async def test_the_list_of_recordings_offers_play_export_and_hold_and_plays(shar
 
 async def test_a_key_that_opens_nothing_in_the_list_of_recordings_says_why(shared: Served) -> None:
     app = app_of(shared)
-    async with app.run_test(size=SMALL) as pilot:
+    async with app.run_test(size=(110, 30), notifications=True) as pilot:
         await pilot.press("5")
-        await until(pilot, shows(pilot, "89 rows", "Recorded"))
+        await until(pilot, shows(pilot, "89 rows"))
         await pilot.press("o")
-        await until(pilot, shows(pilot, "It is open: there is nothing to open."))
+        await until(pilot, shows(pilot, "It is still being recorded"))
         await pilot.press("j", "j", "o")
-        await until(pilot, shows(pilot, "dialgate console -k FILE"))
+        await until(pilot, shows(pilot, "No key can be opened in this console"))
 
 
 @pytest.mark.parametrize("theme", [each.name for each in THEMES])

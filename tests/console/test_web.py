@@ -153,7 +153,7 @@ def test_keys_work_without_a_click_the_screen_is_read_out_and_what_is_saved_come
     shown("leaves, signed")
     typed("R")
     said("Reports, and how the gate is set up")
-    shown("Enter picks, Esc leaves.")
+    shown("Enter picks, / finds, Esc leaves.")
     typed("j")
     said("Which record")
     assert "month" not in one(driver, "#said").get_attribute("textContent")  # what is new, and no more
