@@ -122,10 +122,10 @@ class DirectionState:
         self.lost: list[tuple[int, int]] = []
         """Gaps: the packets before and after each, in monotonic nanoseconds."""
 
-    def note_lost(self, until: int) -> None:
-        """Whatever was lost since the last packet was lost up to ``until``."""
-        missing = self.tap.dropped + self.refused
-        if missing != self.missing:
+    def note_lost(self, dropped: int, until: int) -> None:
+        """Whatever was lost since the last packet, ``dropped`` in all by the kernel, was lost up to ``until``."""
+        missing = dropped + self.refused
+        if missing > self.missing:
             self.missing = missing
             self.lost.append((self.last, until))
 
@@ -196,7 +196,7 @@ class LiveRecording:
             self._kept_to = at.monotonic
         header, extra = _HEADER.pack, _HEADER.size
         kind, key_types, tables, loud = side.kind, side.key_types, side.tables, side.curve.add
-        for arrival, data in side.tap.packets(at):
+        for arrival, data, dropped in side.tap.packets(at):
             count += 1
             size = len(data)
             if not 12 <= size < MAX_PACKET or data[0] & _RTP_BITS != 0x80 or 192 <= data[1] < 224:
@@ -206,11 +206,12 @@ class LiveRecording:
                 continue
             if not self.keeping or not self._keep_from <= arrival < self._keep_until:
                 continue
-            if side.tap.dropped + side.refused != side.missing:
-                side.note_lost(arrival)
+            if dropped + side.refused > side.missing:
+                side.note_lost(dropped, arrival)
             side.last = arrival
             offset = (arrival - self._start) // 1000
-            self._room(offset)
+            if not self._parts or offset - self._first >= CHUNK_SPAN_US:
+                self._room(offset)
             if self._size > CHUNK_BYTES:
                 side.refused += 1
                 continue
@@ -387,8 +388,7 @@ class LiveRecording:
 
     def _note_lost(self, at: Instant) -> None:
         for side in self.sides:
-            side.tap.count_dropped()
-            side.note_lost(at.monotonic)
+            side.note_lost(side.tap.count_dropped(), at.monotonic)
 
     def _lost(self, end: int) -> list[tuple[float, float]]:
         """Gaps of both sides together, as seconds from the start."""

@@ -2,9 +2,9 @@
 
 It is one thread, and nothing in it waits for anything but packets.
 
-A round takes what has arrived everywhere, then rests until ten milliseconds after it began: at thirty thousand packets
-a second the loop wakes a hundred times, not thirty thousand, and the kernel's stamps keep the times exact. What is
-asked while it rests is done at once, for a call waits for its recording to open.
+A round takes what has arrived everywhere and seals what is due, then rests until a tenth of a second after it began:
+each port has five packets then, which one call to the kernel takes, and the kernel's stamps keep the times exact. What
+is asked while it rests, or takes packets, is done at once, for a call waits for its recording to open.
 
 A round looks at the clock, then obeys what was asked, and then takes the packets that arrived before it looked: no
 packet is kept that came after a pause. That holds while whatever was asked is in the socket. A full socket is the only
@@ -25,7 +25,6 @@ import errno
 import os
 import resource
 import select
-import selectors
 import signal
 import socket
 import time
@@ -43,8 +42,7 @@ from gate.recorder.finisher import Ended, Finisher
 from gate.recorder.taps import Instant, instant
 from gate.vault.sealer import SealFactory
 
-ROUND_SECONDS = 0.01
-CHORES_SECONDS = 0.1
+ROUND_SECONDS = 0.1
 ALIVE_SECONDS = 1.0
 TOLD_SECONDS = 10.0
 """A gate that has died may not have acted on what it was told this recently; a note about it does no harm."""
@@ -81,13 +79,10 @@ class Server:
         self._outbox: deque[tuple[bytes, tuple[socket.socket, ...]]] = deque(maxlen=MAX_UNSENT)
         """Messages, and the sockets that go with them."""
         self._told: deque[tuple[float, m.Closed]] = deque()
-        self._selector = selectors.DefaultSelector()
-        self._asked = select.poll()
+        self._woken = select.poll()
         self._wake_in, self._wake_out = socket.socketpair()
         self._finisher = Finisher(folder, self._post, lambda call_id, message: self._post((call_id, message)))
-        self._calls = Calls(
-            folder, seal, clock, self._finisher, self._selector, self._send, min_free_bytes=min_free_bytes
-        )
+        self._calls = Calls(folder, seal, clock, self._finisher, self._send, min_free_bytes=min_free_bytes)
         self._gate_gone = False
         self._watching = False
         self._behind = False
@@ -102,28 +97,19 @@ class Server:
         """Until the gate is gone and everything is closed."""
         self._control.setblocking(False)
         self._wake_in.setblocking(False)
-        self._selector.register(self._control, selectors.EVENT_READ, None)
-        self._selector.register(self._wake_in, selectors.EVENT_READ, None)
-        self._asked.register(self._control, select.POLLIN)
+        for each in (self._control, self._wake_in):
+            self._woken.register(each, select.POLLIN)
         self._finisher.start()
         self._send(m.Ready(os.getpid(), self._locked))
         self._alive()
-        chores = alive = time.monotonic()
+        alive = time.monotonic()
         while not self._gate_gone:
-            ready = self._selector.select(CHORES_SECONDS)
             began = time.monotonic()
-            at = instant()
-            self._obey_all(at)
-            self._take_posts()
+            self._attend()
             if self._moved:
                 self._moved = False
-                for key, _ in ready:
-                    if key.data is not None:
-                        recording, side = key.data
-                        self._calls.drain(recording, side, self._in_step)
-            if began - chores >= CHORES_SECONDS:
-                chores = began
-                self._calls.seal_due(at)
+                self._calls.take_packets(self._in_step_now)
+            self._calls.seal_due(instant())
             if began - alive >= ALIVE_SECONDS:
                 alive = began
                 self._alive()
@@ -133,10 +119,19 @@ class Server:
         self._finish_all()
 
     def _rest(self, until: float) -> None:
-        """Take no packets; what is asked is done."""
+        """Take no packets; what is asked is done, and what has ended is reported."""
         while not self._gate_gone and (rest := until - time.monotonic()) > 0:
-            if self._asked.poll(1000 * rest):
-                self._obey_all(instant())
+            if self._woken.poll(1000 * rest):
+                self._attend()
+
+    def _attend(self) -> None:
+        self._obey_all(instant())
+        self._take_posts()
+
+    def _in_step_now(self) -> Instant:
+        """Do what was asked; the instant up to which that is everything."""
+        self._attend()
+        return self._in_step
 
     # --- the gate's wishes ----------------------------------------------------------------------------------------
 

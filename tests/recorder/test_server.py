@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
 import time
@@ -15,6 +17,7 @@ from gate.core.rtp import decode
 from gate.ports import RecordingClosed
 from gate.recorder import messages as m
 from gate.recorder import server
+from gate.recorder.client import SEND_BUFFER
 from tests.support.recorder_room import PAYLOADS, Phone, packets, source_of, spawner
 from tests.support.recorder_seal import Seal, read
 from tests.support.waiting import PATIENCE
@@ -29,6 +32,7 @@ class Wire:
         self.process = spawner(folder, forked=True)(theirs)
         theirs.close()
         self.socket.settimeout(15)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     def send(self, message: m.ToRecorder) -> None:
         self.socket.send(m.encode(message))
@@ -41,6 +45,15 @@ class Wire:
 
     def any(self) -> m.ToGate:
         return m.decode_for_gate(self.socket.recv(m.MAX_MESSAGE))
+
+    def send_at_once(self, *messages: m.ToRecorder) -> None:
+        """So that the recorder finds them all in its socket when it looks."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            for message in messages:
+                self.send(message)
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
 
     def end(self) -> int:
         self.socket.close()
@@ -127,8 +140,8 @@ def test_notes_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     assert m.find_notes(tmp_path) == []
 
 
-MORE = [m.MediaChanged("unknown", PAYLOADS)] * 600
-"""More than the socket holds: however the two take turns, the recorder finds it full once."""
+MORE = [m.MediaChanged("unknown", PAYLOADS)] * (server.MANY_MESSAGES + 36)
+"""So many at once that more may wait in the gate."""
 
 
 def behind(wire: Wire) -> tuple[m.Opened, Phone]:
@@ -142,8 +155,7 @@ def behind(wire: Wire) -> tuple[m.Opened, Phone]:
     time.sleep(0.1)
     phone.say(b"a" * 160)
     time.sleep(0.1)
-    for message in MORE:
-        wire.send(message)
+    wire.send_at_once(*MORE)
     while not isinstance(wire.any(), m.Behind):
         pass
     return opened, phone
@@ -192,8 +204,7 @@ def test_packets_wait_for_a_gate_that_has_more_to_say(wire: Wire) -> None:
     phone.say(b"b" * 160)
     time.sleep(0.1)
     said = time.monotonic_ns()
-    for message in (*MORE, m.InStep(said), *MORE):
-        wire.send(message)
+    wire.send_at_once(m.InStep(said), *MORE)
     phone.say(b"c" * 160)
     while not isinstance(wire.any(), m.Behind):
         pass

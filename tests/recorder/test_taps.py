@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gate.recorder.taps import PER_ROUND, Instant, Tap, instant
+from gate.recorder.taps import BATCH, Instant, Tap, instant
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,7 +39,7 @@ def test_stamps_are_of_the_arrival_and_not_of_the_reading(out: socket.socket) ->
     out.sendto(b"first", ("127.0.0.1", tap.port))
     sent = time.monotonic_ns()
     time.sleep(0.1)
-    ((arrival, data),) = tap.packets(instant())
+    ((arrival, data, _),) = tap.packets(instant())
     assert data == b"first"
     assert abs(arrival - sent) < 10_000_000
     tap.close()
@@ -50,7 +50,7 @@ def test_a_step_of_the_wall_clock_moves_nothing(out: socket.socket, step: int) -
     tap = tap_of(out)
     out.sendto(b"x", ("127.0.0.1", tap.port))
     now = instant()
-    ((arrival, _),) = tap.packets(Instant(now.monotonic, now.wall + step * 1_000_000_000))
+    ((arrival, _, _),) = tap.packets(Instant(now.monotonic, now.wall + step * 1_000_000_000))
     assert arrival == now.monotonic
     tap.close()
 
@@ -64,27 +64,27 @@ def test_what_came_later_is_left_for_later(out: socket.socket) -> None:
     for data in (b"second", b"third"):
         out.sendto(data, ("127.0.0.1", tap.port))
     time.sleep(0.02)
-    got = [data for _ in range(3) for _, data in tap.packets(at)]
+    got = [data for _ in range(3) for _, data, _ in tap.packets(at)]
     assert got == [b"first"]
     later = instant()
     taken = [each for _ in range(3) for each in tap.packets(later)]
-    assert [data for _, data in taken] == [b"second", b"third"]
-    assert all(at.monotonic < arrival < later.monotonic for arrival, _ in taken)
+    assert [data for _, data, _ in taken] == [b"second", b"third"]
+    assert all(at.monotonic < arrival < later.monotonic for arrival, _, _ in taken)
     tap.close()
 
 
-def test_a_backlog_is_taken_in_growing_bursts(out: socket.socket) -> None:
+def test_a_backlog_is_taken_in_batches(out: socket.socket) -> None:
     tap = tap_of(out)
     for number in range(200):
         out.sendto(bytes([number]), ("127.0.0.1", tap.port))
     at = instant()
     bursts = []
     got: list[int] = []
-    while burst := [data[0] for _, data in tap.packets(at)]:
+    while burst := [data[0] for _, data, _ in tap.packets(at)]:
         bursts.append(len(burst))
         got += burst
     assert got == list(range(200))
-    assert bursts[:6] == [1, 2, 4, 8, 16, 32] and max(bursts) <= PER_ROUND
+    assert bursts == [BATCH, BATCH, BATCH, 200 - 3 * BATCH]
     tap.close()
 
 
@@ -112,9 +112,33 @@ def test_a_tap_takes_from_its_source_alone_and_from_nobody_before_that_is_known(
         stranger.sendto(b"forged after", ("127.0.0.1", tap.port))
         out.sendto(b"true", ("127.0.0.1", tap.port))
         later = instant()
-        assert [data for _ in range(3) for _, data in tap.packets(later)] == [b"early", b"true"]
+        assert [data for _ in range(3) for _, data, _ in tap.packets(later)] == [b"early", b"true"]
         with pytest.raises(OSError, match="in use"):
             other.bind(out.getsockname())
+    tap.close()
+
+
+def test_what_waits_of_one_source_is_taken_though_another_follows_it(out: socket.socket) -> None:
+    tap = tap_of(out)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as following:
+        following.bind(("127.0.0.1", 0))
+        out.sendto(b"before", ("127.0.0.1", tap.port))
+        tap.take_from(following.getsockname()[1])
+        out.sendto(b"late", ("127.0.0.1", tap.port))
+        following.sendto(b"after", ("127.0.0.1", tap.port))
+        at = instant()
+        assert [data for _ in range(3) for _, data, _ in tap.packets(at)] == [b"before", b"after"]
+    tap.close()
+
+
+def test_strangers_who_fill_a_batch_hide_nothing(out: socket.socket) -> None:
+    tap = Tap()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(2 * BATCH):
+            stranger.sendto(b"forged", ("127.0.0.1", tap.port))
+        out.sendto(b"true", ("127.0.0.1", tap.port))
+        tap.take_from(out.getsockname()[1])
+        assert [data for _, data, _ in tap.packets(instant())] == [b"true"]
     tap.close()
 
 
