@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
+from typing import Any
+
+import yaml
 
 from tests.support.commands import ROOT
 
 WORKFLOWS = {path.stem: path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+JOBS: dict[str, dict[str, Any]] = {name: yaml.safe_load(text)["jobs"] for name, text in WORKFLOWS.items()}
 MAKEFILE = (ROOT / "Makefile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -36,8 +41,33 @@ def test_each_job_may_do_what_it_needs_and_nothing_is_secret() -> None:
 
 def test_the_pythons_that_are_promised_are_those_that_are_tried() -> None:
     promised = {each.rpartition(" ")[2] for each in PROJECT["project"]["classifiers"] if ":: Python :: 3." in each}
-    tried = set(re.findall(r'"(3\.\d+)"', WORKFLOWS["test"])) | {"3.11"}
-    assert tried == promised
+    assert set(JOBS["test"]["python"]["strategy"]["matrix"]["python"]) | {"3.13"} == promised, "Debian 13 has 3.13"
+
+
+def test_a_step_is_an_action_or_a_script_that_its_shell_reads() -> None:
+    for name, jobs in JOBS.items():
+        for job, each in jobs.items():
+            for step in each["steps"]:
+                assert ("uses" in step) != ("run" in step), (name, job, step)
+                shell = subprocess.run(["bash", "-n"], input=step.get("run", ""), text=True, capture_output=True)
+                assert shell.returncode == 0, (name, job, shell.stderr)
+
+
+def test_a_privileged_container_says_why() -> None:
+    lines = [line.strip() for text in WORKFLOWS.values() for line in text.splitlines()]
+    privileged = [at for at, line in enumerate(lines) if "--privileged" in line]
+    assert len(privileged) == 1 and lines[privileged[0] - 1].startswith("# Privileged: ")
+
+
+def test_one_release_of_debian_is_meant_everywhere() -> None:
+    """The image, the edge of the manual, the package, and where CI runs: one that has the peers in other versions, or
+    lacks one, tries something else."""
+    containers = [each["container"] for jobs in JOBS.values() for each in jobs.values() if "container" in each]
+    releases = {str(each["image"] if isinstance(each, dict) else each) for each in containers}
+    base = re.search(r"BASE=\S+/(debian:\d+)-slim", (ROOT / ".packages/Containerfile").read_text())
+    assert base and releases == {base[1]}
+    edge = (ROOT / "gate/manual/edge.md").read_text()
+    assert re.search(r"\(Debian (\d+): `kamailio`", edge)[1] == base[1].partition(":")[2]  # type: ignore[index]
 
 
 def test_every_lock_has_hashes_for_all_that_it_names() -> None:

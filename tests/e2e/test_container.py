@@ -99,6 +99,25 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
 
 
 @NEEDS_ROOT
+def test_the_debian_that_ci_runs_on_has_all_that_it_installs(tmp_path: Path) -> None:
+    suite = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["suite"]
+    assert suite["container"]["image"] == "debian:13"
+    scripts = "\n".join([(ROOT / ".ci/run").read_text(), *(step.get("run", "") for step in suite["steps"])])
+    wanted = re.findall(r"apt-get install -y -qq --no-install-recommends ([^>&\n]+)", scripts)
+    assert len(wanted) == 4
+    place = Path("/dev/shm") / f"ci-{tmp_path.name}"
+    try:
+        root = debian(place, "ca-certificates", release="trixie")
+        for words in ("update -qq", f"install -s -qq --no-install-recommends {' '.join(wanted)}"):
+            done = subprocess.run(
+                ["chroot", root, "apt-get", *words.split()], capture_output=True, text=True, timeout=300
+            )
+            assert done.returncode == 0, done.stderr[-2000:]
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@NEEDS_ROOT
 @pytest.mark.peer
 def test_the_image_is_built_and_decides(builder: Callable[..., str]) -> None:
     bounds = [f"--ulimit={name}=1024:1024" for name in ("nofile", "nproc")]
