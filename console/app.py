@@ -32,7 +32,6 @@ from textual.widgets import Input
 from console import keys, words
 from console.attention import Attention, Place, placed
 from console.feed import AttentionChanged, Feed, LinkChanged, Snapshot, on_thread
-from console.help import HelpScreen
 from console.late import late
 from console.modes import load, screens
 from console.modes.base import GateScreen
@@ -358,13 +357,19 @@ class ConsoleApp(TypedAhead[None]):
 
     def action_help(self) -> None:
         """What can be done here, and from there the page of the manual."""
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.screen), self._to_manual)
+        shown = late("console.help:HelpScreen")
+        if not isinstance(self.screen, shown):
+            self.push_screen(shown(self.screen), self._helped)
 
-    def _to_manual(self, wanted: bool | None) -> None:
-        if wanted:
+    def _helped(self, wanted: Any) -> None:
+        """What a key does, as if that were pressed; the manual, where that was asked for."""
+        if wanted == "manual":
             pages = (getattr(screen, "PAGE", "") for screen in reversed(self.screen_stack))
             self.read(next(filter(None, pages), INDEX))
+        elif wanted is not None and wanted.active.enabled:
+            self.call_later(self.run_action, wanted.active.binding.action, wanted.active.node)
+        elif wanted is not None and isinstance(self.screen, GateScreen):
+            self.screen.say_why_not(wanted.active.binding)
 
     def read(self, page: str) -> None:
         """Open a page of the manual."""

@@ -1,72 +1,73 @@
-"""``?``: what this place is for, every key that works here, and the way to its page of the manual."""
+"""``?``: what this place is for, every key that works here, found and run from here, and the way to the manual."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final, NamedTuple
 
-from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.binding import ActiveBinding, BindingType
 from textual.screen import Screen
-from textual.widgets import Static
 
 from console import keys
-from console.widgets.dialog import DIALOG_CSS, Dialog
-from console.widgets.report import Report, ReportScroll, Section
-from console.words import Shown
+from console.theme import DIM, LOUD, PLAIN
+from console.widgets.pick import Pick
+from console.widgets.rows import Column
 
 
-class HelpScreen(Dialog[bool]):
-    """Over the screen that it speaks of. Its answer is true where the manual is wanted."""
+class Key(NamedTuple):
+    """An action, and the keys that do it."""
+
+    ident: str
+    shown: str
+    what: str
+    active: ActiveBinding
+
+
+COLUMNS: Sequence[Column[Key]] = (
+    Column("Keys here", 14, lambda row: (row.shown, LOUD if row.active.enabled else DIM)),
+    Column("", 30, lambda row: (row.what, PLAIN if row.active.enabled else DIM), grows=True),
+    Column("", 18, lambda row: (row.ident, DIM), rank=1),
+)
+
+
+class HelpScreen(Pick):
+    """Over the screen that it speaks of. Its answer is the key that is to be pressed, or ``manual``."""
 
     BINDINGS: ClassVar[list[BindingType]] = keys.HELP
-
-    DEFAULT_CSS = f"""
-    HelpScreen {{ {DIALOG_CSS} }}
-    HelpScreen > Vertical {{ width: 76; max-width: 96%; height: 90%; background: $surface; border: round $primary; }}
-    HelpScreen .title {{ margin-bottom: 1; }}
+    ENDS = "Enter does it, / finds, Tab: the text above, m: manual, Esc closes."
+    DEFAULT_CSS = """
+    HelpScreen > Vertical { height: 90%; }
+    HelpScreen .said { max-height: 40%; }
+    HelpScreen LocalTable { height: 1fr; max-height: 100%; }
     """
 
     def __init__(self, about: Screen[Any]) -> None:
-        super().__init__()
-        self._about = about
-        self._rows = _rows(about)
+        text = getattr(about, "HELP_TEXT", "")
+        super().__init__("Help", COLUMNS, _rows(about), key_of="ident", said=text, none="No key works here.")
 
-    def compose(self) -> ComposeResult:
-        """What it is for, then the keys."""
-        text = getattr(self._about, "HELP_TEXT", "")
-        with Vertical():
-            yield Static("Help: esc closes, m opens the manual", classes="title", markup=False)
-            with ReportScroll():
-                yield Report([Section("", lines=[(text, "")] if text else ()), Section("Keys here", pairs=self._rows)])
-
-    def on_mount(self) -> None:
-        """Scroll with the usual keys."""
-        self.query_one(ReportScroll).focus()
-
-    def action_leave(self) -> None:
-        """Close."""
-        self.dismiss(False)
+    def _fit(self) -> None:
+        self._table.changed()
 
     def action_manual(self) -> None:
         """Close, and open the page of the manual."""
-        self.dismiss(True)
+        self.dismiss("manual")
 
 
-def _rows(screen: Screen[Any]) -> list[tuple[str, Shown]]:
-    """Keys with commas -> what they do, each action once."""
-    found: dict[str, tuple[list[str], str]] = {}
+def _rows(screen: Screen[Any]) -> list[Key]:
+    """Each action once, with all its keys."""
+    found: dict[str, Key] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
         if binding.id is None or not binding.description:
             continue
-        shown, _ = found.setdefault(binding.id, ([], binding.tooltip or binding.description))
         key = screen.app.get_key_display(binding)
-        if key not in shown:
-            shown.append(key)
-    ordered = sorted(found.items(), key=lambda item: _ORDER.get(item[0].partition(".")[0], 0))
-    return [(" ".join(shown), (f"{what}  ({ident})", "")) for ident, (shown, what) in ordered]
+        before = found.get(binding.id)
+        if before is None:
+            found[binding.id] = Key(binding.id, key, binding.tooltip or binding.description, active)
+        elif key not in before.shown.split():
+            found[binding.id] = before._replace(shown=f"{before.shown} {key}")
+    return sorted(found.values(), key=lambda each: _ORDER.get(each.ident.partition(".")[0], 0))
 
 
-_ORDER = {"list": 1, "screen": 2, "table": 3, "report": 3, "board": 3, "app": 4, "mode": 5}
+_ORDER: Final = {"list": 1, "screen": 2, "table": 3, "report": 3, "board": 3, "app": 4, "mode": 5}
 """What is of this place alone comes first."""

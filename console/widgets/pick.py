@@ -11,7 +11,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widgets import Static
@@ -20,6 +20,7 @@ from console import keys
 from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.filter import FilterLine
 from console.widgets.pages import fits
+from console.widgets.report import ReportScroll
 from console.widgets.rows import GAP, Column, LocalTable, Row, RowsTable
 
 
@@ -148,7 +149,7 @@ class Pick(Dialog[Row | None]):
         with Vertical():
             yield Static(self._title, classes="dialog-title", markup=False)
             if self._said:
-                with VerticalScroll(classes="said", can_focus=False):
+                with ReportScroll(classes="said"):
                     yield Static(self._said, markup=False)
             yield self._table
             yield FilterLine("finds what stands in a row")

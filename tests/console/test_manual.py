@@ -8,6 +8,7 @@ from textual.widgets.markdown import MarkdownBlock
 
 from console.app import ConsoleApp
 from console.manual import ManualScreen
+from console.widgets.rows import RowsTable
 from gate import manual
 from tests.console.conftest import LARGE, SMALL, app_of, shows, steps, until
 from tests.console.served import Served
@@ -20,7 +21,7 @@ def viewer(app: ConsoleApp) -> MarkdownViewer:
 async def opened(pilot: Pilot[None], app: ConsoleApp) -> None:
     """The manual, at the page of the place."""
     await pilot.press("question_mark")
-    await until(pilot, shows(pilot, "m opens the manual"))
+    await until(pilot, shows(pilot, "m: manual"))
     await pilot.press("m")
     await until(pilot, lambda: isinstance(app.screen, ManualScreen) and len(app.screen.query(MarkdownBlock)) > 1)
 
@@ -31,6 +32,22 @@ async def test_a_detail_leads_to_the_page_of_its_mode(shared: Served) -> None:
         await steps("4", "~rows", "enter", then=("Registers as they were",))(pilot)
         await opened(pilot, app)
         assert app.screen.page == "reason-codes"
+
+
+async def test_help_finds_a_key_and_presses_it(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await steps("4", "~rows", "question_mark", "~Keys here", "slash", *"sort col", "~S ", "enter", "enter")(pilot)
+        await until(pilot, shows(pilot, "Sort by"))
+
+
+async def test_help_says_why_a_key_does_nothing_here(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await steps("5", "~89 rows", "question_mark", "~Keys here", "slash", *"recordings.export")(pilot)
+        await until(pilot, lambda: app.screen.query_one(RowsTable).total == 1)
+        await pilot.press("enter", "enter")
+        await until(pilot, shows(pilot, "No key can be opened"))
 
 
 async def test_links_and_the_list_lead_to_pages_and_esc_back(shared: Served) -> None:
