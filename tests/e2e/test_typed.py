@@ -70,7 +70,6 @@ REFUSED: dict[str, tuple[int, str]] = {
     "objection undo --trunk main": (2, "there is no trunk 'main'"),
     "trunk-test office": (2, "there is no phone system office"),
     "webhook (retry|drop) crm": (2, "there is no webhook crm"),
-    "token add prometheus --may metrics >": (2, "/etc/prometheus/dialgate.token: Permission denied"),
     "backup /mnt": (1, "the set /mnt/backup/2027-03-02 could not be made"),
     "restore /mnt": (2, "'compliance.key' does not exist"),
     "receipts publish /srv": (1, "/srv/www: Permission denied"),
