@@ -3,7 +3,7 @@
 ## make test-quick  in about a minute what a change breaks first: without other programs and gates
 ## make test-deep   the deep tests: state machines, mutants, kills, properties with all their examples
 ## make test-packages  the Debian package, the container and the manual as a newcomer types it: needs root and a network
-## make witness     the witness of the log that some tests run, where there is Python 3.12 or later
+## make peers       programs that tests talk to (a witness, an S3 server), where there is Python 3.12 or later
 ## make check       format, lint, types, contracts between the packages, kinds of facts said once
 ## make bench       the benchmarks
 ## make reference   the reference of the control interface anew (gate/manual/openapi.json)
@@ -36,7 +36,7 @@ QUICK  := $(addprefix tests/,core config store vault registers audit calls opera
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: install deb help demo test test-quick test-deep test-packages bench check pictures tour reference build lock witness clean
+.PHONY: install deb help demo test test-quick test-deep test-packages bench check pictures tour reference build lock peers clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "dialgate needs Python 3.11 to 3.14; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -46,14 +46,14 @@ $(READY): .requirements.lock .build.lock pyproject.toml
 	$(PIP) --no-index --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The witness needs another Python than the suite.
-WITNESS := $(VENV)/witness
+# The witness needs another Python than the suite, and neither is a part of it.
+PEERS  := $(VENV)/peers
 
-witness: $(WITNESS)/.ready
+peers: $(PEERS)/.ready
 
-$(WITNESS)/.ready: .witness.lock | $(READY)
-	for python in python3.13 python3.12 python3.14 python3; do $$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && exec $$python -m venv $(WITNESS); done; echo "There is no Python 3.12 or later with venv."; exit 1
-	$(WITNESS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .witness.lock
+$(PEERS)/.ready: .peers.lock | $(READY)
+	for python in python3.13 python3.12 python3.14 python3; do $$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && exec $$python -m venv $(PEERS); done; echo "There is no Python 3.12 or later with venv."; exit 1
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .peers.lock
 	@touch $@
 
 help:
@@ -141,7 +141,7 @@ lock: $(READY)
 	$(COMPILE) --constraint .requirements.lock --group build -o .build.lock
 	$(COMPILE) --group lock -o .uv.lock
 	$(COMPILE) --group release -o .release.lock
-	$(COMPILE) --group witness -o .witness.lock
+	$(COMPILE) --no-config --group peers -o .peers.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -88,6 +88,7 @@ SICK = {
     "DialgateCampaignAbandons": ("dialgate_campaigns_over_alarm", "1x40"),
     "DialgateCampaignStopped": ("dialgate_campaigns_stopped", "1x40"),
     "DialgateUnwitnessed": ("dialgate_unwitnessed_seconds", "3700x40"),
+    "DialgateRecordingsNotStored": ("dialgate_recordings_unstored_seconds", "3700x40"),
     "DialgateRecorderDown": ("dialgate_recorder_up", "0x40"),
     "DialgateTrunkDown": ('dialgate_trunk_up{trunk="carrier"}', "0x40"),
     "DialgateWithoutEvidence": ("dialgate_refused_without_evidence_total", "7x25 8x15"),

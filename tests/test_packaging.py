@@ -34,6 +34,7 @@ PARTS = {
     "gate": (),
     "gate/softphone": ("softphone",),
     "gate/store/postgresql.py": ("postgresql",),
+    "gate/vault/bucket.py": ("s3",),
     "gate/traces": ("otel",),
     "console": ("console",),
 }
@@ -125,7 +126,7 @@ def test_without_extras_the_gate_is_whole(bare: Path) -> None:
     program = (
         "import importlib, pkgutil, gate\n"
         "for each in pkgutil.walk_packages(gate.__path__, 'gate.', onerror=print):\n"
-        "    if not each.name.startswith(('gate.softphone', 'gate.store.postgresql', 'gate.traces',"
+        "    if not each.name.startswith(('gate.softphone', 'gate.store.postgresql', 'gate.traces', 'gate.vault.bucket',"
         " 'gate.cli.console_start')):\n"
         "        importlib.import_module(each.name)\n"
     )
@@ -215,4 +216,4 @@ def test_a_package_index_shows_the_readme_with_links_that_lead_somewhere(metadat
 
 def test_the_metadata_has_addresses_and_extras(metadata: Message) -> None:
     assert {each.partition(",")[0] for each in metadata.get_all("Project-URL", [])} >= {"Repository", "Documentation"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"console", "otel", "postgresql", "softphone"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"console", "otel", "postgresql", "s3", "softphone"}

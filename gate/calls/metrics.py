@@ -81,6 +81,10 @@ class Metrics:
             "unwitnessed_seconds",
             "For how long the log lacks signatures of its witnesses; 0: it has them, or no witness",
         )
+        self.unstored = gauge(
+            "recordings_unstored_seconds",
+            "For how long the oldest closed recording waits for the bucket; 0: none does, or no bucket",
+        )
         self.disk_free = gauge("disk_free_bytes", "Room for the data folder that is left")
         self.disk = gauge("disk_bytes", "Size of the disk of the data folder")
         self._asked = counter(

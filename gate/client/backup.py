@@ -248,7 +248,7 @@ def sync(folder: Path) -> None:
 
 NAME: Final = "sealed/secrets.dgr"
 KEYS: Final = ("gate.key", "number.key")
-_SECRET: Final = frozenset({"password_file", "token_file", "tls_key", "key"})
+_SECRET: Final = frozenset({"password_file", "token_file", "secret_file", "tls_key", "key"})
 _PLAIN: Final = frozenset({"wav", "goodbye_wav", "ca", "ca_file", "certificate", "tls_certificate"})
 _FOLDERS: Final = frozenset({"templates", "sounds"})
 

@@ -168,7 +168,7 @@ def _take(
             if row.status == "included":
                 wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in row.wraps]
                 ids = {"recording_id": row.recording_id, "key_id": row.key_id or ""}
-                wrapped.add(Path(row.path), rewrapped(wraps, privates, target, **ids), target.id, **ids)
+                wrapped.add(Path(row.path or ""), rewrapped(wraps, privates, target, **ids), target.id, **ids)
         if bar:
             bar(0.0, f"{taken:,} recordings' keys")
 

@@ -21,12 +21,13 @@ from gate.client.gate import Gate
 from gate.clock import SystemClock
 from gate.config import Config, in_clear, load, undecided
 from gate.core.facts.audit import BackupMade
-from gate.errors import ConfigError, RefusedError
+from gate.errors import ConfigError, RefusedError, VaultError
 from gate.operations.audit.leaves import AuditLeaves
 from gate.operations.calls.recordings import RecordingList
 from gate.operations.keys.recipients import KeyList
 from gate.operations.status.glance import GateStatus, Status
 from gate.operations.status.trunk_tests import DAYS, Outcome
+from gate.vault.sealed_files import bucket_of
 
 FULL_PERCENT: Final = 90
 BACKUP_DAYS: Final = 2
@@ -69,6 +70,7 @@ def examine(path: Path, gate: Gate | None, *, running: bool) -> Iterator[Finding
     yield _clock()
     yield from _disk(config)
     yield from _names(config)
+    yield from _bucket(config)
     yield from _sounds(config)
     for each in (*undecided(config), *in_clear(config)):
         yield Finding(State.WARN, "set-up", each, "dialgate manual emergency-calls" if "emergency" in each else "")
@@ -137,6 +139,20 @@ def _names(config: Config) -> Iterator[Finding]:
         else:
             if host not in found:
                 yield Finding(State.OK, "DNS", f"{host} of the trunk {name} is {', '.join(found)}")
+
+
+def _bucket(config: Config) -> Iterator[Finding]:
+    try:
+        bucket = bucket_of(config)
+        if bucket is None:
+            return
+        bucket.check()
+    except ConfigError as error:
+        yield Finding(State.WARN, "bucket", f"it was not asked: {error.message}", "run this as the gate's account")
+    except VaultError as error:
+        yield Finding(State.FAIL, "bucket", error.message, "dialgate manual bucket")
+    else:
+        yield Finding(State.OK, "bucket", f"{bucket.place} answers, and lies where the configuration says")
 
 
 def _sounds(config: Config) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from gate.config.load import authority_due as authority_due
 from gate.config.load import load as load
 from gate.config.load import origins as origins
 from gate.config.office import Authority as Authority
+from gate.config.office import Bucket as Bucket
 from gate.config.office import Letters as Letters
 from gate.config.office import Log as Log
 from gate.config.office import Mail as Mail

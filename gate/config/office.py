@@ -183,6 +183,36 @@ class Witness(Section, frozen=True):
     """Certificates (PEM) to trust instead of the system's."""
 
 
+class Bucket(Section, frozen=True):
+    """Where sealed recordings go when they are closed (S3); without ``name`` they stay in the data folder."""
+
+    name: str = ""
+    region: str = ""
+    """What the server must say when it is asked where the bucket lies; empty: it says nothing."""
+    uk: str = ""
+    """Where in the United Kingdom its disks stand, in a sentence; needed of every server but AWS in ``eu-west-2``."""
+    endpoint: str = ""
+    """Its address where it is not AWS: https, or http on this machine itself."""
+    key_id: str = ""
+    """The id of the access key."""
+    secret_file: str = ""
+    """File with the secret of the access key on its first line; or ``env:NAME``."""
+    prefix: str = "recordings/"
+    """What the names of its objects begin with: one for each gate."""
+    lock: Literal["governance", "none"] = "governance"
+    """``governance``: each object is locked until the day on which its recording is to be erased."""
+    ca_file: str = ""
+    """Certificates (PEM) to trust instead of the system's."""
+    timeout_seconds: int = 10
+    disk_mark_percent: int = 80
+    """Where so much of the disk is full while recordings wait for the bucket, that is a warning."""
+
+    @property
+    def where(self) -> str:
+        """Where its disks stand, for people."""
+        return self.uk or f"AWS {self.region}"
+
+
 class Console(Section, frozen=True):
     """The console (``dialgate console``)."""
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from gate.config.call_rules import callers, dialled, e164, families, refused_with, trunks
 from gate.config.faults import Fault, Key, Readable, at_least, blank, duplicates, host_port, hours, unprintable
-from gate.config.office import Authority, Letters, Mail, Privacy, Provider, Requests, Roles
+from gate.config.office import Authority, Bucket, Letters, Mail, Privacy, Provider, Requests, Roles
 from gate.config.optional import (
     Store,
     calls_in_faults,
@@ -155,6 +155,7 @@ def mail_faults(mail: Mail, firm: Firm | None, base: Path) -> Iterator[Fault]:
 _ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?")
 """Names of accounts and groups, as ``useradd`` and directories have them."""
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def asking(readable: Readable) -> list[Fault]:
@@ -167,6 +168,8 @@ def asking(readable: Readable) -> list[Fault]:
         found += _roles(roles)
     found += _webhooks(readable)
     found += _witnesses(readable)
+    if bucket := readable.get("bucket", Bucket):
+        found += _bucket(bucket)
     if provider := readable.get("provider", Provider):
         found += _provider(provider)
     return found
@@ -203,6 +206,32 @@ def _witnesses(readable: Readable) -> Iterator[Fault]:
     storage = readable.sections.get("storage")
     if witnesses and storage and not 1 <= storage.witnesses_required <= len(witnesses):
         yield Fault(("storage", "witnesses_required"), f"is not from 1 to {len(witnesses)}, the number of [[witness]]")
+
+
+def _bucket(bucket: Bucket) -> Iterator[Fault]:
+    """Everything that keeping recordings there needs."""
+    if not bucket.name:
+        if bucket != Bucket():
+            yield Fault(("bucket", "name"), "is missing: name the bucket")
+        return
+    if not _BUCKET.fullmatch(bucket.name):
+        yield Fault(("bucket", "name"), f'"{bucket.name}" is not a name: small letters, digits, - and ., 3 to 63')
+    yield from unprintable(bucket, ("bucket",), "region", "uk", "key_id", "ca_file")
+    if not re.fullmatch(r"([A-Za-z0-9_.-]+/)*", bucket.prefix) or ".." in bucket.prefix:
+        yield Fault(("bucket", "prefix"), f'"{bucket.prefix}" is not a prefix; write NAME/')
+    if bucket.endpoint:
+        yield from _url(bucket.endpoint, ("bucket", "endpoint"))
+    elif not bucket.region:
+        yield Fault(("bucket", "region"), "is missing: where must the bucket lie? London is eu-west-2")
+    # Others use the name for other places: eu-west-2 of Wasabi is Paris.
+    if not bucket.uk.strip() and (bucket.endpoint or bucket.region != "eu-west-2"):
+        yield Fault(("bucket", "uk"), "is missing: say where in the United Kingdom the disks of this server stand")
+    for name in ("key_id", "secret_file"):
+        if not getattr(bucket, name):
+            yield Fault(("bucket", name), "is missing: the access key is an id and a secret")
+    yield from at_least(bucket, "bucket", 1, "timeout_seconds")
+    if not 1 <= bucket.disk_mark_percent <= 100:
+        yield Fault(("bucket", "disk_mark_percent"), f"{bucket.disk_mark_percent} is not from 1 to 100")
 
 
 def _url(url: str, key: Key) -> Iterator[Fault]:
@@ -458,6 +487,9 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
     provider = readable.get("provider", Provider)
     if provider and provider.token_file:
         yield from _secret(provider.token_file, base, ("provider", "token_file"))
+    bucket = readable.get("bucket", Bucket)
+    if bucket and bucket.secret_file:
+        yield from _secret(bucket.secret_file, base, ("bucket", "secret_file"))
     mail = readable.get("mail", Mail)
     if mail and mail.password_file:
         yield from _secret(mail.password_file, base, ("mail", "password_file"))

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from gate.config.faults import CallPurpose, CallTopic, Section
 from gate.config.office import (
     Authority,
+    Bucket,
     Console,
     Letters,
     Log,
@@ -620,6 +621,7 @@ class Config(Section, frozen=True):
     edge: Edge = Edge()
     storage: Storage = Storage()
     store: Store = Store()
+    bucket: Bucket = Bucket()
     sip: Sip = Sip()
     media: MediaConfig = MediaConfig()
     announcement: Announcement = Announcement()

@@ -37,6 +37,7 @@ from gate.operations.registers.importing import (
     register_import,
 )
 from gate.operations.requests.standing import RequestWatch
+from gate.operations.retention.uploads import Uploads
 from gate.registers.snapshot_store import prune
 from gate.registers.watch import DropFolder, FileOutcome
 from gate.store import search
@@ -98,6 +99,7 @@ def measure(folder: DataFolder, metrics: Metrics, usage: Callable[[], Sequence[U
         age = folder.clock.now() - datetime.fromisoformat(checkpoint.at)
         metrics.checkpoint_age.set(age.total_seconds())
     metrics.unwitnessed.set(folder.one(Witnesses).waited().total_seconds())
+    metrics.unstored.set(folder.one(Uploads).waited().total_seconds())
     metrics.breaches_due.set(len(breach_warnings(folder)))
     metrics.called_against_refusal.set(count_against_refusal(folder))
     metrics.one_sided_talks.set(count_one_sided(folder))

@@ -76,6 +76,7 @@ from gate.operations.keys.wraps import drop_again
 from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import note_editions
 from gate.operations.requests.standing import RequestWatch
+from gate.operations.retention.uploads import Uploads
 from gate.operations.webhooks import WebhookPost, posts
 from gate.recorder.client import RecorderClient, spawn_command
 from gate.sip.line import SipLine
@@ -142,6 +143,7 @@ CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
 DAY_SECONDS = 86400.0
 WEBHOOK_SECONDS = 2.0
+UPLOAD_SECONDS = 10.0
 SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
 
@@ -308,7 +310,8 @@ class GateProcess:
     def _warnings(self) -> list[str]:
         told = (each for webhook in self._webhooks for each in webhook.warnings())
         witnesses = self._folder.one(Witnesses).warnings()
-        return [*self._ingest_folder.warnings(), *self._at_line.warnings(), *told, *witnesses]
+        uploads = self._folder.one(Uploads).warnings()
+        return [*self._ingest_folder.warnings(), *self._at_line.warnings(), *told, *witnesses, *uploads]
 
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
@@ -451,6 +454,7 @@ class GateProcess:
             chore(self._gauge, "gauges_not_set", every=1.0),
             chore(partial(measure, folder, metrics, self._at_line.usage), "not_measured", every=10.0),
             chore(self._signer.sign, "not_signed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS),
+            chore(folder.one(Uploads).look, "recordings_not_stored", every=UPLOAD_SECONDS, again=SLOW_SECONDS),
             chore(folder.one(Witnesses).look, "not_witnessed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS / 2),
             chore(self._signer.compare, "checkpoints_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
             chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),

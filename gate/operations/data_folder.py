@@ -42,6 +42,7 @@ from gate.store.reader import DataLock, Place, Reader, place_of
 from gate.store.store import store_at
 from gate.types import Progress
 from gate.vault.keystore import KeyStoreDb
+from gate.vault.sealed_files import SealedFiles, bucket_of
 
 if TYPE_CHECKING:
     from gate.operations.audit.bundles import Bundles
@@ -231,13 +232,18 @@ class DataFolder:
         self.store.call(lambda tx: tx.append(fact))
 
     @cached_property
+    def files(self) -> SealedFiles:
+        """The sealed recordings, in the folder and in the bucket."""
+        return SealedFiles(self.config.data / "recordings", bucket_of(self.config))
+
+    @cached_property
     def retention(self) -> Retention:
         """What is due, and the sweep."""
         config = self.config.retention
         return Retention(
             store=self.store,
             keys=self.keys,
-            recordings=self.config.data / "recordings",
+            files=self.files,
             terms=Terms(LONDON, config.months, config.years),
             backup_days=config.backup_days,
             sweep_at=time.fromisoformat(config.sweep_at),

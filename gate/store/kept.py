@@ -17,13 +17,14 @@ from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.facts.retention import RetentionReason, RetentionSwept
 from gate.core.rows import Page
+from gate.core.rows.calls import RecordingRow
 from gate.core.rows.retention import HoldRow, KeptRecording, LastSweep, Tombstone
 from gate.store import transfers
 from gate.store.queries import SLICE, Source, marks, rows_page, where_text
 
 _ROW = (
     "SELECT r.recording_id, r.call_id, r.opened_at, r.path, r.key_id, r.erasing_at, r.erasing_basis,"
-    " c.at, c.number, c.purpose, c.topic, c.claimed_by"
+    " c.at, c.number, c.purpose, c.topic, c.claimed_by, r.stored_in"
     " FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
 )
 
@@ -73,6 +74,12 @@ def _with_joined(tx: Source, rows: list[KeptRecording]) -> list[KeptRecording]:
     came = transfers.before(tx, {row.call_id for row in rows if row.call_id})
     numbers = {call: tuple(talk.number for talk in talks if talk.number) for call, talks in came.items()}
     return [replace(row, joined=numbers[row.call_id]) if row.call_id in numbers else row for row in rows]
+
+
+def rows(tx: Source, recording_ids: Sequence[str]) -> list[RecordingRow]:
+    """These recordings; at most ``SLICE`` ids."""
+    sql = f"SELECT * FROM recordings WHERE recording_id IN ({marks(recording_ids)})"  # noqa: S608 - only marks are put in
+    return tx.rows(RecordingRow, sql, [*recording_ids])
 
 
 def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Tombstone]:

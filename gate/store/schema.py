@@ -489,6 +489,8 @@ STEPS: Final = (
         "DROP INDEX contact_list_in_force;\n"
         "CREATE UNIQUE INDEX contact_list_in_force ON contact_lists (on_behalf_of) WHERE state = 'in_force';\n",
     ),
+    # What was closed before lies in the folder of recordings.
+    Step("m032_recordings_in_a_bucket", _columns("recordings", "stored_at", "stored_in")),
 )
 """Every change of the tables, in order."""
 

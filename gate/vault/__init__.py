@@ -13,6 +13,8 @@ Map, from the bottom up:
 - ``sealer``      gives the recorder a fresh key, wrapped, and the file that it seals, a chunk at a time
 - ``reader``      reads a sealed file, with wraps and private keys or without; finds every change
 - ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure
+- ``sealed_files``  where sealed files lie: the folder, and the bucket; sent, fetched and removed one at a time
+- ``bucket``      the bucket (S3): asked where it lies, read back, locked, emptied of every version
 - ``recipients``  the register of them: whom recordings are sealed to, to whom exports may go
 - ``keyring``     the register and the wrapped keys together, for operations
 - ``signing``     the gate's Ed25519 key, and C2SP signed notes

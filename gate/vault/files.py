@@ -101,6 +101,23 @@ BESIDE: Final = (".closed.json", ".closed.tmp")
 """What a recorder leaves beside a sealed file, after its name."""
 
 
+class BucketError(VaultError):
+    """The bucket did not do what it was asked for, or must not be used."""
+
+
+class BucketAway(BucketError):
+    """It does not answer."""
+
+
+class Stored(NamedTuple):
+    """What the bucket says of an object."""
+
+    size: int
+    version: str
+    """Empty where the bucket keeps no versions."""
+    locked_until: datetime | None
+
+
 class Removal(NamedTuple):
     """What became of one recording's files."""
 

@@ -215,7 +215,7 @@ def test_a_room_that_fails_leaves_it_under_way_and_the_next_start_ends_it(keepin
     elif room == "keys":
         monkeypatch.setattr(keeping.keys, "shred", refuse)
     else:
-        monkeypatch.setattr("gate.operations.erasure.recordings.remove", refuse)
+        monkeypatch.setattr("gate.vault.sealed_files.remove", refuse)
     with pytest.raises((VaultError, StoreError)):
         keeping.retention.sweep(actor="gate")
     monkeypatch.undo()

@@ -19,6 +19,7 @@ from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.publickey import Recipient
 from gate.vault.reader import open_recording
+from gate.vault.sealed_files import SealedFiles
 from gate.vault.sealer import Seal
 from tests.support.databases import query
 from tests.support.evidence import PEPPER, decision, open_store
@@ -97,7 +98,7 @@ class Keeping:
         return Retention(
             store=self.store,
             keys=self.keys,
-            recordings=self.recordings,
+            files=SealedFiles(self.recordings),
             terms=Terms(LONDON, months, years or {}),
             backup_days=30,
             sweep_at=time(2, 30),

@@ -12,7 +12,7 @@ from gate.outgoing import NoAnswer, request
 from tests.support.running_gate import free_port
 from tests.support.waiting import until
 
-PROGRAM = Path(sys.prefix) / "witness" / "bin" / "aics-witness"
+PROGRAM = Path(sys.prefix) / "peers" / "bin" / "aics-witness"
 
 
 class WitnessServer:
@@ -21,7 +21,7 @@ class WitnessServer:
     def __init__(self, folder: Path, log: str, name: str = "witness.example.org/w1") -> None:
         """``log``: the verifier key of the log. The test is skipped where the program is not there."""
         if not PROGRAM.exists():
-            pytest.skip("needs the witness: make witness, with Python 3.12 or later")
+            pytest.skip("needs the witness: make peers, with Python 3.12 or later")
         folder.mkdir()
         self._config = str(folder / "witness.json")
         self.port = free_port()

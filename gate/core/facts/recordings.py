@@ -83,6 +83,19 @@ class RecordingClosed(Body, frozen=True, kw_only=True):
     """The side from which nothing came in the whole talk: ``caller``, ``callee`` or ``both``."""
 
 
+@fact("recording_stored", Subject.RECORDING, sets={"stored_at": From.AT})
+class RecordingStored(Body, frozen=True, kw_only=True):
+    """Its sealed file lies in a bucket, where it was read again: the copy in the folder of recordings goes."""
+
+    call_id: Id | None
+    bucket: Annotated[Firm, Column("stored_in")]
+    """``s3://BUCKET/PREFIX``."""
+    region: Firm
+    version: Maybe[Id] = UNSET
+    locked_until: Maybe[Time] = UNSET
+    """Until when nobody deletes it but by going past the lock."""
+
+
 @fact("recording_paused", Subject.RECORDING, term=Term.CALLS)
 class RecordingPaused(Body, frozen=True, kw_only=True):
     """Nothing is recorded from here on."""

@@ -184,6 +184,8 @@ class InPeriod(Row, frozen=True, kw_only=True):
     closed_at: str | None
     at: str
     leaf_index: int
+    stored_in: str | None = None
+    """The bucket in which its sealed file lies, if it does."""
 
 
 class ForBundle(InPeriod, frozen=True, kw_only=True):

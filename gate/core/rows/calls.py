@@ -94,6 +94,9 @@ class RecordingRow(Row, frozen=True, kw_only=True):
     erased_at: str | None
     erasing_at: str | None
     erasing_basis: str | None
+    stored_at: str | None = None
+    """When its sealed file was found whole in a bucket; None: it lies in the folder of recordings."""
+    stored_in: str | None = None
     state: str
     """``open``, ``closed``, ``interrupted``, ``erasing``, ``erased``."""
 

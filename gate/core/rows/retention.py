@@ -139,6 +139,8 @@ class KeptRecording(Row, frozen=True):
     purpose: str | None
     topic: str | None
     claimed_by: str | None
+    stored_in: str | None = None
+    """The bucket in which its sealed file lies, if it does."""
     joined: tuple[str, ...] = ()
     """Numbers of others who are heard in it: they were transferred to its call."""
 

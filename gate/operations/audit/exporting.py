@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -47,6 +46,7 @@ from gate.store.paging import no_place
 from gate.store.queries import marks
 from gate.store.transaction import StoreTransaction
 from gate.vault.files import sealed_at
+from gate.vault.sealed_files import Lying, SealedFiles
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -55,7 +55,8 @@ if TYPE_CHECKING:
 PAGE: Final = 100
 """Recordings of a page."""
 _IN_PERIOD: Final = (
-    "SELECT r.recording_id, r.call_id, r.key_id, r.path, r.sha256, r.size, r.state, r.closed_at, c.at, r.leaf_index"
+    "SELECT r.recording_id, r.call_id, r.key_id, r.path, r.sha256, r.size, r.state, r.closed_at, c.at, r.leaf_index,"
+    " r.stored_in"
     " FROM calls AS c JOIN recordings AS r ON r.call_id = c.call_id"
     " WHERE c.at >= ? AND c.at < ? AND (c.at, c.call_id, r.leaf_index) > (?, ?, ?)"
     " ORDER BY c.at, c.call_id, r.leaf_index LIMIT ?"
@@ -170,20 +171,9 @@ class RecordingWrap(Response, frozen=True):
     """Base64."""
 
 
-class ExportedRecording(Response, frozen=True):
-    """A recording of the period, and what becomes of it."""
+class ExportedRecording(InPeriod, frozen=True, kw_only=True):
+    """A recording of the period, and what becomes of it; ``path`` is absolute."""
 
-    recording_id: str
-    call_id: str
-    key_id: str | None
-    path: str
-    """The sealed file, absolute."""
-    sha256: str | None
-    size: int | None
-    state: str
-    closed_at: str | None
-    at: str
-    leaf_index: int
     status: str
     """See ``gate.exports.bundle.STATUSES``."""
     why: str
@@ -215,7 +205,9 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
     begun = begun_export(folder, asked.bundle, caller.actor)
     rows = _in_period(folder, (begun.since, begun.to), _place(asked.after))
     wraps = {row.recording_id: folder.keys.wraps(row.recording_id) for row in rows}
-    recordings = folder.config.data / "recordings"
+    for row in rows:  # before the log says that it went out
+        if row.stored_in and wraps[row.recording_id]:
+            folder.files.at(Lying(row.path or "", row.stored_in), row.sha256)
 
     def take(tx: StoreTransaction) -> list[ExportedRecording]:
         ids = [row.recording_id for row in rows]
@@ -226,12 +218,12 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
             name = row.recording_id
             now = replace(row, **asdict(states[name]))
             restriction = held[name][-1].name if name in held else ""
-            status, why = _status(now, restriction, wraps[name], recordings)
+            status, why = _status(now, restriction, wraps[name], folder.files)
             if status == "included":
                 body = Exported(call_id=row.call_id, recipient=begun.recipient, bundle=asked.bundle)
                 tx.append(folder.fact(body, name, caller.actor))
             given = wraps[name] if status == "included" else ()
-            found = asdict(now) | {"path": str(sealed_at(recordings, now.path)), "status": status, "why": why}
+            found = asdict(now) | {"path": str(sealed_at(folder.files.folder, now.path)), "status": status, "why": why}
             shown = [RecordingWrap(who, base64.b64encode(wrap).decode()) for who, wrap in given]
             items.append(ExportedRecording(**found, wraps=shown))
         return items
@@ -324,20 +316,21 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
 def _statuses(folder: DataFolder, bundle: str, begun: Begun) -> Iterator[ForBundle]:
     """What becomes of each recording of the period, page by page: what went out by the leaf that says so."""
     place, period = ("", "", -1), (begun.since, begun.to)
-    recordings = folder.config.data / "recordings"
     while rows := _in_period(folder, period, place):
         wraps = {row.recording_id: folder.keys.wraps(row.recording_id) for row in rows}
         taken, held = folder.store.call(partial(_taken_and_restricted, bundle=bundle, ids=list(wraps)))
         for row in rows:
             name = row.recording_id
-            status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], recordings)
+            status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], folder.files)
             if name in taken and status != "included":
                 raise UsageError(f"recording {name} is {status} by now", hint="export anew")
             if status == "included" and name not in taken:
                 if (row.closed_at or "") < begun.at:
                     raise UsageError(f"recording {name} was not taken", hint="take every page, then have it made")
                 status, why = "open", "it ended after the export had begun"
-            found = asdict(row) | {"path": str(sealed_at(recordings, row.path))}
+            if status == "included":
+                folder.files.at(Lying(row.path or "", row.stored_in), row.sha256)
+            found = asdict(row) | {"path": str(sealed_at(folder.files.folder, row.path))}
             yield ForBundle(**found, status=status, why=why, holds=[hold.id for hold in held.get(name, ())])
         place = (rows[-1].at, rows[-1].call_id, rows[-1].leaf_index)
 
@@ -419,7 +412,7 @@ def _allowed(register: Sequence[keys.Recipient], named: str) -> keys.Recipient:
     return row
 
 
-def _status(row: InPeriod, restriction: str, wraps: Wraps, folder: Path) -> tuple[str, str]:
+def _status(row: InPeriod, restriction: str, wraps: Wraps, files: SealedFiles) -> tuple[str, str]:
     """What becomes of a recording, and why; see ``gate.exports.bundle.STATUSES``."""
     if row.state in ("erased", "erasing", "open"):
         return row.state, ""
@@ -429,7 +422,7 @@ def _status(row: InPeriod, restriction: str, wraps: Wraps, folder: Path) -> tupl
         return "restricted", restriction
     if not wraps:
         return "missing", "its wrapped keys are not in the key store"
-    if not (folder / row.path).is_file():
+    if not files.may_be_there(Lying(row.path, row.stored_in)):
         return "missing", "its sealed file is not in the folder of recordings"
     return "included", ""
 

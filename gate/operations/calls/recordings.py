@@ -39,10 +39,9 @@ from gate.store import kept, queries, search
 from gate.store.search import recordings_window
 from gate.vault.files import sealed_at
 from gate.vault.reader import scan
+from gate.vault.sealed_files import Lying
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
@@ -148,7 +147,7 @@ def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> 
     row = folder.store.call(take)
     shown = folder.store.call(lambda tx: queries.call(tx, row.call_id or ""))
     return RecordingTaken(
-        path=str(_file(folder, row)),
+        path=str(folder.files.at(_lying(row), row.sha256)),
         header=row,
         wraps=[Wrap(who, base64.b64encode(wrap).decode()) for who, wrap in wraps],
         call=shown.call if shown else None,
@@ -211,7 +210,7 @@ def recording_piece(folder: DataFolder, asked: RecordingPiece, caller: Caller) -
     _recording(folder, recording_id)
     row = folder.store.call(look)
     try:
-        _file(folder, row)
+        folder.files.at(_lying(row), row.sha256)
         with read_below(folder.config.data / "recordings", row.path or "") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(asked.offset)
@@ -254,16 +253,15 @@ def recording_verify(folder: DataFolder, asked: RecordingVerify, caller: Caller)
 
 
 def _verified(folder: DataFolder, row: RecordingRow) -> tuple[bool, str | None]:
-    path = _file(folder, row)
     if row.state in ("erasing", "erased"):
-        there = path.exists()
+        there = sealed_at(folder.files.folder, row.path).exists()
         return not there, "erased, but its file is still there" if there else "erased"
     if row.state == "open":
         return True, "still being recorded"
     if not row.size:
         return True, "nothing was recorded"
     try:
-        found = scan(path)
+        found = scan(folder.files.at(_lying(row), row.sha256))
     except FileNotFoundError:
         return False, "the file is missing"
     except Exception as error:  # noqa: BLE001 - each file's fault is a row of the report, whatever it is
@@ -290,5 +288,5 @@ def _all_recordings(folder: DataFolder) -> Iterator[RecordingRow]:
             return
 
 
-def _file(folder: DataFolder, row: RecordingRow) -> Path:
-    return sealed_at(folder.config.data / "recordings", row.path)
+def _lying(row: RecordingRow) -> Lying:
+    return Lying(row.path or "", row.stored_in)

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -33,7 +32,8 @@ from gate.store import kept
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.types import batched
-from gate.vault.files import remove, sealed_files
+from gate.vault.files import BucketError
+from gate.vault.sealed_files import Lying, SealedFiles
 
 if TYPE_CHECKING:
     from gate.vault.keystore import KeyStoreDb
@@ -43,6 +43,7 @@ log = Logger()
 BATCH = 128
 """Recordings in one transaction and one shredding: what a call's decision may have to wait for."""
 STILL_THERE = "erased_file_still_there"
+NOT_LOOKED_AT = "bucket_not_looked_at"
 
 
 @dataclass(slots=True)
@@ -75,16 +76,16 @@ class RecordingEraser:
         self,
         store: EvidenceStore,
         keys: KeyStoreDb,
-        recordings: Path,
+        files: SealedFiles,
         clock: Clock,
         *,
         backups_until: Callable[[], date],
     ) -> None:
-        """``recordings``: the folder of sealed files. ``backups_until``: until when a backup made now may hold
+        """``files``: the sealed ones. ``backups_until``: until when a backup made now may hold
         ciphertext; part of each receipt (LAW 5.5)."""
         self._store = store
         self._keys = keys
-        self._recordings = recordings
+        self._files = files
         self._clock = clock
         self._backups_until = backups_until
 
@@ -109,18 +110,22 @@ class RecordingEraser:
             log.warning("erasures_resumed", erased=outcome.erased)
         return outcome
 
-    def replay(self, actor: str) -> Outcome:
+    def replay(self, actor: str, *, bucket: bool = True) -> Outcome:
         """Erase again what the log says is erased and is there again: restored from a backup (LAW 5.4).
 
-        A fact ``erased_came_back`` says so before it goes. Raises as ``erase``.
+        A fact ``erased_came_back`` says so before it goes. ``bucket``: look there too; one that does not answer is a
+        fault of the outcome. Raises as ``erase``.
         """
         outcome = Outcome()
         for ids in _pages_of_keys(self._keys):
             outcome.add(self._erase_again(self._tombstones(ids), actor))
-        for part in batched(sealed_files(self._recordings), 500):
-            paths = dict(part)
-            outcome.add(self._erase_again(self._tombstones(list(paths)), actor, paths))
-            outcome.unknown += len(paths) - len(self._store.call(partial(kept.known_among, recording_ids=list(paths))))
+        outcome.add(self._replay(self._files.each_here(), actor))
+        if bucket:
+            try:
+                outcome.add(self._replay(self._files.each_there(), actor))
+            except BucketError as error:
+                log.error(NOT_LOOKED_AT, fault=error.message, hint=error.hint)
+                outcome.faults.append(ErasureFault(recording_id="", code=NOT_LOOKED_AT, fault=error.message))
         if outcome.erased:
             log.warning("erased_came_back", recordings=outcome.erased)
         if outcome.unknown:
@@ -128,6 +133,14 @@ class RecordingEraser:
         return outcome
 
     # --- steps
+
+    def _replay(self, files: Iterator[tuple[str, str]], actor: str) -> Outcome:
+        outcome = Outcome()
+        for part in batched(files, 500):
+            paths = dict(part)
+            outcome.add(self._erase_again(self._tombstones(list(paths)), actor, paths))
+            outcome.unknown += len(paths) - len(self._store.call(partial(kept.known_among, recording_ids=list(paths))))
+        return outcome
 
     def _decide(
         self, tx: StoreTransaction, recording_ids: Sequence[str], rule: Rule, basis: str, actor: str
@@ -146,7 +159,7 @@ class RecordingEraser:
         if not rows:
             return Outcome()
         self._keys.shred([row.recording_id for row in rows])
-        removals = remove(self._recordings, [row.path or "" for row in rows])
+        removals = self._files.remove([Lying(row.path or "", row.stored_in) for row in rows])
         gone = [(row, each.found) for row, each in zip(rows, removals, strict=True) if not each.fault]
         faults = [_fault(row.recording_id, each.fault) for row, each in zip(rows, removals, strict=True) if each.fault]
         self._store.call(lambda tx: self._receipts(tx, gone, actor))
@@ -180,7 +193,7 @@ class RecordingEraser:
         self._store.call(lambda tx: [tx.append(fact) for fact in came])
         ids = [row.recording_id for row in again]
         self._keys.shred(ids)
-        removals = remove(self._recordings, [paths[each] for each in ids]) if paths else []
+        removals = self._files.remove([Lying(paths[each]) for each in ids]) if paths else []
         faults = [_fault(key, each.fault) for key, each in zip(ids, removals, strict=False) if each.fault]
         return Outcome(erased=len(again) - len(faults), faults=faults)
 

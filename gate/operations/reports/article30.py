@@ -207,6 +207,7 @@ def _recipients(config: Config, recipients: Iterable[Recipient]) -> dict[str, st
     texts = {
         "Carrier": f"the telecommunications carrier ({carriers}): the number dialled, and the call itself",
         "Those who can open recordings": f"{holders} (by their private keys)" if config.recording.enabled else "none",
+        "Object storage": f"sealed recordings, without keys: {config.bucket.where}" if config.bucket.name else "none",
         "Auditors": "bundles of evidence, where the firm hands them out",
         "The person": "their own data, on request",
         "Supervisory authority": "where a request is refused: reasons, as the firm's policy asks",

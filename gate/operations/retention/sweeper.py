@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
@@ -43,6 +42,7 @@ from gate.store.paging import parts
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.types import Progress, batched
+from gate.vault.sealed_files import SealedFiles
 
 if TYPE_CHECKING:
     from gate.vault.keystore import KeyStoreDb
@@ -93,20 +93,20 @@ class Retention:
         *,
         store: EvidenceStore,
         keys: KeyStoreDb,
-        recordings: Path,
+        files: SealedFiles,
         terms: Terms,
         backup_days: int,
         sweep_at: time,
         clock: Clock,
     ) -> None:
-        """``recordings``: the folder of sealed files. ``sweep_at``: when the daily sweep begins, a time of day where
+        """``sweep_at``: when the daily sweep begins, a time of day where
         ``terms`` counts its days."""
         self._store = store
         self.terms = terms
         self.backup_days = backup_days
         self.sweep_at = sweep_at
         self._clock = clock
-        self._eraser = RecordingEraser(store, keys, recordings, clock, backups_until=self.backups_until)
+        self._eraser = RecordingEraser(store, keys, files, clock, backups_until=self.backups_until)
         self._one = threading.Lock()
         self._stopped = threading.Event()
 
@@ -214,7 +214,7 @@ class Retention:
         """Before the line opens: erasures under way are finished, and what came back from a backup goes again."""
         with self._alone():
             outcome = self._eraser.resume("gate")
-            outcome.add(self._eraser.replay("gate"))
+            outcome.add(self._eraser.replay("gate", bucket=False))  # its list may be long: the sweep reads it
         return outcome
 
     def sweep(
