@@ -118,6 +118,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "memory": ("gate.cli.backups:memory", "The second place that outlives a restore: status, renew."),
     "backup": ("gate.cli.backups:backup", "Data and configuration into one set, wrapped keys into another."),
     "restore": ("gate.cli.backups:restore", "A backup put back whole, and what was erased since erased again."),
+    "store": ("gate.cli.store", "Where the evidence is, SQLite or PostgreSQL: move."),
     "config": ("gate.cli.settings", "The configuration: show."),
     "account": ("gate.cli.credentials:account", "Softphones and their passwords: add, password."),
     "token": ("gate.cli.credentials:token", "Programs that ask over HTTP: add."),
@@ -132,6 +133,7 @@ _EXTRAS = {
     **dict.fromkeys(("textual", "textual_serve", "aiohttp_jinja2"), "console"),
     **dict.fromkeys(("pyVoIP", "audioop"), "softphone"),
     "opentelemetry": "otel",
+    "psycopg": "postgresql",
 }
 """Package -> the extra of ``pyproject.toml`` that brings it."""
 

@@ -224,12 +224,18 @@ def add_caller(path: Path, array: str, values: Mapping[str, Any], secret: Secret
     try:
         os.chown(place, owner.st_uid, owner.st_gid)
         judged(text, path)
-        with whole_file(path, mode=stat.S_IMODE(owner.st_mode)) as file:
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(text.encode())
+        put_text(path, text)
     except BaseException:
         place.unlink()
         raise
+
+
+def put_text(path: Path, text: str) -> None:
+    """Another text in the configuration ``path``, which keeps its owner and its rights. Raises ``OSError``."""
+    owner = path.stat()
+    with whole_file(path, mode=stat.S_IMODE(owner.st_mode)) as file:
+        os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        file.write(text.encode())
 
 
 def replace_secret(path: Path, file: str, text: str) -> None:
@@ -243,9 +249,17 @@ def replace_secret(path: Path, file: str, text: str) -> None:
 
 def amend(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> None:
     """Set keys of sections in an existing configuration, keeping its comments; what results is not judged here."""
+    path.write_text(amended(path, changes), encoding="utf-8")
+
+
+def amended(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> str:
+    """The text of the configuration in ``path`` with these keys of sections; a section of none is left out."""
     whole = tomlkit.parse(path.read_text(encoding="utf-8"))
     for section, values in changes.items():
+        if not values:
+            whole.pop(section, None)
+            continue
         table = whole.setdefault(section, tomlkit.table())
         for key, value in values.items():
             table[key] = value
-    path.write_text(tomlkit.dumps(whole), encoding="utf-8")
+    return tomlkit.dumps(whole)

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from itertools import count
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ from gate.errors import AuditError, ConfigError, StoreError
 from gate.log import Logger
 from gate.sqlite_thread import Connection, Cursor, Work
 from gate.store.dialect import FUNCTIONS, OWN, Translated, Values, statements, translated
-from gate.store.reader import check_pepper
+from gate.store.reader import check_pepper, each
 from gate.store.schema import STEPS, Difference, made_by, other_number_key, unknown
 from gate.store.store import EvidenceStore
 from gate.store.transaction import Salts
@@ -481,24 +482,28 @@ def copy_rows(source: Connection, target: Connection) -> int:
     """Every row of every table into a database whose tables are empty, in one transaction; how many leaves there are.
 
     ``source`` is in a transaction, so that it is one state. Between SQLite and PostgreSQL, either way. Raises
-    ``StoreError`` where the target has evidence, ``AuditError`` where its leaves do not make the source's root, and
-    ``sqlite3.Error``.
+    ``StoreError`` where the target has evidence of any gate, ``AuditError`` where what was copied is not the source's,
+    leaf by leaf and row by row, and ``sqlite3.Error``.
     """
-    if target.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is not None:
+    if logs_of(target):
         raise StoreError("there is evidence in the database already", hint="name one that no gate has written to")
     target.execute("BEGIN IMMEDIATE")
     try:
-        for table in [name for name, (kind, *_) in made_by(STEPS).items() if kind == "table"]:
+        for table in _tables():
             target.execute(f"DELETE FROM {table}")  # noqa: S608 - the code's names, here and below
             columns = plain_columns(table)
             marks = ", ".join("?" * len(columns))
-            cursor = source.execute(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
-            for some in batched(cursor, COPIED_AT_ONCE):
+            rows = each(source, f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
+            for some in batched(rows, COPIED_AT_ONCE):
                 target.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", some)  # noqa: S608
         kept, copied = load_frontier(source), load_frontier(target)
         if kept != copied:
             raise AuditError(
                 "the leaves that were copied are not those of the log", hint="nothing was changed; try again"
+            )
+        if other := unlike(source, target):
+            raise AuditError(
+                f"the rows that were copied into {other[0]} are not those of the source", hint="nothing was changed"
             )
         target.execute("COMMIT")
     except BaseException:
@@ -506,6 +511,42 @@ def copy_rows(source: Connection, target: Connection) -> int:
             target.rollback()
         raise
     return copied.size
+
+
+def logs_of(connection: Connection) -> list[int]:
+    """The logs that have an entry in a database; 0 for SQLite's."""
+    if isinstance(connection, PostgresqlConnection):
+        found = connection.execute(f"SELECT DISTINCT log FROM {TABLES}.facts").fetchall()  # noqa: S608 - a constant
+        return [log for (log,) in found]
+    return [0] if connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() else []
+
+
+def unlike(one: Connection, other: Connection) -> list[str]:
+    """The tables whose rows are not byte for byte the same in two databases, both in a transaction."""
+    return [table for table in _tables() if _digest(one, table) != _digest(other, table)]
+
+
+def _digest(connection: Connection, table: str) -> tuple[int, int]:
+    """How many rows there are, and a sum over them, in whatever order they come."""
+    count = whole = 0
+    for row in each(connection, f"SELECT {', '.join(plain_columns(table))} FROM {table}"):  # noqa: S608
+        count += 1
+        whole += int.from_bytes(sha256(repr(tuple(row)).encode("utf-8", "surrogatepass")).digest())
+    return count, whole % (1 << 256)
+
+
+def _tables() -> list[str]:
+    return [name for name, (kind, *_) in made_by(STEPS).items() if kind == "table"]
+
+
+def put_aside(place: Postgresql, name: str) -> None:
+    """Give the tables another name, under which no gate finds them. Raises ``StoreError``."""
+    with closing(place.connect()) as connection:
+        try:
+            connection.execute(f"DROP SCHEMA {VIEWS} CASCADE")
+            connection.execute(f"ALTER SCHEMA {TABLES} RENAME TO {name}")
+        except sqlite3.Error as error:
+            raise StoreError(f"the tables of {place} keep their name: {error}", hint="drop that database") from error
 
 
 COPIED_AT_ONCE: Final = 1000

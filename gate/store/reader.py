@@ -106,6 +106,11 @@ def place_of(config: Config) -> Place:
             f"{file} holds evidence, and [store] names a database",
             hint="take it over with: dialgate store move --to DSN; or take [store] out of the configuration",
         )
+    return database_of(config)
+
+
+def database_of(config: Config) -> Database:
+    """The database of ``[store]``. Raises ``ConfigError`` where its library is not installed."""
     store = config.store
     words = {"dsn": store.dsn, "log": store.log, "password_file": store.password_file}
     if store.password_file and not store.password_file.startswith("env:"):

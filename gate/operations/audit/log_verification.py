@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gate.audit.verify import verify
-from gate.config import Config
 from gate.core.rows.audit import LogFault, LogVerified
 from gate.store.projections import TABLES, number_hash
-from gate.store.reader import place_of
+from gate.store.reader import Place
 from gate.store.schema import differences
 from gate.vault.signing import CheckpointKey, check_vkey, verify_note
 
 
 def verified_log(
-    config: Config,
+    data: Path,
+    place: Place,
     pepper: bytes,
     folders: Sequence[Path],
     vkey: str,
@@ -28,9 +28,8 @@ def verified_log(
     ``folders`` hold checkpoints. ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are
     known from elsewhere. Raises ``GateError``.
     """
-    place = place_of(config)
     shape = differences if isinstance(place, Path) else place.differences
-    trusted = check_vkey(vkey) if vkey else CheckpointKey.load(config.data / "gate.key").vkey
+    trusted = check_vkey(vkey) if vkey else CheckpointKey.load(data / "gate.key").vkey
     report = verify(
         place,
         lambda note: verify_note(note, trusted),

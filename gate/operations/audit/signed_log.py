@@ -291,4 +291,5 @@ class SignedLog:
         from gate.operations.audit.log_verification import verified_log  # ciphers and more: not to sign or compare
 
         folders = [self._config.data / "checkpoints", *([self._second_folder] if self._second_folder else [])]
-        return verified_log(self._config, self._pepper, folders, vkey, checkpoints, progress)
+        place = place_of(self._config)
+        return verified_log(self._config.data, place, self._pepper, folders, vkey, checkpoints, progress)
