@@ -13,7 +13,7 @@
   ``screen``, ``contacts``, ``register``, ``lists`` (objection, consent), ``calls`` (and reveal), ``recordings``
   (``recording_ingest``: those from elsewhere), ``retention`` (and hold), ``keys``, ``proposals``, ``audit``
   (``audit_bundles``: bundles for auditors), ``settings`` (config, edge), ``credentials`` (account, token), ``doctor``,
-  ``console`` (``console_start``), ``backups`` (backup, restore, memory), ``letters``, ``manual``,
+  ``console`` (``console_start``), ``backups`` (backup, restore, memory), ``store``, ``letters``, ``manual``,
   ``complaints`` (and breach),
   ``pages`` (report, receipts, receipt), ``trunk_test``
 - ``request``   the commands of data-subject requests; ``request_fulfil`` needs more, and is loaded when it is used

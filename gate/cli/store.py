@@ -7,10 +7,12 @@ Whatever it was stopped at, the same command goes on from there.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from types import ModuleType
 from typing import Any, Final
 
 import click
@@ -25,7 +27,6 @@ from gate.daemon.opening import OWN_FILES
 from gate.durable import sync_folder
 from gate.errors import AuditError, StoreError, UsageError
 from gate.operations.audit.log_verification import verified_log
-from gate.store.postgresql import Postgresql, copy_rows, logs_of, put_aside, unlike
 from gate.store.reader import DataLock, Place, database_of, open_reader, open_writer
 from gate.types import Progress
 
@@ -87,7 +88,6 @@ def _into_sqlite(view: View, progress: Progress | None) -> tuple[LogVerified, st
     if not config.store.dsn:
         raise UsageError("the evidence is in SQLite already: there is no [store] in the configuration")
     source, file = database_of(config), config.data / "gate.db"
-    assert isinstance(source, Postgresql)  # noqa: S101 - for the type checker
     part = file if file.exists() else file.with_name("gate.db.part")
     if part != file:
         part.unlink(missing_ok=True)
@@ -98,32 +98,38 @@ def _into_sqlite(view: View, progress: Progress | None) -> tuple[LogVerified, st
     sync_folder(file.parent)
     put_text(view.path, amended(view.path, {"store": {}}))
     name = f"dialgate_moved_{_stamp().lower()}"
-    put_aside(source, name)
+    _server().put_aside(source, name)
     return found, f"The schema {name} of {source}"
 
 
 def _take_over(view: View, source: Place, target: Place, progress: Progress | None) -> LogVerified:
     """All of it into a store that has nothing, unless it is there already; the log as it is there."""
+    server = _server()
     open_writer(source).close()  # its tables are those of this version from here on
     before = _verified(view, source, progress)
     try:
         with closing(open_reader(source)) as here, closing(open_writer(target)) as there:
             here.execute("BEGIN")
-            if len(logs_of(here)) > 1:
+            if len(server.logs_of(here)) > 1:
                 raise StoreError(
                     f"{source} has the logs of several gates", hint="what they share cannot be taken away from them"
                 )
             there.execute("BEGIN")
-            taken_over = bool(logs_of(there)) and not unlike(here, there)
+            taken_over = bool(server.logs_of(there)) and not server.unlike(here, there)
             there.rollback()
             if not taken_over:
-                copy_rows(here, there)
+                server.copy_rows(here, there)
     except sqlite3.Error as error:
         raise StoreError(f"{source} cannot be copied to {target}: {error}", hint="is there room?") from error
     after = _verified(view, target, progress)
     if (after.size, after.root) != (before.size, before.root):
         raise AuditError(f"the log in {target} is not that of {source}", hint="nothing uses it; drop it, and try again")
     return after
+
+
+def _server() -> ModuleType:
+    """``gate.store.postgresql``, once it is known that psycopg, an extra, is there."""
+    return importlib.import_module("gate.store.postgresql")
 
 
 def _verified(view: View, place: Place, progress: Progress | None) -> LogVerified:
