@@ -18,6 +18,7 @@ def peak(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("add", [False, True])
 def test_a_large_list_is_read_beside_the_gate_in_a_process_that_makes_way(add: bool, tmp_path: Path) -> None:
     """Nor does the gate hold its references where the list is merged with the one before."""

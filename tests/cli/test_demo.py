@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from gate import softphone
 from gate.cli.demo import Demo
 from gate.cli.demo_scene import holding
@@ -33,6 +35,7 @@ def facts(process: subprocess.Popen[str]) -> dict[str, object]:
     return dict(told["facts"])
 
 
+@pytest.mark.deep
 def test_twice_at_once_in_another_locale_and_at_another_hour_and_without_any_privilege_of_root(tmp_path: Path) -> None:
     two = [
         start(tmp_path / "one", *UNPRIVILEGED, LC_ALL="C", TZ="Pacific/Kiritimati"),

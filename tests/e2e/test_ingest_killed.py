@@ -72,6 +72,7 @@ def decided(place: Path, count: int) -> None:
             )
 
 
+@pytest.mark.deep
 def test_killed_between_its_steps(place: Path, start: Callable[[str], str]) -> None:
     chance, marks = np.random.default_rng(7), []
 

@@ -16,7 +16,7 @@ from gate.errors import UsageError
 from gate.ports import Fact
 from gate.store import figures, paging, search
 from gate.store.erasure import erase_facts
-from tests.support.evidence import NUMBER, START, decision, own_lists, put
+from tests.support.evidence import NUMBER, START, decision, open_store, own_lists, put
 from tests.support.examples import examples
 
 
@@ -31,6 +31,22 @@ def ids(page):
 def fill(store, count=23):
     put(store, *(decision(f"c{n:02}", at=START + timedelta(seconds=n // 4)) for n in range(count)))
     return [f"c{n:02}" for n in reversed(range(count))]
+
+
+def only_read(fill):
+    """A fixture: a store with what ``fill`` puts into it. The tests of this file only read it."""
+
+    @pytest.fixture(scope="module")
+    def filled(engine, tmp_path_factory):
+        opened = open_store(tmp_path_factory.mktemp("read"))
+        fill(opened)
+        yield opened
+        opened.close()
+
+    return filled
+
+
+empty = only_read(lambda store: None)
 
 
 # --- both ways
@@ -103,14 +119,14 @@ def test_whatever_the_order_each_row_is_met_once(times, limit, backward):
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "2026-03-02T10:00:00Z "])
 @pytest.mark.parametrize("name", ["after", "before"])
-def test_a_place_that_is_none(store, cursor, name):
+def test_a_place_that_is_none(empty, cursor, name):
     with pytest.raises(UsageError, match="not a place in a list"):
-        window(store, **{name: cursor})
+        window(empty, **{name: cursor})
 
 
-def test_both_ways_at_once_are_none(store):
+def test_both_ways_at_once_are_none(empty):
     with pytest.raises(UsageError, match="not both"):
-        window(store, after="a b", before="a b")
+        window(empty, after="a b", before="a b")
 
 
 # --- what was typed
@@ -144,29 +160,27 @@ TYPED = [
 ]
 
 
-@pytest.fixture
-def three(store):
-    calls = {
-        "a": decision("00aabb", "+442079460001", claimed_by="account:alice"),
-        "b": decision("11aabb", "+442079460002", claimed_by="account:alice", reason="listed_tps", verdict="block"),
-        "c": decision("22aabb", "+447700900001", claimed_by="trunk:pbx1", reason="listed_ctps", verdict="block"),
-    }
-    put(store, *calls.values())
-    return {fact.subject: name for name, fact in calls.items()}
+THREE = {
+    "00aabb": decision("00aabb", "+442079460001", claimed_by="account:alice"),
+    "11aabb": decision("11aabb", "+442079460002", claimed_by="account:alice", reason="listed_tps", verdict="block"),
+    "22aabb": decision("22aabb", "+447700900001", claimed_by="trunk:pbx1", reason="listed_ctps", verdict="block"),
+}
+NAMES = dict(zip(THREE, "abc", strict=True))
+three = only_read(lambda store: put(store, *THREE.values()))
 
 
 @pytest.mark.parametrize("few", [0, search.FEW])
 @pytest.mark.parametrize(("text", "found"), TYPED)
-def test_what_was_typed_is_understood(store, three, text, found, few, monkeypatch):
+def test_what_was_typed_is_understood(three, text, found, few, monkeypatch):
     monkeypatch.setattr(search, "FEW", few)
-    assert {three[call] for call in ids(window(store, text=text))} == found
-    assert {three[call] for call in ids(window(store, text=text, before=paging.END))} == found
+    assert {NAMES[call] for call in ids(window(three, text=text))} == found
+    assert {NAMES[call] for call in ids(window(three, text=text, before=paging.END))} == found
 
 
-def test_a_filter_beside_the_text_holds_too(store, three):
-    assert ids(window(store, text="alice", reason="listed_tps")) == ["11aabb"]
-    assert ids(window(store, text="020 79", number="+442079460001")) == ["00aabb"]
-    assert ids(window(store, text="alice", number="+447700900001")) == []
+def test_a_filter_beside_the_text_holds_too(three):
+    assert ids(window(three, text="alice", reason="listed_tps")) == ["11aabb"]
+    assert ids(window(three, text="020 79", number="+442079460001")) == ["00aabb"]
+    assert ids(window(three, text="alice", number="+447700900001")) == []
 
 
 @pytest.mark.parametrize("few", [0, search.FEW])
@@ -238,6 +252,13 @@ def test_the_log_page_by_page(store):
             window(store, search.leaves_window, after=cursor)
 
 
+ENDED = Fact("ended", "00aabbcc", START, "gate", {"by": "caller"})
+HELD = Fact("hold", "0a1b2c3d", START, "gate", {"kind": "hold", "target": "recording"})
+written = only_read(
+    lambda store: put(store, *own_lists(), decision("00aabbcc", claimed_by="account:alice"), ENDED, HELD)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -249,11 +270,8 @@ def test_the_log_page_by_page(store):
         ("nothing of it", set()),
     ],
 )
-def test_the_log_by_what_is_typed(store, text, found):
-    ended = Fact("ended", "00aabbcc", START, "gate", {"by": "caller"})
-    held = Fact("hold", "0a1b2c3d", START, "gate", {"kind": "hold", "target": "recording"})
-    put(store, *own_lists(), decision("00aabbcc", claimed_by="account:alice"), ended, held)
-    rows = window(store, search.leaves_window, text=text).items
+def test_the_log_by_what_is_typed(written, text, found):
+    rows = window(written, search.leaves_window, text=text).items
     assert {row.kind for row in rows} == found
     assert [row.index for row in rows] == sorted((row.index for row in rows), reverse=True)
 
@@ -352,8 +370,7 @@ PLANS = [
 
 @pytest.mark.engine("sqlite")
 @pytest.mark.parametrize(("ask", "steps"), PLANS, ids=range(len(PLANS)))
-def test_every_question_has_its_index(store, ask, steps):
-    put(store, decision("a", NUMBER, claimed_by="account:alice"))
+def test_every_question_has_its_index(three, ask, steps):
 
     def work(tx):
         asked = []
@@ -363,7 +380,7 @@ def test_every_question_has_its_index(store, ask, steps):
         connection.set_trace_callback(None)
         return [row[3] for sql in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
-    plan = store.call(work)
+    plan = three.call(work)
     for step in steps:
         assert any(step in line for line in plan), plan
     assert not any(line in ("SCAN calls", "SCAN facts") for line in plan), plan
@@ -383,6 +400,9 @@ def lasted(store):
             put(store, Fact("ended", f"c{n}", at, "gate", {"seconds": seconds, "by": "caller", "bridged": True}))
 
 
+sorted_calls = only_read(lasted)
+
+
 def walked(store, sort, limit, *, backward=False, **more):
     found, place = [], paging.END if backward else None
     while True:
@@ -395,34 +415,37 @@ def walked(store, sort, limit, *, backward=False, **more):
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
 @pytest.mark.parametrize("backward", [False, True])
-def test_sorted_pages_hold_every_call_once_those_without_a_value_last(store, limit, backward):
-    lasted(store)
+def test_sorted_pages_hold_every_call_once_those_without_a_value_last(sorted_calls, limit, backward):
     up = ["c7", "c2", "c4", "c6", "c1", "c5", "c0", "c3", "c8"]
-    assert walked(store, "seconds", limit, backward=backward) == up
-    assert walked(store, "-seconds", limit, backward=backward) == [*reversed(up[:6]), *reversed(up[6:])]
-    assert walked(store, "at", limit, backward=backward) == [f"c{n}" for n in range(9)]
+    assert walked(sorted_calls, "seconds", limit, backward=backward) == up
+    assert walked(sorted_calls, "-seconds", limit, backward=backward) == [*reversed(up[:6]), *reversed(up[6:])]
+    assert walked(sorted_calls, "at", limit, backward=backward) == [f"c{n}" for n in range(9)]
     by_agent = [f"c{n}" for n in (0, 2, 4, 6, 8, 1, 3, 5, 7)]
-    assert walked(store, "agent", limit, backward=backward) == by_agent
-    assert walked(store, "-seconds", limit, backward=backward, agent="b") == ["c5", "c1", "c7", "c3"]
-    assert walked(store, "-seconds", limit, backward=backward, text="account:a") == ["c6", "c4", "c2", "c8", "c0"]
+    assert walked(sorted_calls, "agent", limit, backward=backward) == by_agent
+    assert walked(sorted_calls, "-seconds", limit, backward=backward, agent="b") == ["c5", "c1", "c7", "c3"]
+    assert walked(sorted_calls, "-seconds", limit, backward=backward, text="account:a") == [
+        "c6",
+        "c4",
+        "c2",
+        "c8",
+        "c0",
+    ]
 
 
-def test_a_page_that_is_sorted_tells_no_value_in_its_cursor(store):
-    lasted(store)
-    page = window(store, sort="agent", limit=2)
+def test_a_page_that_is_sorted_tells_no_value_in_its_cursor(sorted_calls):
+    page = window(sorted_calls, sort="agent", limit=2)
     assert "account" not in page.next
 
 
 @pytest.mark.parametrize("sort", ["number", "-number", "seconds; DROP TABLE calls", "--seconds", "-"])
-def test_a_column_that_no_list_is_sorted_by_is_refused(store, sort):
+def test_a_column_that_no_list_is_sorted_by_is_refused(empty, sort):
     with pytest.raises(UsageError, match="not sorted"):
-        window(store, sort=sort)
+        window(empty, sort=sort)
 
 
 @pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("sort", ["seconds", "-seconds", "agent", "-reason", "at"])
-def test_sorting_all_calls_sorts_nothing_an_index_has_the_order(store, sort):
-    lasted(store)
+def test_sorting_all_calls_sorts_nothing_an_index_has_the_order(sorted_calls, sort):
 
     def read(tx):
         asked = []
@@ -433,5 +456,5 @@ def test_sorting_all_calls_sorts_nothing_an_index_has_the_order(store, sort):
         connection.set_trace_callback(None)
         return [row[3] for sql in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
-    plans = store.call(read)
+    plans = sorted_calls.call(read)
     assert plans and not [plan for plan in plans if "B-TREE" in plan], plans
