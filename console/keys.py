@@ -221,7 +221,19 @@ TODAY: Final[list[BindingType]] = [bind("today.find", "slash", "app.find", "find
 CALL: Final[list[BindingType]] = [
     *NEVER_AGAIN,
     bind("call.recording", "o", "recording", "recording", show=True, more="to its recording"),
-    bind("call.related", "t", "related", "go to", show=True, more="its recording, holds, requests, contact"),
+    bind("call.ladder", "l", "ladder", "ladder", show=True, more="step by step, each step with its leaf and its proof"),
+    bind("call.related", "t", "related", "go to", more="its recording, holds, requests, contact"),
+]
+LADDER: Final[list[BindingType]] = [
+    bind(
+        "ladder.open",
+        "o",
+        "open_key",
+        "open",
+        show=True,
+        more="open its recording with a private key: waves, jitter",
+    ),
+    bind("ladder.save", "s", "save", "save", show=True, more="save it as a page that checks itself, or as text"),
 ]
 TILES: Final[list[BindingType]] = [
     bind("tiles.right", "l,right", "step(1)", "next tile"),

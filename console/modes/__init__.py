@@ -12,7 +12,7 @@
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
                  changes out, ``contact_shown``: both in words; ``check_shown``: a check in words;
                  ``verdict``: a look-up with its dial
-- ``calls``       every attempt, its decision explained, its leaf; ``receipt``: the receipt of a callee
+- ``calls``       every attempt, its decision explained, its leaf; ``ladder``: step by step; ``receipt``: of a callee
 - ``recordings``  sealed recordings: waveform, export, play, hold; ``recordings_list``: all, and those that are marked
 - ``retention``   what goes when (``retention_calendar``, ``retention_day``), the sweep, ``retention_holds``;
                  ``retention_shown`` puts it into words; ``waiting``: what waits for a second person

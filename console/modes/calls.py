@@ -9,7 +9,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from console import keys, words
-from console.late import open_detail
+from console.late import late, open_detail
 from console.modes import receipt
 from console.modes.detail import DetailScreen
 from console.modes.listing import ListMode, View, looked_for
@@ -112,8 +112,8 @@ class CallDetail(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.CALL, *keys.REVEAL]
     HELP_TEXT = (
         "One attempt: what was decided on which grounds, what happened, and the leaves that prove it. o leads to its "
-        "recording, where p plays it; t to whatever belongs to it: holds, requests, the contact. a notes that the "
-        "callee wants no more calls."
+        "recording, where p plays it; l shows it step by step, each step with its proof; t to whatever belongs to it: "
+        "holds, requests, the contact. a notes that the callee wants no more calls."
     )
 
     def __init__(self, mode: str, call_id: str) -> None:
@@ -160,10 +160,14 @@ class CallDetail(DetailScreen):
             return self.feed.session.may("objection_add") or None
         if action == "recording":
             return bool(self._recordings) or None
+        if action == "ladder":
+            return self._shown is not None or None
         return True
 
     def why_not(self, binding: Binding) -> str:
         """A call without a recording has none to go to."""
+        if binding.action == "ladder":
+            return "Not known yet: the call is still asked for."
         if binding.action == "recording":
             return "Not known yet: the call is still asked for." if self._shown is None else "It was not recorded."
         return super().why_not(binding)
@@ -171,6 +175,11 @@ class CallDetail(DetailScreen):
     @property
     def _recordings(self) -> Sequence[RecordingRow]:
         return self._shown.recordings if self._shown is not None else ()
+
+    def action_ladder(self) -> None:
+        """Step by step."""
+        if self._shown is not None:
+            self.app.push_screen(late("console.modes.ladder:LadderScreen")(self._mode, self._shown))
 
     def action_recording(self) -> None:
         """To its recording."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from msgspec.structs import replace
 
 from gate.cli.asking import Day, Id, Since, ask, asks, only_asks, rows_found
-from gate.cli.command import make
+from gate.cli.command import NEW_FILE, make
 from gate.cli.output import View, columns, narrate
+from gate.client.files import output_file
+from gate.core.ladder import text
 from gate.core.rows.calls import AgentRow, CallRow, ReasonCount, TrendHour
 from gate.core.rows.month import CampaignRate
 from gate.core.terms import Reason
+from gate.exports.page import ladder_file
 from gate.operations.calls.calls import (
     CallsAgents,
     CallsHangUp,
     CallsList,
     CallsPause,
+    CallsProve,
     CallsReasons,
     CallsResume,
     CallsShow,
@@ -70,6 +76,33 @@ only_asks(
     help="One attempt with every fact that the log holds about it.",
     example="dialgate calls show 6f2c9e…",
 )
+
+
+@make(
+    "ladder",
+    group=command,
+    example="dialgate calls ladder 6f2c9e…\ndialgate calls ladder 6f2c9e… -o call.html\n"
+    'dialgate calls ladder 6f2c9e… -o call.html --why "complaint 17 to the Commissioner"',
+)
+@asks(CallsProve, "call_id", names={"why": "--why/--reason"})
+@click.option(
+    "-o", "--output", type=NEW_FILE, metavar="FILE", help="A page that checks itself (.html), or text (.txt)."
+)
+def ladder(view: View, asked: CallsProve, output: Path | None) -> None:
+    """A call step by step, between phones, gate and carrier. Each step names its leaf of the evidence log.
+
+    The page holds the leaves, their proofs and the signed checkpoint, and checks them in a browser without a network.
+    Text has no values of the log. Nothing is drawn that the log does not prove: no ringing, no ACK.
+    """
+    made = ask(view, asked)
+    if output is None:
+        shown = {"call_id": made.call_id, "checkpoint": made.evidence.checkpoint, "rungs": made.rungs}
+        view.data(shown, text=lambda _: text(made).splitlines())
+        return
+    data = ladder_file(made, output.suffix.removeprefix("."))
+    with output_file(output) as file:
+        file.write(data)
+    view.data({"call_id": made.call_id, "file": str(output)})
 
 
 @make(

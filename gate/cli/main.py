@@ -91,7 +91,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "subscriber": ("gate.cli.lists:subscriber", "Who has a line, and since when: set, list."),
     "calls": (
         "gate.cli.calls",
-        "Attempts and calls: list, show, reasons, trend, agents, hang-up, pause, resume, acknowledge.",
+        "Attempts and calls: list, show, ladder, reasons, trend, agents, hang-up, pause, resume, acknowledge.",
     ),
     "campaign": ("gate.cli.calls:campaign", "Abandoned calls by campaign, and stops: list, release."),
     "receipt": ("gate.cli.pages:receipt", "A callee's receipt, shown by its code."),

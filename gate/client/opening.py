@@ -18,7 +18,7 @@ from gate.client.bundles import make_bundle
 from gate.client.files import must_be_new
 from gate.client.listening import Envelope, Listening, read_envelope
 from gate.client.packs import held_of, recordings_in, write_pack
-from gate.client.recordings import export, open_taken, pressed, sealed_file, who
+from gate.client.recordings import Stream, export, open_taken, pressed, sealed_file, streams, who
 from gate.config import Config
 from gate.control.client import ControlClient
 from gate.core.facts.calls import Announced
@@ -75,6 +75,15 @@ class KeyOpener:
     def envelope(self, recording_id: str, purpose: str) -> Envelope:
         """The curve in the sealed trailer, empty where there is none; no audio is read."""
         privates, taken = self._taken(recording_id, purpose)
+        return self._envelope(recording_id, taken, privates)
+
+    def examined(self, recording_id: str, purpose: str) -> tuple[Envelope, Mapping[str, Stream]]:
+        """The curve, and each side's packets, losses and jitter, for which the audio's packets are read."""
+        privates, taken = self._taken(recording_id, purpose)
+        found = self._envelope(recording_id, taken, privates)
+        return found, streams(open_taken(self._client, self._config.data, recording_id, taken, privates)[0])
+
+    def _envelope(self, recording_id: str, taken: RecordingTaken, privates: Sequence[PrivateKey]) -> Envelope:
         wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in taken.wraps]
         with sealed_file(self._client, recording_id, Path(taken.path)) as path:
             trailer = open_trailer(path, wraps, privates, recording_id=recording_id)

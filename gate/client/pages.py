@@ -4,6 +4,7 @@ their receipts).
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,15 +24,18 @@ from gate.client.doctor import Finding, examine
 from gate.client.gate import Gate, pages
 from gate.config import Config, origins
 from gate.control.client import ControlClient
+from gate.core.evidence import leaf_hash, parse_checkpoint, verify_inclusion
+from gate.core.ladder import Ladder
 from gate.core.receipts import GROUNDS, LENGTH, SIGNS
 from gate.core.rows.audit import LogProof
 from gate.core.rows.month import MonthReport
-from gate.errors import UsageError
-from gate.exports.page import letter_page, rendered, script, source
+from gate.errors import NoteInvalid, UsageError
+from gate.exports.page import ladder_file, letter_page, rendered, script, source
 from gate.exports.report import month_page, record_page
 from gate.operations.receipts import ReceiptsCodes, ReceiptsProofs
 from gate.operations.reports.article30 import ProcessingRecord
 from gate.operations.requests.listing import RequestProof
+from gate.vault.signing import verify_note
 
 HOST_IT: Final = "Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it."
 
@@ -91,6 +95,14 @@ class ReportPages:
         """The page by which a person checks a letter, as ``dialgate request proof``."""
         return letter_page(made.firm, made.reference, made.id, made.evidence)
 
+    def ladder(self, ladder: Ladder, form: str) -> bytes:
+        """A call's ladder as a file, as ``dialgate calls ladder``: ``html`` checks itself, ``txt`` has no values."""
+        return ladder_file(ladder, form)
+
+    def proven(self, evidence: LogProof, place: int) -> LeafChecked:
+        """One of the leaves, checked here (``proven``)."""
+        return proven(evidence, place)
+
     def receipts(self, folder: Path) -> Mapping[str, Any]:
         """Write the page of receipts into a folder, as ``dialgate receipts publish``; in ``said`` what is to be done
         with it. Raises ``GateError``."""
@@ -107,6 +119,52 @@ class ReportPages:
         """Every value: its key, the value as it is written, where it comes from. Raises ``OSError``, ``ValueError``."""
         found = origins(self._config, self._path)
         return [(each.key, json.dumps(each.value, ensure_ascii=False), each.origin) for each in found]
+
+
+# --- a call's ladder ------------------------------------------------------------------------------------------------
+
+
+class LeafChecked(NamedTuple):
+    """A leaf that was proven here, from what the gate gave."""
+
+    leaf: str
+    hash: str
+    value: bool | None
+    """Whether its value is the one that it commits to; None: the value is left out, or erased."""
+    path: list[str]
+    """The siblings on the way to the root, base64."""
+    size: int
+    root: str
+    """Of the checkpoint; base64."""
+    included: bool
+    signed: str
+    """Empty where the checkpoint is signed with the key; else why it is not."""
+
+
+def proven(evidence: LogProof, place: int) -> LeafChecked:
+    """Check one leaf: its value, its way to the root of the checkpoint, the checkpoint's signature."""
+    told = evidence.leaves[place]
+    leaf = (told.leaf or "").encode()
+    digest, path = leaf_hash(leaf), [base64.b64decode(each) for each in told.proof]
+    value, signed = None, ""
+    if told.salt is not None and told.body is not None:
+        commit = hashlib.sha256(bytes.fromhex(told.salt) + told.body.encode()).hexdigest()
+        value = json.loads(leaf).get("commit") == commit
+    try:
+        head = verify_note(evidence.checkpoint, evidence.vkey)
+    except NoteInvalid as error:
+        head, signed = evidence.checkpoint.partition("\n\n")[0] + "\n", str(error)
+    found = parse_checkpoint(head)
+    return LeafChecked(
+        leaf=leaf.decode(),
+        hash=digest.hex(),
+        value=value,
+        path=[*told.proof],
+        size=found.size,
+        root=base64.b64encode(found.root).decode(),
+        included=verify_inclusion(digest, told.index, found.size, path, found.root),
+        signed=signed,
+    )
 
 
 # --- the page of receipts ---------------------------------------------------------------------------------------------

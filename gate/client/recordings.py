@@ -6,12 +6,12 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import soundfile
 
@@ -20,7 +20,18 @@ from gate.client.gate import Gate, copy_of, written
 from gate.core.facts.calls import Announced
 from gate.core.rows.audit import CopyKind
 from gate.core.rows.calls import FactRow
-from gate.core.rtp import SIDES, MapFrame, PacketFrame, decode, is_key_press, parse
+from gate.core.rtp import (
+    SIDES,
+    STATIC_PAYLOADS,
+    EventFrame,
+    MapFrame,
+    Packet,
+    PacketFrame,
+    codec,
+    decode,
+    is_key_press,
+    parse,
+)
 from gate.errors import AuditError
 from gate.exports.audio import ExportReport, export_wav
 from gate.operations.calls.recordings import RecordingPiece, RecordingTake, RecordingTaken
@@ -144,3 +155,72 @@ def pressed(chunks: Iterable[bytes]) -> list[tuple[float, str]]:
             if digit:
                 found.append((frame.offset / 1e6, digit))
     return found
+
+
+class Stream(NamedTuple):
+    """One side's packets as they arrived."""
+
+    packets: int = 0
+    lost: int = 0
+    """Missing by their sequence numbers; a pause loses none."""
+    jitter: float = 0.0
+    """Milliseconds at the end of the stream, and at most, by RFC 3550 section 6.4.1."""
+    peak: float = 0.0
+
+
+class _Heard:
+    """Counts one side."""
+
+    def __init__(self) -> None:
+        self.stream = Stream()
+        self.payloads: Mapping[int, str] = {}
+        self._last: tuple[int, int] | None = None
+        """SSRC and sequence number of the packet before."""
+        self._transit: tuple[int, float] | None = None
+        """Payload type, and arrival less timestamp in units of the clock."""
+
+    def again(self) -> None:
+        """What came before is not compared with what comes next."""
+        self._last = self._transit = None
+
+    def hear(self, packet: Packet, offset: int) -> None:
+        """A packet, ``offset`` microseconds from the beginning of the recording."""
+        now, lost = self.stream, 0
+        if self._last is not None and self._last[0] == packet.ssrc:
+            ahead = (packet.sequence - self._last[1]) & 0xFFFF
+            lost = ahead - 1 if 0 < ahead < _FAR else -1 if ahead >= 0x10000 - _FAR else 0
+        else:
+            self._transit = None
+        if lost >= 0:
+            self._last = packet.ssrc, packet.sequence
+        self.stream = now._replace(packets=now.packets + 1, lost=max(0, now.lost + lost))
+        name = self.payloads.get(packet.payload_type) or STATIC_PAYLOADS.get(packet.payload_type, "")
+        if name and not is_key_press(name):  # whose timestamp stands still
+            self._measure(packet, offset, codec(name).rate)
+
+    def _measure(self, packet: Packet, offset: int, rate: int) -> None:
+        transit = offset * rate / 1e6 - packet.timestamp
+        if self._transit is not None and self._transit[0] == packet.payload_type:
+            late = abs((transit - self._transit[1] + (1 << 31)) % (1 << 32) - (1 << 31)) / rate * 1000
+            jitter = self.stream.jitter + (late - self.stream.jitter) / 16
+            self.stream = self.stream._replace(jitter=jitter, peak=max(self.stream.peak, jitter))
+        self._transit = packet.payload_type, transit
+
+
+_FAR: Final = 3000
+"""A jump of sequence numbers beyond it is another beginning (RFC 3550 A.1, MAX_DROPOUT)."""
+
+
+def streams(chunks: Iterable[bytes]) -> dict[str, Stream]:
+    """Packets, losses and jitter of both sides in a recording's clear chunks. Raises as ``pressed``."""
+    heard = {side: _Heard() for side in SIDES}
+    for frame in chain.from_iterable(map(decode, chunks)):
+        if isinstance(frame, MapFrame):
+            for side in SIDES:
+                heard[side].payloads = frame.payloads.get(side, {})
+        elif isinstance(frame, EventFrame):
+            for each in heard.values():
+                each.again()
+        elif packet := parse(frame.rtp):
+            heard[frame.side].hear(packet, frame.offset)
+    return {side: each.stream for side, each in heard.items()}

@@ -15,6 +15,7 @@
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table
 - ``calls_in``    the life of a call in, likewise; ``bridging``: how far the line is with a call, out or in
+- ``ladder``      a call step by step between phones, gate and carrier, of its facts
 - ``session_states``  the life of a recording session (SIPREC)
 - ``allowances``    what one account or PBX may use: calls a minute, at once, seconds a day, share of service calls
 - ``retention``   terms, holds, and what is due for erasure

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from gate.core.evidence import Node, inclusion_proof
+from gate.core.ladder import Ladder, heading, line, text
 from gate.core.rows.audit import LeafProof, LogProof
+from gate.errors import UsageError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -88,8 +90,6 @@ def letter_page(firm: str, reference: str, request_id: str, evidence: LogProof) 
     it. ``request_id``: the subject of the request's own leaves.
     """
     given = {"firm": firm, "reference": reference, "id": request_id, "evidence": evidence}
-    # No "<" in it, so that no text can end the element.
-    data = msgspec.json.encode(given).decode().replace("<", "\\u003c")
     return rendered(
         "proof/letter.html",
         _POLICY,
@@ -98,5 +98,39 @@ def letter_page(firm: str, reference: str, request_id: str, evidence: LogProof) 
         firm=firm,
         reference=reference,
         key=evidence.vkey,
-        data=data,
+        data=_data(given),
     )
+
+
+ROOM: Final = 32
+"""Cells between two lines of a ladder in a page."""
+
+
+def ladder_page(ladder: Ladder) -> str:
+    """The page of a call's ladder, which checks each of its rungs: one HTML file that needs no network."""
+    return rendered(
+        "proof/ladder.html",
+        _POLICY,
+        script=script() + source("proof/ladder.js"),
+        style=source("pack/pack.css") + source("proof/ladder.css"),
+        ladder=ladder,
+        key=ladder.evidence.vkey,
+        heading=heading(ROOM),
+        rungs=[(each, line(each, ROOM)) for each in ladder.rungs],
+        data=_data({"id": ladder.call_id, "rungs": ladder.rungs, "evidence": ladder.evidence}),
+    )
+
+
+FORMS: Final = ("html", "txt")
+
+
+def ladder_file(ladder: Ladder, form: str) -> bytes:
+    """A ladder as a page that checks itself, or as lines of text. Raises ``UsageError`` for another form."""
+    if form not in FORMS:
+        raise UsageError(f"a ladder is written as .{' or .'.join(FORMS)}", hint="name the file so")
+    return (ladder_page(ladder) if form == "html" else text(ladder)).encode("utf-8", "replace")
+
+
+def _data(given: Any) -> str:
+    """What a page's script reads. No "<" in it, so that no text can end the element."""
+    return msgspec.json.encode(given).decode().replace("<", "\\u003c")

@@ -23,6 +23,7 @@ from gate.errors import RefusedError, StoreError, UsageError
 from gate.exports import page
 from gate.operations.operation import EVERYBODY, KEEPERS, Caller, Cursor, Line, Request, Response, about, operation
 from gate.store.paging import no_place
+from gate.store.slices import signed_over
 from gate.store.tree import node_provider
 
 if TYPE_CHECKING:
@@ -65,13 +66,6 @@ class Guesses:
 
 
 _LEAF = "SELECT l.leaf, l.hash, f.salt, f.body FROM leaves AS l JOIN facts AS f USING (leaf_index) WHERE leaf_index = ?"
-
-
-def newest_checkpoint(reader: Reader, beyond: int) -> SignedNote | None:
-    """The newest signed checkpoint over more than so many leaves."""
-    sql = "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size DESC LIMIT 1"
-    rows = reader.rows(SignedNote, sql, [beyond])
-    return rows[0] if rows else None
 
 
 def proofs(reader: Reader, rows: Sequence[ReceiptRow], checkpoint: SignedNote, vkey: str) -> list[LogProof]:
@@ -199,7 +193,7 @@ def _found(reader: Reader, code: str, keyed: str, vkey: str) -> ReceiptShown | N
     (row,) = rows
     (own,) = reader.rows(LeafKept, _LEAF, [row.leaf_index]) or (None,)
     said = decode(own.body, ReceiptStatement) if own and own.body is not None and row.number is not None else None
-    checkpoint = newest_checkpoint(reader, row.leaf_index) if said else None
+    checkpoint = signed_over(reader, row.leaf_index) if said else None
     return ReceiptShown(
         code=shown(code),
         kept=said is not None,

@@ -19,7 +19,7 @@ from gate.core.evidence import Node, consistency_proof, inclusion_proof
 from gate.core.facts.audit import BundleSigned
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.retention import FactsErased
-from gate.core.rows.audit import ProvenFact
+from gate.core.rows.audit import ProvenFact, SignedNote
 from gate.errors import StoreError
 from gate.sqlite_thread import Connection
 from gate.store.queries import marks, slices
@@ -273,6 +273,19 @@ def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) ->
         " ORDER BY f.leaf_index",
         [subject, *kinds, size],
     )
+
+
+def of_call(reader: Reader, call_id: str, last: int) -> list[ProvenFact]:
+    """Every fact that speaks of a call, up to a leaf."""
+    sql = f"{_WITH_LEAF} WHERE f.call_id = ? AND f.leaf_index <= ? ORDER BY f.leaf_index"
+    return reader.rows(ProvenFact, sql, [call_id, last])
+
+
+def signed_over(reader: Reader, leaf: int) -> SignedNote | None:
+    """The newest signed checkpoint, where this leaf is under it."""
+    sql = "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size DESC LIMIT 1"
+    rows = reader.rows(SignedNote, sql, [leaf])
+    return rows[0] if rows else None
 
 
 def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size: int) -> list[ProvenFact]:

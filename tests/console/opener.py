@@ -10,6 +10,7 @@ from typing import Any
 
 from gate.client.files import must_be_new
 from gate.client.listening import Envelope, Listening
+from gate.client.recordings import Stream
 from gate.errors import WrongPassphrase
 from gate.types import Progress
 from tests.support.waiting import PATIENCE
@@ -54,6 +55,10 @@ class MadeUpOpener:
     def envelope(self, recording_id: str, purpose: str) -> Envelope:
         self.asked.append(("envelope", recording_id, purpose))
         return Envelope(SECONDS, curve(0.0), curve(math.pi), ((30.0, 52.5),), (-8.4, 0.0))
+
+    def examined(self, recording_id: str, purpose: str) -> tuple[Envelope, Mapping[str, Stream]]:
+        found = self.envelope(recording_id, purpose)
+        return found, {"caller": Stream(4800, 0, 0.4, 2.1), "callee": Stream(4712, 88, 12.6, 31.0)}
 
     def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         self.asked.append(("export", recording_id, purpose, str(output)))

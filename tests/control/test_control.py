@@ -106,6 +106,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "consent_add": {"number": number, "how": "phone", "wording": "yes", "who": "A. Smith", "evidence": "f 1"},
         "consent_withdraw": {"target": "c-1"},
         "calls_show": {"call_id": "k-1"},
+        "calls_prove": {"call_id": "k-1"},
         "recording_piece": {"recording_id": "r-1"},
         "recording_ingest": {"path": str(tmp_path / "tps.txt")},
         "audit_leaf": {"index": 6},

@@ -36,6 +36,7 @@ NOTES: dict[str, str] = {
             *(
                 "calls_acknowledge.why",
                 "calls_pause.why",
+                "calls_prove.why",
                 "calls_resume.why",
                 "calls_hang_up.why",
                 "reveal.why",

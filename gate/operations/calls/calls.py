@@ -1,9 +1,10 @@
-"""Attempts and calls: found, and shown with every fact. A number in full, which leaves a leaf. The
+"""Attempts and calls: found, shown with every fact, proven as a ladder. A number in full, which leaves a leaf. The
 recording of a call that goes on, paused and resumed by somebody who does not take part in it.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,13 +16,17 @@ from msgspec.structs import replace
 
 from gate.core.call_words import HangUpAsked, PauseAsked
 from gate.core.days import LONDON, midnight
-from gate.core.evidence import stamp
+from gate.core.evidence import Node, stamp
+from gate.core.facts.derived import personal
 from gate.core.facts.gate import ManyLookups
 from gate.core.facts.retention import NumberShown
+from gate.core.ladder import Ladder, rungs
+from gate.core.rows.audit import LeafProof, ProvenFact
 from gate.core.rows.calls import AgentRow, CallRow, CallShown, ReasonCount, TrendHour
 from gate.core.rows.lists import RegisterInForce
 from gate.core.terms import Reason
 from gate.errors import UsageError
+from gate.exports import page
 from gate.operations.contacts.pages import find_contact
 from gate.operations.data_folder import rules_of
 from gate.operations.operation import (
@@ -47,12 +52,13 @@ from gate.operations.operation import (
 from gate.operations.parsing import number_of
 from gate.operations.registers.in_force import RegisterStatus, register_status
 from gate.showing import local
-from gate.store import figures, queries, search
+from gate.store import figures, queries, search, slices
 from gate.store.queries import IS_ATTEMPT
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
     from gate.store.queries import Source
+    from gate.store.reader import Reader
     from gate.store.transaction import StoreTransaction
 
 
@@ -132,6 +138,67 @@ def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShow
     if shown is None:
         raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
     return shown
+
+
+# --- with proofs -----------------------------------------------------------------------------------------------------
+
+MOST_LEAVES: Final = 500
+"""Leaves of one ladder."""
+
+
+class CallsProve(Request[Ladder], frozen=True, kw_only=True):
+    """The leaves of a call, each with its proof, as a ladder between phones, gate and carrier."""
+
+    call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
+    why: Annotated[
+        Note,
+        about(
+            "Why the number and what people wrote are to be in it; kept in the log. Left out without one.",
+            "Why numbers are to be in it (empty: they are left out)",
+            eg=("complaint 17 to the Commissioner",),
+        ),
+    ] = ""
+
+
+@operation(CallsProve, "calls_prove", roles=READERS)
+def calls_prove(folder: DataFolder, asked: CallsProve, caller: Caller) -> Ladder:
+    """Hand out the leaves of a call with proofs that they are in the signed log; the log is signed first where no
+    checkpoint is over all of them. Values that may name a person are left out, unless a reason is given: that is kept
+    in the log before they are read."""
+    shown = folder.read(lambda reader: queries.call(reader, asked.call_id))
+    if shown is None:
+        raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
+    if why := asked.why.strip():
+        folder.keep(NumberShown(sort=Kind.CALL, why=why, reference=UNSET), asked.call_id, caller.actor)
+    facts = shown.facts[:MOST_LEAVES]
+
+    last = facts[-1].leaf_index
+    signed = folder.read(lambda reader: slices.signed_over(reader, last)) or folder.log.checkpoint()
+
+    def proven(reader: Reader) -> list[LeafProof]:
+        node, found = slices.nodes(reader), slices.of_call(reader, asked.call_id, last)
+        return [_leaf(row, signed.size, node, numbers=bool(why)) for row in found]
+
+    return Ladder(
+        call_id=asked.call_id,
+        firm=folder.config.firm.legal_name,
+        rungs=rungs(facts),
+        evidence=page.evidence(signed.note, folder.bundles.vkey().vkey, folder.read(proven)),
+        numbers=bool(why),
+    )
+
+
+def _leaf(row: ProvenFact, size: int, node: Node, *, numbers: bool) -> LeafProof:
+    body = json.loads(row.body) if row.body else {}
+    shown = numbers or not any(body.get(name) for name in personal(row.kind))
+    return page.leaf(
+        row.leaf_index,
+        size,
+        node,
+        leaf=row.leaf,
+        salt=row.salt if shown else None,
+        body=row.body if shown else None,
+    )
 
 
 # --- counted -------------------------------------------------------------------------------------------------------
