@@ -103,8 +103,9 @@ class LadderScreen(GateScreen):
             packets = row.packets or {}
             sides = []
             for side, name in (("caller", "agent"), ("callee", "customer")):
-                count = f"{name} {packets.get(side, 0):,} packets"
-                if (stream := streams.get(side)) is not None:
+                stream = streams.get(side)
+                count = f"{name} {stream.packets if stream else packets.get(side, 0):,} packets"
+                if stream is not None:
                     count += f", {stream.lost:,} lost, jitter {stream.jitter:.1f} ms (at most {stream.peak:.1f})"
                 sides.append(count)
             paused = sum(end - start for start, end in row.gaps or ())
