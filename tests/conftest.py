@@ -124,9 +124,13 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None
     worker_server.start(config, specs)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, and those that wait beside those that compute: then no worker has a long one left at the end,
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--store postgresql`` what is about SQLite's file is left out (``engine("sqlite")``).
+
+    Long files first, and those that wait beside those that compute: then no worker has a long one left at the end,
     and no processor is idle."""
+    if config.getoption("--store") == "postgresql":
+        items[:] = [item for item in items if not _of_sqlite(item)]
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
@@ -135,6 +139,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     computing = [path for path in longest if _folder(path) not in _WAITING]
     order = [path for path in chain.from_iterable(zip_longest(waiting, computing)) if path]
     items[:] = [item for path in order for item in files[path]]
+
+
+def _of_sqlite(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("engine")
+    return marker is not None and marker.args == ("sqlite",) and _folder(item.path) != "store"
 
 
 def _folder(path: Path) -> str:

@@ -6,6 +6,7 @@ a lost connection means and how freed room is cleaned are an engine's own: ``sto
 module PostgreSQL's.
 
 One log per gate. The tables of evidence have a key (log, leaf_index), and a session sees the rows of its own log alone.
+A database has the log of one gate, so far: rows that are made from facts do not say from which log they are.
 Two gates that write the same log meet at that key: the second is refused by the database, finds a head that is not its
 own, and stops for good. A COMMIT whose answer was lost is looked for by that head, too, before anything is written
 again: what is there is answered as done.
@@ -589,6 +590,7 @@ class PostgresqlStore(EvidenceStore):
     def _open(self) -> None:
         connection = self.place.open_writer()
         try:
+            self._refuse_others(connection)
             found = check_start(connection, differences(connection)) if not self._heads else load_frontier(connection)
             check_pepper(connection, self._pepper)
         except (AuditError, StoreError):
@@ -605,6 +607,17 @@ class PostgresqlStore(EvidenceStore):
         self._frontier = self._before = found
         self._doubtful = False
 
+    def _refuse_others(self, connection: Connection) -> None:
+        """Lists and calls point into the log of the one gate that has written them: another's leaves have the same
+        numbers. Raises ``StoreError``."""
+        sql = f"SELECT log FROM {TABLES}.facts WHERE log "  # noqa: S608 - a constant
+        for other in ("<", ">"):
+            if found := connection.execute(f"{sql} {other} ? LIMIT 1", [self.place.log]).fetchone():
+                raise StoreError(
+                    f"{self.place} has log {found[0]} of another gate",
+                    hint="a gate has a database of its own; the log of this one is [store] log",
+                )
+
     def _begin(self) -> None:
         if self._stopped:
             raise StoreError(self._stopped, hint="each gate has a log of its own: see [store] log")
@@ -613,6 +626,9 @@ class PostgresqlStore(EvidenceStore):
             raise StoreError(self._stopped, hint="each gate has a log of its own: see [store] log")
 
     def _do(self, work: Work) -> Any:
+        if not self._frontier.size:  # of two gates that begin at once, the second sees the entry of the first
+            self._connection.execute("SELECT pg_advisory_xact_lock(hashtext('dialgate'))")
+            self._refuse_others(self._connection)
         try:
             return super()._do(work)
         except StoreError as error:

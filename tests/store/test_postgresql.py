@@ -3,6 +3,7 @@ Facts, lists and pages are tested in the other files here, on both engines."""
 
 from __future__ import annotations
 
+import queue
 import shutil
 import socket
 import sqlite3
@@ -24,7 +25,7 @@ from gate.store.erasure import erase_facts
 from gate.store.reader import Reader, open_reader, open_writer, place_from_words, place_in_words
 from gate.store.schema import STEPS, made_by
 from gate.store.store import EvidenceStore
-from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_lists, put, root_of, rows
+from tests.support.evidence import PEPPER, START, a_call, decision, own_lists, put, root_of, rows
 
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
@@ -329,15 +330,24 @@ def test_a_second_writer_of_a_log_stops_and_nothing_of_it_is_there(store):
     other.close()
 
 
-def test_each_log_has_its_own_evidence_and_all_have_one_list(store):
-    put(store, decision("c1"), decision("c2"))
-    place = place_of(store)
-    other = PostgresqlStore(Postgresql(place.dsn, log=1), pepper=PEPPER)
-    assert put(other, Fact("objection", "o1", START, "x", {"number": NUMBER})) == [0]
-    assert other.call(lambda tx: tx.head())[0] == 1
-    assert store.call(lambda tx: tx.head())[0] == 2
-    assert [each.id for each in store.call(lambda tx: tx.objections(NUMBER))] == ["o1"]
+def test_a_gate_with_another_log_is_refused_for_leaves_have_the_same_numbers(store):
+    put(store, decision("c1"))
+    with pytest.raises(StoreError, match="has log 0 of another gate"):
+        PostgresqlStore(Postgresql(place_of(store).dsn, log=1), pepper=PEPPER)
+    assert log_of(store) == ["c1"]
+
+
+def test_of_two_gates_that_begin_at_once_one_is_refused(store):
+    """Both are open before either has written."""
+    other = PostgresqlStore(Postgresql(place_of(store).dsn, log=1), pepper=PEPPER)
+    answers: queue.SimpleQueue[tuple[object, Exception | None]] = queue.SimpleQueue()
+    for each in (store, other):
+        each.submit(lambda tx: tx.append(decision("c1")), lambda *answer: answers.put(answer))
+    errors = [str(error) for _, error in (answers.get(timeout=30), answers.get(timeout=30)) if error]
+    assert len(errors) == 1 and "of another gate" in errors[0], errors
     other.close()
+    with closing(place_of(store).connect()) as session:
+        assert session.execute("SELECT count(*) FROM dialgate.facts").fetchone() == (1,)
 
 
 # --- away -----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from gate.audit import verify as verifying
 from gate.config import Config
 from gate.sqlite_thread import Connection
 from gate.store import reader, schema, store
@@ -77,8 +78,22 @@ def use_postgresql() -> None:
     def read(place: reader.Place) -> Connection:
         return open_reader(at(place))
 
-    instead = {reader.place_of: of, store.store_at: opened, reader.open_reader: read}
-    store_at, open_reader = store.store_at, reader.open_reader
+    def verified(place: reader.Place, *arguments: Any, **more: Any) -> Any:
+        return verify(at(place), *arguments, **more)
+
+    def unlike(connection: Connection, proof: bytes | None = None) -> Any:
+        own = isinstance(connection, sqlite3.Connection)
+        return differences(connection, proof) if own else server.differences(connection, proof)
+
+    instead: dict[Any, Any] = {
+        reader.place_of: of,
+        store.store_at: opened,
+        reader.open_reader: read,
+        verifying.verify: verified,
+        schema.differences: unlike,
+    }
+    store_at, open_reader, verify = store.store_at, reader.open_reader, verifying.verify
+    differences, server = schema.differences, postgresql.Postgresql("")
     for name, module in list(sys.modules.items()):
         if name.startswith("gate."):
             for each, value in list(vars(module).items()):
