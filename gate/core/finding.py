@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
 from gate.core.days import LONDON, day_of, time_of_day
-from gate.core.numbers import NumberRefused, beginning_of, parse
+from gate.core.numbers import NumberRefused, beginning_of, parse, shown_as
 from gate.core.request_words import Asks, State
 from gate.core.terms import Purpose, Reason, Topic, Verdict
 
@@ -293,6 +293,8 @@ def _in_words(column: str, values: Sequence[str]) -> str:
     says = _SAYS.get(column, column)
     if column in _FACTS:
         return says if "yes" in values else f"not {says}"
+    if column == "number" and any(shown_as(value) for value in values):
+        says = "a number that is shown as"
     names = [value.partition(":")[2] or value if column == "caller" else value.replace("_", " ") for value in values]
     if len(names) > _SHOWN:
         return f"{says} one of {len(names)} ({', '.join(names[:_SHOWN])} …)"
@@ -399,10 +401,12 @@ _PHRASE: Final = 6
 """Words of a phrase at most."""
 _CALLERS: Final = 20
 """Callers that one word finds at most."""
+_HIDDEN: Final = "*"
+"""At the end of a name it stands for what is not shown of it."""
 _BEGINNING: Final = 3
 """Letters of a word of the vocabulary that stand for it, where nothing else fits."""
 _JOINED = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)+").fullmatch
-_DIGITS = re.compile(r"\+?[0-9()./-]+").fullmatch
+_DIGITS = re.compile(r"\+?[0-9()./*-]+").fullmatch
 _ID = re.compile(r"[0-9a-f]{4,32}").fullmatch
 
 
@@ -483,7 +487,7 @@ def _meaning(
         return (), 1
     begun = _begun(word, vocabulary) if len(word) >= _BEGINNING else ()
     ident = (Condition("id", word),) if ids and _ID(word) else ()
-    rest = (Condition(free, words[at]),) if free else ()
+    rest = (Condition(free, words[at].rstrip(_HIDDEN)),) if free else ()
     return (*(begun or ident), *rest), 1
 
 
@@ -509,7 +513,7 @@ def _is_number(typed: str) -> bool:
     try:
         parse(typed)
     except NumberRefused:
-        return bool(beginning_of(typed))
+        return bool(beginning_of(typed) or shown_as(typed))
     return True
 
 

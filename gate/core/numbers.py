@@ -464,6 +464,17 @@ def beginning_of(typed: str) -> str:
     return ""
 
 
+def shown_as(typed: str) -> tuple[str, str] | None:
+    """The beginning of an E.164 number and its last two digits, from what ``mask`` shows of it in any spelling, with
+    four stars between; None where it is no such text.
+
+    ``020 79** **23`` is ``("+442079", "23")``.
+    """
+    begins, hidden, ends = typed.translate(_SEPARATORS).partition("****")
+    beginning = beginning_of(begins) if hidden else ""
+    return (beginning, ends) if beginning and len(ends) == 2 and _DIGITS(ends) else None
+
+
 def presentable(e164: str) -> bool:
     """True where a firm may present this number: +44 with 01, 02, 03, mobile 07 or 080, 10 or 11 digits (LAW 3.1).
 

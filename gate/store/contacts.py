@@ -16,7 +16,7 @@ import msgspec
 
 from gate.core.facts.derived import DECIDING
 from gate.core.finding import CONTACTS, Condition, Term, meant
-from gate.core.numbers import beginning_of
+from gate.core.numbers import beginning_of, shown_as
 from gate.core.rows.lists import Contact, ContactChanges, ContactCount, ContactFault, ContactList, RegisterIdentity
 from gate.errors import UsageError
 from gate.store.paging import Counts, Kept, Order, any_of, counted
@@ -371,6 +371,11 @@ def _fits(word: Term) -> Kept:
 def _condition(asked: Condition) -> Kept:
     column, value = asked
     if column == "number":
+        if shown := shown_as(value):  # of numbers of this length: those are whole numbers here
+            begins, ends = int(shown[0][1:]) * 10**6, int(shown[1])
+            return Kept(
+                "number BETWEEN ? AND ? AND number - number / 100 * 100 = ?", (begins, begins + 10**6 - 1, ends)
+            )
         beginning = beginning_of(value)
         if not 1 < len(beginning) <= 1 + LONGEST or beginning[1] == "0":
             return Kept("FALSE", ())

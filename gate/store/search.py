@@ -24,7 +24,7 @@ from gate.core.evidence import stamp
 from gate.core.facts.audit import LogVerified
 from gate.core.facts.recordings import Exported
 from gate.core.finding import CALLS, RECORDINGS, Condition, Term, meant
-from gate.core.numbers import NumberRefused, beginning_of
+from gate.core.numbers import NumberRefused, beginning_of, shown_as
 from gate.core.rows import Page
 from gate.core.rows.audit import CheckpointRow, LastVerification, Leaf, LeafShown, LogHead, LogNow
 from gate.core.rows.calls import CallRow, ListedRecording, RecordingRow
@@ -232,20 +232,22 @@ def named(tx: Source, part: str) -> list[Arm]:
 
 
 def number_arms(tx: Source, typed: str) -> list[Arm]:
-    """A number, or the beginning of one."""
+    """A number, the beginning of one, or what is shown of one that is hidden in part."""
     try:
         return [Arm("number = ?", (numbers.parse(typed).e164,), "calls_number")]
     except NumberRefused:
         pass
-    beginning = beginning_of(typed)
+    shown = shown_as(typed)
+    beginning = shown[0] if shown else beginning_of(typed)
     if not beginning:
         return []
     between, values = "number >= ? AND number < ?", (beginning, beginning + ":")
     sql = f"SELECT count(*) FROM (SELECT 1 FROM calls INDEXED BY calls_number WHERE {between} LIMIT ?)"  # noqa: S608
     (few,) = tx.values(int, sql, [*values, FEW + 1])
-    if few <= FEW:
-        return [Arm(between, values, "calls_number", sort=True)]
-    return [Arm(between, values, "calls_at")]
+    index = "calls_number" if few <= FEW else "calls_at"
+    if shown:
+        between, values = f"{between} AND number LIKE ?", (*values, "____".join(shown))
+    return [Arm(between, values, index, sort=few <= FEW)]
 
 
 # --- the evidence log -----------------------------------------------------------------------------------------------
