@@ -126,8 +126,8 @@ def test_without_extras_the_gate_is_whole(bare: Path) -> None:
     program = (
         "import importlib, pkgutil, gate\n"
         "for each in pkgutil.walk_packages(gate.__path__, 'gate.', onerror=print):\n"
-        "    if not each.name.startswith(('gate.softphone', 'gate.store.postgresql', 'gate.traces', 'gate.vault.bucket',"
-        " 'gate.cli.console_start')):\n"
+        "    if not each.name.startswith(('gate.softphone', 'gate.store.postgresql', 'gate.traces',"
+        " 'gate.vault.bucket', 'gate.cli.console_start')):\n"
         "        importlib.import_module(each.name)\n"
     )
     done = subprocess.run([bare, "-P", "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)

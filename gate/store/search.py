@@ -241,13 +241,13 @@ def number_arms(tx: Source, typed: str) -> list[Arm]:
     beginning = shown[0] if shown else beginning_of(typed)
     if not beginning:
         return []
-    between, values = "number >= ? AND number < ?", (beginning, beginning + ":")
+    between, values = "number >= ? AND number < ?", [beginning, beginning + ":"]
     sql = f"SELECT count(*) FROM (SELECT 1 FROM calls INDEXED BY calls_number WHERE {between} LIMIT ?)"  # noqa: S608
     (few,) = tx.values(int, sql, [*values, FEW + 1])
     index = "calls_number" if few <= FEW else "calls_at"
     if shown:
-        between, values = f"{between} AND number LIKE ?", (*values, "____".join(shown))
-    return [Arm(between, values, index, sort=few <= FEW)]
+        between, values = f"{between} AND number LIKE ?", [*values, "____".join(shown)]
+    return [Arm(between, tuple(values), index, sort=few <= FEW)]
 
 
 # --- the evidence log -----------------------------------------------------------------------------------------------
