@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from tests.support.running_gate import RunningGate, running
 from tests.support.settings import secret
 from tests.support.uas import Uas
 from tests.support.vault import new_key
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGate]:
     with running(tmp_path_factory.mktemp("opening") / "gate", announcement=0.5) as gate:
         with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial("01134960500")], "up", PATIENCE)
-            time.sleep(2.0)
+            until(lambda: talk.packets_in > 100)
             near.hang_up(talk)
             gate.wait(
                 lambda: gate.rows("SELECT 1 FROM recordings WHERE closed_at IS NOT NULL"), PATIENCE, "no recording"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from tests.media.line_process import ports_of
 from tests.support.audio import Party, share, tone
 from tests.support.sip_peer import Phone, sdp
 from tests.support.uas import Uas
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 def answered(phone: Phone) -> tuple[str, int]:
@@ -28,7 +26,7 @@ def test_it_tells_what_it_was_shown_and_what_it_heard_when() -> None:
         phone.dial("+442079460000", body=sdp(voice.port), headers=shown)
         assert phone.recv(only="180").code == 180
         voice.talk_to(answered(phone))
-        time.sleep(1.0)
+        voice.speaks(1.0)
         voice.frequency = 1000
         phone.send(phone.next("BYE"))
         assert phone.recv(only="200").get("CSeq").endswith("BYE")
@@ -85,7 +83,7 @@ def test_early_media_is_heard_before_the_answer() -> None:
     with Uas(*options) as far, Phone(far.where) as phone, Party() as voice:
         phone.dial(body=sdp(voice.port))
         assert ports_of(phone.recv(only="183").body)[1] > 0
-        time.sleep(0.6)
+        until(lambda: len(voice.heard) >= 30)
         assert share(voice.samples(), 850) > 0.95
         answered(phone)
 
@@ -95,7 +93,7 @@ def test_it_takes_the_codec_that_is_offered_or_wanted(offered: str, options: tup
     with Uas(*options) as far, Phone(far.where) as phone, Party(440, 8) as voice:
         phone.dial(body=sdp(voice.port).replace("0 8 101", f"{offered} 101"))
         voice.talk_to(answered(phone))
-        time.sleep(0.6)
+        voice.speaks(0.6)
         phone.send(phone.next("BYE"))
         told = far.wait("call")
         assert told["codec"] == codec
@@ -124,7 +122,7 @@ def test_ipv6() -> None:
     with Uas("--listen", "[::1]:0") as far, Phone(far.where, "::1") as phone, Party(440, host="::1") as voice:
         phone.dial(body=sdp(voice.port).replace("IN IP4 127.0.0.1", "IN IP6 ::1"))
         voice.talk_to(answered(phone))
-        time.sleep(0.5)
+        voice.speaks(0.5)
         phone.send(phone.next("BYE"))
         assert far.wait("call")["packets_in"] > 10
 

@@ -139,7 +139,7 @@ def test_a_full_disk_ends_calls_and_takes_none(disk: Path, tmp_path: Path) -> No
     with gate_on(disk, tmp_path / "gate", "refuse") as gate:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             talks = near.wait([near.dial(number) for number in NUMBERS], "up", PATIENCE)
-            time.sleep(1.5)
+            until(lambda: min(talk.packets_in for talk in talks) > 75)
             ballast = Ballast(disk)
             (late,) = near.wait([near.dial(LATE)], "early", PATIENCE)
             began = time.monotonic()
@@ -177,7 +177,7 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
         with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(NUMBERS[0])], "up", PATIENCE)
             (other,) = far.all()
-            time.sleep(1.0)
+            until(lambda: talk.packets_in > 50)
             ballast = Ballast(disk)
             fill(gate, near, ballast)
             assert talk.state == "up"  # on_failure = unrecorded: it goes on

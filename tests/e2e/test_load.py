@@ -63,7 +63,7 @@ def test_a_recorder_without_a_processor_for_a_moment_costs_no_call(tmp_path: Pat
         far = Sipp("uas", port=gate.trunk_port, calls=calls, timeout=PATIENCE, trace=False)
         far.wait_listening()
         near = Sipp("uac", remote=gate.address, calls=calls, rate=30, service=UNLISTED, timeout=PATIENCE, trace=False)
-        time.sleep(2.0)
+        gate.wait(lambda: len(gate.client.call("status")["calls"]) > 20, PATIENCE, "no calls")
         os.kill(recorder, signal.SIGSTOP)
         time.sleep(0.8)
         os.kill(recorder, signal.SIGCONT)

@@ -72,8 +72,8 @@ def test_term_lets_a_running_call_end_and_takes_no_new_one(tmp_path: Path) -> No
             assert refused.code == 603
             assert "gate_stopping" in refused.reasons[0], refused.reasons
         before = talk.packets_in
-        time.sleep(1.0)
-        assert (talk.state, talk.packets_in - before > 30) == ("up", True)
+        until(lambda: talk.packets_in - before > 50)
+        assert talk.state == "up"
         assert gate.client.call("status")["calls"]  # it can be asked while it drains
         began = time.monotonic()
         near.hang_up(talk)

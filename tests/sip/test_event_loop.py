@@ -45,14 +45,15 @@ def test_a_fault_in_a_step_or_a_timer_stops_nothing():
 def test_timers_fire_when_due_and_not_when_cancelled():
     fired: list[float] = []
     with RunningLine(config_for("127.0.0.1:9")) as running:
-        begin = time.monotonic()
+        begin, later = time.monotonic(), threading.Event()
 
         def start() -> None:
             running.line.after(0.2, lambda: fired.append(time.monotonic() - begin))
             running.line.after(0.1, lambda: fired.append(-1)).cancel()
+            running.line.after(0.3, later.set)
 
         running.call(start)
-        time.sleep(0.5)
+        assert later.wait(PATIENCE)
     assert len(fired) == 1
     assert 0.19 < fired[0] < 0.35
 
