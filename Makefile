@@ -27,7 +27,7 @@ READY  := $(VENV)/.ready
 WORKERS ?= 6
 PACKAGES ?= packages
 # Where the tests are that load the machine, and the folders of the quick ones.
-LOAD   := tests/attack tests/e2e tests/sip tests/test_budget.py
+LOAD   := tests/attack tests/e2e tests/sip
 # What only the console's pictures need, which are not among them: each worker would import it.
 UNUSED := -p no:textual-snapshot -p no:syrupy
 QUICK  := $(addprefix tests/,core config store vault registers audit calls operations control) $(wildcard tests/test_*.py)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from gate.calls.trust import Trust
 from gate.core import numbers, screening
@@ -18,7 +18,18 @@ from gate.core.facts.gate import CampaignStopped, ManyAbandoned
 from gate.core.numbers import Number, NumberRefused
 from gate.core.rules import Rules
 from gate.core.screening import decision_fact, refusal
-from gate.core.terms import NOBODY_KNOWN, UNPROVEN, UNTRIED, Attempt, Decision, Reason
+from gate.core.terms import (
+    NOBODY_KNOWN,
+    UNPROVEN,
+    UNTRIED,
+    Attempt,
+    Consent,
+    Decision,
+    Objection,
+    Reason,
+    Stop,
+    Subscriber,
+)
 from gate.errors import StoreError
 from gate.log import Logger
 from gate.registers.library import RegisterLibrary
@@ -74,15 +85,11 @@ class Screener:
         that are counted."""
         rules, known = self.rules, isinstance(number, Number)
         e164 = number.e164 if isinstance(number, Number) else ""
-        reached = [each for each in (e164, numbers.begins_with(e164)) if each]
         return screening.decide(
             attempt,
             number=number,
             registers=self._registers.view(e164) if known else (),
-            consents=tx.consents(e164) if known else (),
-            subscriber=tx.subscriber(e164) if known else NOBODY_KNOWN,
-            objections=[objection for each in reached for objection in tx.objections(each)],
-            stops=[stop for each in reached for stop in tx.stops(each)],
+            **_theirs(tx, e164),
             last_unattended=tx.last_unattended(e164) if known else None,
             tried=tx.tried(e164, now - rules.attempts.longest, question)
             if known and rules.attempts.any and not in_hand
@@ -124,9 +131,14 @@ class Screener:
 
     def taken_back(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> str:
         """Why an attempt that was allowed may not be connected any more: what the person has said since, on another
-        call or to the firm (LAW 1.7a); empty where it may. Hours and registers stay as they were at the decision."""
-        reason = self.check(tx, attempt, now).reason
-        return reason.value if reason in _THEIRS else ""
+        call or to the firm (LAW 1.7a); empty where it may. Hours and registers stay as they were at the decision, and
+        so does all else of which no reason of theirs can come: it is not looked up."""
+        number = _read(attempt.raw_number)
+        theirs = _theirs(tx, number.e164 if isinstance(number, Number) else "")
+        decision = screening.decide(
+            attempt, number=number, registers=(), **theirs, last_unattended=None, rules=self.rules, now=now
+        )
+        return decision.reason.value if decision.reason in _THEIRS else ""
 
     def look_again(
         self,
@@ -192,6 +204,26 @@ class Screener:
             asked_before()
         tx.append(decision_fact(decision, attempt, **origin).fact(call_id, now, attempt.claimed_by))
         return decision
+
+
+class _Theirs(TypedDict):
+    """What the person who has a number wants, by the firm's own lists; names as in ``screening.decide``."""
+
+    consents: Sequence[Consent]
+    subscriber: Subscriber
+    objections: Sequence[Objection]
+    stops: Sequence[Stop]
+
+
+def _theirs(tx: StoreTransaction, number: str) -> _Theirs:
+    """For an E.164 number; nothing where it is empty."""
+    reached = [each for each in (number, numbers.begins_with(number)) if each]
+    return {
+        "consents": tx.consents(number) if number else (),
+        "subscriber": tx.subscriber(number) if number else NOBODY_KNOWN,
+        "objections": [objection for each in reached for objection in tx.objections(each)],
+        "stops": [stop for each in reached for stop in tx.stops(each)],
+    }
 
 
 def _read(raw: str) -> Number | NumberRefused:

@@ -206,17 +206,26 @@ def _descriptors(names: tuple[bytes, bytes], port: int, likely: Sequence[int]) -
     if len(_seen) > _MOST_SEEN:
         _seen.clear()
     for numbers in ((), likely, _without_filter(max(likely, default=0)), _all_numbers()):
-        _look_at(numbers)
+        _look_at(numbers, names)
         if all(_is_bound(_seen.get(name, -1), name) for name in names):
             return [_seen.pop(name) for name in names]
     hint = "it must run inside the gate"
     raise MediaError(f"RTPProxy's socket of port {port} is not in this process", hint=hint)
 
 
-def _look_at(numbers: Iterable[int]) -> None:
+def _look_at(numbers: Iterable[int], names: Sequence[bytes]) -> None:
+    """Remember what these numbers are bound to, up to where all of ``names`` were met."""
+    missing = set(names)
     for number in numbers:
-        if name := _name(number):
+        name = _name(number)
+        if name in missing:
+            if not _is_bound(number, name):
+                continue
+            missing.remove(name)
+        if name:
             _seen[name] = number
+        if not missing:
+            return
 
 
 def _without_filter(highest: int) -> Iterator[int]:

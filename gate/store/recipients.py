@@ -63,7 +63,8 @@ class RecipientsOfLog:
         """As they are at this moment."""
         if self._reader is None:
             self._reader = Reader(self._place)
-        self._reader.rest()
-        terms = logged(self._reader, now)
-        self._reader.rest()
-        return terms
+            self._reader.rest()
+        try:
+            return logged(self._reader, now)
+        finally:
+            self._reader.rest()

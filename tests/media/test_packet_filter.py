@@ -140,6 +140,15 @@ def test_sockets_are_found_among_many_that_have_filters_whichever_numbers_they_g
             packet_filter.release()
 
 
+def test_a_tcp_socket_of_the_same_name_is_not_taken_for_it(pair: tuple[str, socket.socket, socket.socket]) -> None:
+    host, rtp, _ = pair
+    with socket.socket(rtp.family, socket.SOCK_STREAM) as taken, bound(host) as other:
+        taken.bind(rtp.getsockname()[:2])
+        PacketFilter(host, rtp.getsockname()[1]).shut()
+        other.sendto(b"stranger", rtp.getsockname())
+        assert heard(rtp) == []
+
+
 def test_an_address_differs_by_any_of_its_bits() -> None:
     with bound("127.0.0.1") as rtp, bound("127.0.0.3") as sender:
         try:

@@ -1,8 +1,11 @@
 """Counts what a Python program does, where ``DIALGATE_COUNTS`` names a folder: functions entered and SQL statements.
 
 Python imports this by itself where its folder is in ``PYTHONPATH``. At SIGUSR2 a process writes what it has counted
-since the last time as ``PID.json`` into that folder: ``functions`` by place (``file:function``), ``statements`` by
-their first word.
+since the last time as ``PID.json`` into that folder: ``functions`` and ``by_the_clock`` by place (``file:function``),
+``statements`` by their first word. At SIGUSR1 the gate's chores rest for good.
+
+By the clock goes what a thread does because time has passed: how often that is depends on the machine's other work, and
+not on the gate.
 """
 
 import json
@@ -14,30 +17,53 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-_THREADS: list[Counter] = []
+_STARTED = {
+    "EventDispatcher.py:EventDispatcher2.dispatchTimers": True,
+    "base_events.py:BaseEventLoop._run_once": True,
+    "client.py:RecorderClient._listen": True,
+    "client.py:RecorderClient._take": False,
+    "server.py:Server.run": True,
+    "calls.py:Calls.obey": False,
+    "calls.py:Calls.take_ended": False,
+}
+"""Function -> whether it is done by the clock, with all that it calls up to another one of these."""
+_WAKING = {
+    "event_loop.py:LoopWaker.procrastinate", "event_loop.py:StepQueue.drain", "event_loop.py:StepQueue.__len__",
+    "MonoTime.py:MonoTime.__init__", "MonoTime.py:MonoTime.__gt__", "classes.py:_sooner", "classes.py:_time",
+}  # fmt: skip
+"""What a thread does each time it wakes, and how it compares the timers that there are."""
+_THREADS: list[tuple[Counter, Counter]] = []
 _STATEMENTS: Counter = Counter()
-_CHORES = "asyncio_"
-"""Threads of what is done beside the calls, on a clock of its own."""
 
 
-def _count(frame, event, _):
-    """The first event of a thread: from then on it has a counter of its own."""
-    entered: Counter = Counter()
-    if threading.current_thread().name.startswith(_CHORES):
-        sys.setprofile(None)
-        return
-    _THREADS.append(entered)
+def _count(frame, event, argument):
+    """The first event of a thread: from then on it has counters of its own."""
+    work: dict = {}
+    clock: dict = {}
+    _THREADS.append((work, clock))
+    kinds: dict = {}
+    within = [(None, False)]
 
     def count(frame, event, _):
         if event == "call":
-            entered[frame.f_code] += 1
+            code = frame.f_code
+            if code not in kinds:
+                place = f"{Path(code.co_filename).name}:{code.co_qualname}"
+                kinds[code] = place in _WAKING, _STARTED.get(place)
+            waking, started = kinds[code]
+            if started is not None:
+                within.append((frame, started))
+            counter = clock if waking or within[-1][1] else work
+            counter[code] = counter.get(code, 0) + 1
+        elif event == "return" and within[-1][0] is frame:
+            within.pop()
 
     sys.setprofile(count)
+    count(frame, event, argument)
 
 
 def _statement(text: str) -> None:
-    if not threading.current_thread().name.startswith(_CHORES):
-        _STATEMENTS[text.split(None, 1)[0]] += 1
+    _STATEMENTS[text.split(None, 1)[0]] += 1
 
 
 def _connect(*arguments, **options):
@@ -47,17 +73,21 @@ def _connect(*arguments, **options):
 
 
 def _write(*_) -> None:
-    functions: Counter = Counter()
-    for entered in _THREADS:
-        for code, number in entered.copy().items():
-            if code.co_filename not in (__file__, threading.__file__):
-                functions[f"{code.co_filename}:{code.co_qualname}"] += number
-        entered.clear()
-    found = {"functions": functions, "statements": dict(_STATEMENTS)}
+    found: dict = {"functions": Counter(), "by_the_clock": Counter(), "statements": dict(_STATEMENTS)}
+    for counters in _THREADS:
+        for kind, counter in zip(("functions", "by_the_clock"), counters, strict=True):
+            for code, number in counter.copy().items():
+                if code.co_filename not in (__file__, threading.__file__):
+                    found[kind][f"{code.co_filename}:{code.co_qualname}"] += number
+            counter.clear()
     _STATEMENTS.clear()
     path = Path(os.environ["DIALGATE_COUNTS"], f"{os.getpid()}.json")
     path.with_suffix(".new").write_text(json.dumps(found))
     path.with_suffix(".new").replace(path)
+
+
+def _rest(*_) -> None:
+    sys.modules["gate.daemon.chores"].attempt = lambda *_, **__: True
 
 
 if os.environ.get("DIALGATE_COUNTS"):
@@ -65,4 +95,5 @@ if os.environ.get("DIALGATE_COUNTS"):
     sqlite3.connect = _connect
     threading.setprofile(_count)
     signal.signal(signal.SIGUSR2, _write)
+    signal.signal(signal.SIGUSR1, _rest)
     sys.setprofile(_count)
