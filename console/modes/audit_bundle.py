@@ -133,7 +133,7 @@ def written(answer: Mapping[str, Any]) -> tuple[words.Shown, ...]:
     lines = [
         f"Written: {clean(str(answer.get('file')))}",
         f"{words.many(counts.get('calls', 0), 'call')}, recordings: {went}.",
-        "Give the verifier key (K) by another way than the bundle.",
+        "Give the verifier key (K) separately from the bundle.",
     ]
     lines += [
         f"Recording {clean(str(each))} is not as the log says; it went out as it is." for each in answer["damaged"]

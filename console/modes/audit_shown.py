@@ -186,7 +186,7 @@ def checkpoint(row: CheckpointRow) -> list[Section]:
 def verifier_key(verifier: VerifierKey) -> list[Section]:
     """The key that all signatures of the gate are checked with."""
     lines = [(clean(line), PLAIN) for line in verifier.pem.splitlines()]
-    said = "Hand it to auditors by another way than bundles: all that the gate signs is checked with it."
+    said = "Hand it to auditors separately from bundles: all that the gate signs is checked with it."
     return [
         Section("", [("Name", words.text(verifier.name)), ("Key", _as_is(verifier.vkey))]),
         Section("For OpenSSL", lines=[*lines, (said, DIM)]),

@@ -242,7 +242,9 @@ class Passphrase(Dialog[None]):
             amount = f"{words.many(made['calls'], 'call')}, {words.many(made['recordings'], 'recording')}"
             yield Static(f"{self._path}: {amount}{left}", markup=False)
             yield Static(str(made["passphrase"]), id="passphrase", markup=False)
-            yield Static("Shown only now. Tell it by another way than the file goes: on the phone, say.", markup=False)
+            yield Static(
+                "Shown only now. Give it to them separately from the file: on the phone, for example.", markup=False
+            )
             yield Static("Tab, then Enter: you have it.", markup=False)
             with Horizontal():
                 yield Button("I have it", compact=True)

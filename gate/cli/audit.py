@@ -162,7 +162,7 @@ only_asks(
 @make("key", group=command, example="dialgate audit key > gate.vkey\ndialgate audit key --pem > gate.pem")
 @click.option("--pem", is_flag=True, help="As PEM, for OpenSSL.")
 def key(view: View, pem: bool) -> None:
-    """The verifier key. Hand it to auditors by another way than bundles: all that the gate signs is checked with it."""
+    """The verifier key. Hand it to auditors separately from bundles: all that the gate signs is checked with it."""
     verifier = ask(view, AuditKey())
     view.data(verifier, text=lambda shown: shown.pem.splitlines() if pem else [shown.vkey])
 

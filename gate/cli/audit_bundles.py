@@ -87,7 +87,7 @@ def export(
     calls, included, recordings = (counts.get(name, 0) for name in ("calls", "included", "recordings"))
     summary = f"{many(calls, 'call')}, {included:,} of {recordings:,} recordings"
     narrate(f"Wrote {output} for {who.name} ({who.purpose}): {summary}.")
-    narrate(f"Give the verifier key by another way: {result['vkey']}")
+    narrate(f"Give the verifier key separately, by other means: {result['vkey']}")
     narrate(f"And the SHA-256 of reader.py in it, which opens it with Python alone: {result['reader']}")
     view.data(result)
 
@@ -150,7 +150,7 @@ def open_(
 ) -> None:
     """Check a bundle and open it: no gate, no configuration, no network. Exit code 1 where anything does not hold.
 
-    Without --vkey the key in the bundle is trusted on first sight, and the output says so. Without --key the part in
+    Without --vkey the key in the bundle is trusted on first sight, with a warning. Without --key the part in
     clear is checked. With -o the logs (CSV and JSON lines) and the recordings (WAV) go into a new folder.
     """
     if output is not None and (output.exists() or key is None):

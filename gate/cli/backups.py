@@ -110,7 +110,7 @@ def restore(
 ) -> None:
     """Put a backup back in the place of the data folder. The gate must not run.
 
-    Every file is compared with its digest first, and both lists with what the gate's log says of the backup, by the
+    Every file is compared with its digest first, and both lists with what the gate's log has of the backup, by the
     verifier key that you have from elsewhere. Without one nothing is put back; with --unproven it is, and the command
     names what is not proven. A set from before there were proofs takes --unproven too.
 

@@ -21,7 +21,7 @@ from gate.showing import local
 def command(view: View, asked: Check) -> None:
     """May NUMBER be dialled? Nothing is dialled and nothing is logged.
 
-    Exit code 0: it may. Exit code 3: it may not, and the reason code says why.
+    Exit code 0: it may. Exit code 3: it may not, for the reason that is shown.
     """
     checked = ask(view, asked)
     view.data(checked, text=_lines, prose=True)

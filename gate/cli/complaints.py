@@ -89,10 +89,10 @@ _ENTERED = (("acknowledge_by", "Acknowledge by"), ("notice", "Notice"))
 
 @click.group("breach")
 def command() -> None:
-    """Breaches of personal data (UK GDPR Art 33): what happened, its effects, what was done, and who was told.
+    """Breaches of personal data (UK GDPR Art 33): what happened, its effects, what was done, and who was notified.
 
-    The authority is told within 72 hours after the firm became aware, unless a risk to people is unlikely. Nobody is
-    named in the register: people are counted.
+    The authority is notified within 72 hours after the firm became aware, unless a risk to people is unlikely. Nobody
+    is named in the register: people are counted.
     """
 
 
@@ -160,7 +160,7 @@ def update(view: View, asked: BreachUpdate) -> None:
 )
 @PROOF_FILE
 def notify(view: View, asked: BreachNotify, file: Path | None) -> None:
-    """Note that the authority, or the persons concerned, were told: with a proof, after 72 hours also with the
+    """Note that the authority, or the persons concerned, were notified: with a proof, after 72 hours also with the
     reasons.
 
     Lateness goes by the moment of entry: an earlier time (--dated) is shown beside it, and shortens no delay.

@@ -125,7 +125,7 @@ class Afterwards:
             gate.ask(AnswerSent(request=reference))
         told = f"{many(made.calls, 'call')}, {many(made.recordings, 'recording')}"
         self._check("pack", [made.calls, made.recordings], f"   Written as one HTML file: {told}.", expected=[1, 1])
-        self._tell(f"   Any browser opens it with {made.passphrase}, which is sent by another way.")
+        self._tell(f"   Any browser opens it with {made.passphrase}, which is sent separately.")
         self._check("pack_in_clear", holding(pack, self._person), "   Closed, it names nobody.", expected=[])
 
     def _erasure(self) -> None:

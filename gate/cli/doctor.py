@@ -55,8 +55,8 @@ def command(view: View, to_call: str | None, account: str | None) -> int:
     --call. The exit code is 1 where something fails.
 
     With --call a phone signs in to the running gate as the account and dials NUMBER. The call is decided, announced,
-    recorded and kept in the log like any other. The phone sends a tone for 4 seconds, listens, and hangs up. What the
-    other lines say is looked at after the call.
+    recorded and kept in the log like any other. The phone sends a tone for 4 seconds, listens, and hangs up. The
+    other lines are measured after the call.
     """
     if account is not None and to_call is None:
         raise UsageError("--account is whose call it is, and there is none", hint="add --call NUMBER")

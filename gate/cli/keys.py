@@ -263,7 +263,7 @@ def drop(view: View, asked: KeyDrop) -> None:
     help="File with the new passphrase on its first line (else it is asked for, twice).",
 )
 def passphrase(view: View, file: Path, passphrase_file: Path | None, new_passphrase_file: Path | None) -> None:
-    """Close a private key with another passphrase. FILE is replaced as a whole or stays as it was.
+    """Change the passphrase of a private key. FILE is replaced as a whole or stays as it was.
 
     Copies of it, backups too, still open with the old one: rotate a key that others may have seen (dialgate key
     rotate).

@@ -97,9 +97,9 @@ def run_export(view: View, name: str, output: Path) -> None:
 
 @click.group("objection")
 def objection() -> None:
-    """People and companies who told this firm not to call them again (PECR reg 21(1)(a)).
+    """People and companies who asked this firm not to call them again (PECR reg 21(1)(a)).
 
-    An objection holds from the next call, whatever the registers say and whatever was agreed to before.
+    An objection holds from the next call, whatever is in the registers and whatever was agreed to before.
     """
 
 
@@ -188,7 +188,7 @@ def export_objections(view: View, output: Path) -> None:
 
 @click.group("consent")
 def consent() -> None:
-    """Subscribers who told this firm that it may call this line (PECR reg 21(4)); withdrawn at any time (21(5))."""
+    """Subscribers who agreed to calls of this firm on this line (PECR reg 21(4)); withdrawn at any time (21(5))."""
 
 
 @make(

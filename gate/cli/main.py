@@ -257,7 +257,7 @@ def _first_line(error: Exception) -> str:
 @click.version_option(package_name="dialgate", prog_name="dialgate")
 def cli() -> None:
     """Dialgate stands between a firm's phones and its carrier: it screens every call against TPS, CTPS and the firm's
-    own lists, says who is calling, seals what it records, and can prove all of it.
+    own lists, announces who is calling, seals what it records, and can prove all of it.
 
     Try it: dialgate demo
     """

@@ -123,7 +123,7 @@ def _plain(text: str) -> str:
     "--man",
     type=FOLDER,
     metavar="FOLDER",
-    help="Write pages for man(1) into FOLDER, one for each command: what --help says.",
+    help="Write pages for man(1) into FOLDER, one for each command: the text of its --help.",
 )
 def command(view: View, page: str | None, man: Path | None) -> None:
     """List the pages of the manual, or show PAGE: in a terminal through $PAGER, elsewhere as Markdown.

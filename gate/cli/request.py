@@ -269,7 +269,7 @@ def open_(view: View, asked: Open, **when: Any) -> None:
 
     KIND is one of access, erasure, objection, restriction, rectification and complaint.
 
-    --on, --around and --within say which call it is about, where the person knows.
+    --on, --around and --within name the call that it is about, where the person knows.
     """
     show(view, ask(view, replace(asked, **when)))
 
@@ -421,8 +421,8 @@ def decide(view: View, asked: Decide, file: Path | None, letters: Path | None) -
     """Grant it, or refuse it on a ground from the list.
 
     A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
-    the supervisory authority have been told: both letters are made for it. For a complaint that names a number,
-    --calls says whether marketing to it stops or resumes. GROUND is one of legal_obligation, legal_claims, contract,
+    the supervisory authority are notified: both letters are made for it. For a complaint that names a number,
+    --calls decides whether marketing to it stops or resumes. GROUND is one of legal_obligation, legal_claims, contract,
     protection_of_a_party, rights_of_others, manifestly_unfounded, fee, identity_not_proven, cannot_identify,
     representative, not_living and, of a rectification, accurate.
     """
@@ -458,8 +458,8 @@ def answer_sent(view: View, asked: AnswerSent, file: Path | None) -> None:
     A notice to the authority needs a proof: its reference, that of a consignment or a message, or a file. So does a
     day before today (--dated): it is shown beside the day of entry, which decides whether the answer was late.
 
-    A granted request is over once the person is told. A request for erasure then forgets who asked: make the letter
-    first.
+    A granted request is over once the person has the answer. A request for erasure then forgets who asked: make the
+    letter first.
     """
     show(view, ask(view, proven(asked, file)))
 

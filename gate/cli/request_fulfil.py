@@ -70,12 +70,12 @@ def fulfil(
     yes: bool,
     passphrase_files: tuple[Path, ...],
 ) -> None:
-    """Do what was granted, and write the letter that says so.
+    """Do what was granted, and write the letter about it.
 
     An erasure is shown first: what would go, and what a hold keeps. It goes on where it stopped, whatever happened in
     between; what a hold kept goes with the same command once the hold has ended. For an access request recordings are
     opened here, with the private key, and everything goes into one file that a passphrase opens: the passphrase is
-    shown once, and goes to the person by another way.
+    shown once, and goes to the person separately.
     """
     with reach(view.config) as gate:
         standing: Standing = gate.ask(Show(request=request))
@@ -160,7 +160,7 @@ def _make_pack(
     """
     held = held_of(gate, reference)
     if not anything(held):
-        narrate("Nothing is held: the answer says so, and there is no pack to make.")
+        narrate("Nothing is held: the letter states that, and there is no pack to make.")
         return ""
     if output is None:
         raise UsageError("the pack needs a file", hint=f"-o {reference}.html")
@@ -172,5 +172,5 @@ def _make_pack(
     with view.progress("recordings") as progress:
         made = write_pack(view.config, gate, held, privates, output, leave_out, progress)
     narrate(f"Pack: {output}, SHA-256 {made.sha256}")
-    narrate(f"Passphrase, shown only now, to be told by another way: {made.passphrase}")
+    narrate(f"Passphrase, shown only now; send it separately, by other means: {made.passphrase}")
     return output.name

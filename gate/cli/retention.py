@@ -183,8 +183,8 @@ def ground(view: View, asked: HoldGroundSet) -> None:
 def release(view: View, asked: HoldRelease, file: Path | None) -> None:
     """End a hold or a restriction. What is due goes with the next sweep. It may take two people: dialgate proposal.
 
-    Whoever asked for a restriction is told before it ends (Article 18(3) of the UK GDPR): --told says when. A day
-    before today needs a proof: --reference or --file.
+    The person who asked for a restriction must hear of it before it ends (Article 18(3) of the UK GDPR): --told is the
+    day. A day before today needs a proof: --reference or --file.
     """
     released = ask(view, proven(asked, file))
     view.data(released)

@@ -132,9 +132,11 @@ class BreachUpdate(Request[BreachRow], frozen=True, kw_only=True):
     facts: Facts = ""
     effects: Effects = ""
     measures: Measures = ""
-    unlikely: Annotated[Note, about("Why a risk is unlikely: then the authority need not be told (Art 33(1)).")] = ""
-    late: Annotated[Note, about("Why the authority was not told within 72 hours (Art 33(1)).")] = ""
-    not_told: Annotated[Note, about("Why the people were not told of a high risk (Art 34(3)).")] = ""
+    unlikely: Annotated[Note, about("Why a risk is unlikely: then the authority need not be notified (Art 33(1)).")] = (
+        ""
+    )
+    late: Annotated[Note, about("Why the authority was not notified within 72 hours (Art 33(1)).")] = ""
+    not_told: Annotated[Note, about("Why the people were not informed of a high risk (Art 34(3)).")] = ""
 
 
 @operation(BreachUpdate, "breach_update", roles=KEEPERS)
@@ -160,7 +162,7 @@ class BreachNotify(Request[BreachRow], frozen=True, kw_only=True):
     """The authority, or the people, were told of a breach."""
 
     breach: Named
-    who: Annotated[Told, about("Who was told.", "Who was told")] = Told.AUTHORITY
+    who: Annotated[Told, about("Who was notified.", "Who was told")] = Told.AUTHORITY
     on: Annotated[
         Moment | None,
         about(

@@ -99,7 +99,7 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     assert "not done yet" in not_yet.err
     assert "not made yet" in officer("letter", reference, "response", code=3).err
     made = officer("fulfil", reference, *key(folder), "-o", "pack.html", "--letters", "out")
-    passphrase = re.findall(r"by another way: (\S+)", made.err)[0]
+    passphrase = re.findall(r"by other means: (\S+)", made.err)[0]
     assert checked(passphrase) and passphrase not in made.out
     pack = (tmp_path / "pack.html").read_text()
     assert reference in pack
@@ -225,7 +225,7 @@ def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Pat
     officer("search", reference)
     officer("decide", reference, "--grant")
     made = officer("fulfil", reference, *key(folder), "-o", "pack.html")
-    passphrase = re.findall(r"by another way: (\S+)", made.err)[0]
+    passphrase = re.findall(r"by other means: (\S+)", made.err)[0]
     pack = OpenedPack(tmp_path / "pack.html", passphrase).index
     rows = {table["title"]: table["rows"] for table in pack["held"]}
     ((number, made_at, source, note, scope, *_),) = rows["Objections to our calls"]
@@ -266,7 +266,7 @@ def test_what_is_of_somebody_else_on_the_line_is_left_out_and_a_wrong_id_shows_n
     assert taken == [], "nothing was taken for it"
     out = ("--leave-out", hold, "--leave-out", "rec1")
     made = officer("fulfil", reference, *key(folder), "-o", "pack.html", *out)
-    passphrase = re.findall(r"by another way: (\S+)", made.err)[0]
+    passphrase = re.findall(r"by other means: (\S+)", made.err)[0]
     index = OpenedPack(tmp_path / "pack.html", passphrase).index
     assert "Olu" not in repr(index)
     rows = {table["title"]: table["rows"] for table in index["held"]}

@@ -151,7 +151,7 @@ class ContactsImport(Request[ContactsImported], frozen=True):
     subscriber: Annotated[
         Line,
         about(
-            "The column that says whether a line is individual or corporate.",
+            "The column with individual or corporate for each line.",
             "Column of individual or corporate",
             absent="one that is called subscriber",
             metavar="COLUMN",

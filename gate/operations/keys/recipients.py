@@ -137,9 +137,7 @@ class KeyAdd(Request[Recipient], frozen=True):
     """Put a public key on the register of recipients."""
 
     text: Annotated[str, msgspec.Meta(max_length=20_000), about("The recipient that dialgate key new wrote.")]
-    role: Annotated[Role, about("What the key is for, in place of what the recipient says.", "What the key is for")] = (
-        ""
-    )
+    role: Annotated[Role, about("What the key is for, in place of the role in its file.", "What the key is for")] = ""
     purpose: Annotated[
         Purpose, about("What exports may go to them for; without it none may.", "Exports may go to them for")
     ] = ""

@@ -323,7 +323,7 @@ class KeysDropped(MayWait, frozen=True):
 class KeyDrop(Request[KeysDropped], frozen=True):
     """Take from ``source`` what ``target`` is proven to open and nothing holds."""
 
-    source: Annotated[Line, about("Id of the recipient whose key opens them no more.", metavar="ID")]
+    source: Annotated[Line, about("Id of the recipient whose key no longer opens them.", metavar="ID")]
     target: Annotated[Line, about("Whose key opens them from now on.", metavar="ID")]
     dry_run: Annotated[bool, about("Show what would be taken and what stays, and do nothing.")] = False
     digest: Annotated[

@@ -238,7 +238,7 @@ class ConsentWithdraw(Request[ConsentsWithdrawn], frozen=True):
     """A consent ends."""
 
     target: Annotated[Line, about("The consent's id, or a number: every live consent of it.", metavar="NUMBER|ID")]
-    reason: Annotated[Note, about("What they said; kept in the log.")] = ""
+    reason: Annotated[Note, about("Their words; kept in the log.")] = ""
 
 
 @operation(ConsentWithdraw, "consent_withdraw", roles=KEEPERS)

@@ -97,8 +97,8 @@ class ObjectionAdd(Request[ObjectionAdded], frozen=True):
     made_at: Annotated[
         Moment | None,
         about(
-            "When they said so. Only a consent that is entered later, by name, lifts it.",
-            "When they said so",
+            "When they objected. Only a consent that is entered later, by name, lifts it.",
+            "When they objected",
             absent="now",
         ),
     ] = None

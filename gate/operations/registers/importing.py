@@ -208,7 +208,7 @@ class RegisterImport(Request[RegisterImported], frozen=True):
     ]
     file: Annotated[Line, about("Ticket of the file, which was handed over before.")] = ""
     as_of: Annotated[
-        date | None, about("The day the file speaks of.", "The day it speaks of", absent="taken from the file")
+        date | None, about("The day of the file.", "The day of the file", absent="taken from the file")
     ] = None
     coverage: Annotated[
         Note,

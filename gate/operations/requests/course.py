@@ -176,7 +176,7 @@ class VerifyIdentity(Dated, frozen=True, kw_only=True):
     """Who asks is known."""
 
     checked: Annotated[
-        Line, about("What was looked at; never what stood in it.", "What was checked", eg=("passport seen in person",))
+        Line, about("What was looked at; never its content.", "What was checked", eg=("passport seen in person",))
     ]
     numbers: Annotated[
         Numbers,
@@ -410,11 +410,11 @@ def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
 class AnswerSent(Dated, frozen=True):
     """The answer went out."""
 
-    who: Annotated[Literal["person", "authority", "recipient"], about("Who was told.")] = "person"
+    who: Annotated[Literal["person", "authority", "recipient"], about("Who was notified.")] = "person"
     recipient: Annotated[Line, about("Who was given what is erased.", metavar="ID", absent="the only one")] = ""
     how: Annotated[
         Literal["", "mail", "post", "phone", "in_person", "impossible", "disproportionate"],
-        about("How the recipient was told, or why nobody told them."),
+        about("How the recipient was notified, or why nobody notified them."),
     ] = ""
 
 

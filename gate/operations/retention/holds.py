@@ -283,7 +283,7 @@ class HoldRelease(Request[HoldReleased], frozen=True):
     told_on: Annotated[
         date | None,
         about(
-            "When the person who asked for the restriction was told; an earlier day needs a proof.",
+            "When the person who asked for the restriction heard of it; an earlier day needs a proof.",
             "Told the person who asked for it, on",
         ),
     ] = None
