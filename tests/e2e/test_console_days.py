@@ -16,11 +16,17 @@ import pytest
 
 from gate.config.write import amend
 from gate.core.days import LONDON
+from gate.core.terms import ALLOWING, Reason
+from gate.operations.contacts.list_import import ContactsImport
+from gate.operations.data_folder import DataFolder
 from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, MANAGER
+from gate.ports import Fact
 from gate.vault.keyfile import generate, save_private
 from tests.support.accounts import NEEDS_ROOT, accounts
+from tests.support.asking import ask
 from tests.support.commands import PROGRAM
 from tests.support.commands import dialgate as command
+from tests.support.evidence import decision
 from tests.support.keeping import plant
 from tests.support.phones import Phones
 from tests.support.requesting import key_of, opened, sound
@@ -35,6 +41,7 @@ pytestmark = [
 PERSON, DUE, LIVE = "+442079460123", "+441632960111", "01134960520"
 """Whom the call of yesterday was to, the call that is erased, the call that goes on."""
 SECRET = "a passphrase of the auditor"
+CONTACTS = 50_000
 _READS = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
 """So that an account can run a program that lies where it may not look."""
 
@@ -43,6 +50,10 @@ class Counted(Tmux):
     """Counts what a person presses: each key, and each text that is typed as one."""
 
     pressed = 0
+
+    def __exit__(self, *error: object) -> None:
+        print(f"{self.pressed} keys were pressed")
+        super().__exit__(*error)
 
     def press(self, *keys: str) -> None:
         self.pressed += len(keys)
@@ -113,6 +124,7 @@ def firm() -> Iterator[Firm]:
                     plant(
                         data.store, data.keys, folder, recipient, name, now - timedelta(days=ago), number, sound=sound()
                     )
+                busy_days(data, now)
             private, auditor = generate("Auditor", "auditor", SECRET, now)
             save_private(place / "auditor.key", private)
             (place / "auditor.recipient").write_text(auditor.to_text())
@@ -141,6 +153,23 @@ def firm() -> Iterator[Firm]:
         shutil.rmtree(place)
 
 
+def busy_days(data: DataFolder, now: datetime) -> None:
+    """Nine days of a floor with six agents, 249 calls beside those that the days are about; and the CRM's list."""
+    facts = []
+    for n in range(249):
+        at = now - timedelta(days=n % 9, minutes=7 * n % 480)
+        call, reason = f"floor-{n:03}", list(Reason)[n % 7] if n % 3 == 0 else Reason.NOT_LISTED
+        facts.append(decision(call, f"+441632960{200 + n}", at=at, reason=reason, claimed_by=f"account:agent{n % 6}"))
+        if reason in ALLOWING:
+            ended = {"by": "callee", "cause": "hung_up", "code": 200, "seconds": 30.0 + n, "bridged": True}
+            facts.append(Fact("connected", call, at + timedelta(seconds=9), "gate", {"recorded": False}))
+            facts.append(Fact("ended", call, at + timedelta(seconds=39 + n), "gate", ended))
+    data.store.call(lambda tx: [tx.append(fact) for fact in sorted(facts, key=lambda fact: fact.at)])
+    crm = data.config.data.parent / "crm.csv"
+    crm.write_text("id,phone\n" + "".join(f"C-{n},0114{4960000 + n}\n" for n in range(CONTACTS)))
+    ask(data, ContactsImport(path=str(crm), columns=("phone",), reference="id"), "user:root(0)")
+
+
 def secret(firm: Firm) -> str:
     return (firm.gate.folder / "keys" / "first.passphrase").read_text().strip()
 
@@ -156,7 +185,7 @@ def heard_yesterdays_call(firm: Firm, screen: Counted) -> None:
     began = screen.pressed
     screen.press("F")
     screen.wait("A day, a time")
-    screen.fill("yesterday")
+    screen.fill("yesterday 020 79** **23")
     screen.wait("[calls]", "020 79** **23")
     screen.press("Enter")
     screen.wait("Call call-yesterday")
@@ -354,7 +383,7 @@ def test_the_floor_managers_day(firm: Firm) -> None:
         screen.wait("0 calls in hand")
         screen.press("F")
         screen.wait("A day, a time")
-        screen.fill("yesterday")
+        screen.fill("yesterday 020 79** **23")
         screen.wait("[calls]", "020 79** **23")
         screen.press("Enter")
         screen.wait("Call call-yesterday")
