@@ -82,7 +82,7 @@ def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_
             heard = of()
             assert heard.leaked == (0, 0)
             assert time.monotonic() - heard.of_prompts[-1].at > 0.7, "the announcement has been over for a while"
-            assert ends.phone.quiet(0.01), "the caller is not answered before the evidence is there"
+            assert ends.phone.nothing_from(gate.address), "the caller is not answered before the evidence is there"
         ends.listen_to(200)
         ends.reaches("talking")
         with ends.span() as of:

@@ -12,7 +12,7 @@ from tests.support.sip_call import Call
 from tests.support.sip_line import NUMBER, ScriptedCallManager
 from tests.support.sip_peer import Heard, sdp
 from tests.support.timers import expire
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 def answered_and_ended(call: Call) -> Heard:
@@ -462,8 +462,8 @@ def test_a_peer_that_talks_is_not_even_asked(side):
         call.set_up()
         talks, silent = (call.phone, call.callee) if side == "caller" else (call.callee, call.phone)
         assert silent.recv(only="OPTIONS")
-        while call.running.relay.heard[side] < 12:  # three times the time after which silence ends a call
-            assert talks.quiet(0.05)
+        until(lambda: call.running.relay.heard[side] >= 12)  # three times the time after which silence ends a call
+        assert talks.nothing_from(call.running.address)
         assert "hung_up" not in call.call_manager.kinds()
 
 
@@ -517,8 +517,8 @@ def test_a_talk_of_both_is_not_one_sided(monkeypatch):
     with Call(sip={"dead_peer_seconds": 1}) as call:
         call.running.relay.talking |= {"caller", "callee"}
         call.set_up()
-        while call.running.relay.looks < 6:
-            assert call.phone.quiet(0.05)
+        until(lambda: call.running.relay.looks >= 6)
+        assert call.phone.nothing_from(call.running.address)
         assert "one_sided" not in call.call_manager.kinds()
 
 
@@ -531,8 +531,7 @@ def test_on_hold_a_peer_that_never_answered_options_is_not_taken_for_dead():
         call.phone.ack(call.phone.recv(only="200"))
         assert call.phone.recv(only="OPTIONS") and call.callee.recv(only="OPTIONS")
         looked = call.running.relay.looks
-        while call.running.relay.looks < looked + 12:
-            call.phone.quiet(0.05)
+        until(lambda: call.running.relay.looks >= looked + 12)
         assert "hung_up" not in call.call_manager.kinds()
 
 

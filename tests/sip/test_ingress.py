@@ -79,7 +79,7 @@ def test_a_refusal_says_why_once_and_again():
             phone.send(phone.invite)
             assert phone.recv().data == first.data
         phone.ack(first)
-        assert phone.quiet(0.7)  # not sent again by itself: no transaction was made
+        assert running.nothing_to(phone, 0.7)  # not sent again by itself: no transaction was made
         assert running.call_manager.kinds() == ["incoming"]
 
 
@@ -111,7 +111,7 @@ def test_who_got_100_is_answered_again_until_the_answer_is_acknowledged(cancelle
         phone.ack(again)
         responses = running.line._running().ingress.responses
         until(lambda: not responses._awaited)
-        assert phone.quiet(1.1), "acknowledged, and sent again"
+        assert running.nothing_to(phone, 1.1), "acknowledged, and sent again"
 
 
 def test_a_decision_that_never_comes():
@@ -197,7 +197,7 @@ def test_cancel_before_the_decision():
         call_manager.wait("withdrawn")
         phone.send(phone.invite)
         assert phone.recv().code == 487
-        assert phone.quiet(0.4)
+        assert running.nothing_to(phone, 0.4)
         assert running.relay.opened == []
 
 

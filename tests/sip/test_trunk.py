@@ -80,7 +80,7 @@ def test_credentials_that_are_never_right_end_no_loop(carrier):
                 carrier.answer(asked, 401, "Who", tag="t", headers=(f"WWW-Authenticate: {NONCE}{header}",)),
                 carrier.last_from,
             )
-        assert carrier.quiet(0.5)
+        assert running.nothing_to(carrier, 0.5)
         assert running.line._engine.monitors["carrier"].status.registered is False
 
 
@@ -137,7 +137,7 @@ def test_a_bye_that_the_trunk_challenges_is_sent_again():
         right = authorization(told, "firm", "secret", "BYE", told["uri"], cnonce=told["cnonce"])
         assert challenge(right)["response"] == told["response"]
         ask(call, again)
-        assert call.callee.quiet(0.8)
+        assert call.running.nothing_to(call.callee, 0.8)
 
 
 def test_cancel_after_the_challenge():

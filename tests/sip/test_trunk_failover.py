@@ -117,7 +117,7 @@ def test_a_trunk_that_says_nothing_is_passed_over_by_itself() -> None:
         two.phone.ack(answer)
         assert two.call_manager.trunks == ["b"]
         two.a.drain()
-        assert two.a.quiet(1.5), "an INVITE that was given up is sent again"
+        assert two.running.nothing_to(two.a, 1.5), "an INVITE that was given up is sent again"
         two.phone.send(two.phone.next("BYE"))
         assert two.b.recv(only="BYE")
         assert two.running.line.counts()["passed_over"] == 1

@@ -18,6 +18,7 @@ from gate.ports import Anchored, Incoming
 from gate.ports.recording_sessions import SessionEvents
 from gate.sip.line import SipLine, TableLine
 from gate.store.legs import LegFile
+from tests.support.sip_peer import Peer
 from tests.support.waiting import PATIENCE
 
 NUMBER = "+442079460000"
@@ -319,3 +320,11 @@ class RunningLine:
         self.line.post(run)
         assert done.wait(PATIENCE)
         return box[0]
+
+    def nothing_to(self, peer: Peer, seconds: float) -> bool:
+        """True where the line has sent the peer nothing by the time at which a timer of its own, set now for so many
+        seconds, has fired."""
+        over = threading.Event()
+        self.call(lambda: self.line.after(seconds, over.set))
+        assert over.wait(PATIENCE)
+        return peer.nothing_from(self.address)
