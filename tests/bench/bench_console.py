@@ -43,6 +43,15 @@ TYPED = {
 """What is typed, and what each row shows then."""
 
 
+BARE: Final = """from textual.app import App
+from textual.widgets import Static
+class Bare(App):
+    def compose(self):
+        yield Static("bare")
+Bare().run()
+"""
+
+
 def console(config: Path, mode: str = "live") -> Painted:
     """``dialgate console`` in 80x24, begun with a mode."""
     return Painted([*PROGRAM, "console", "--mode", mode, "-c", str(config)], cwd=ROOT)
@@ -83,15 +92,22 @@ def told(what: str, times: Sequence[float]) -> Row:
 
 
 def start(config: Path, runs: int) -> Iterator[Row]:
-    """From exec to the line of modes, and to what the gate says; and what of it is Python and Textual alone."""
-    painted, heard = [], []
+    """From exec to the line of modes, and to what the gate says, in turn with a bare Textual app; and what of it is
+    Python and Textual alone."""
+    painted, heard, bare = [], [], []
     for _ in range(runs):
+        with Painted([sys.executable, "-P", "-c", BARE], cwd=ROOT) as terminal:
+            bare.append(terminal.until(lambda: "bare" in terminal.picture.line(0), 30) - terminal.began)
+            terminal.end("\x11")
         with console(config, "today") as terminal:
             painted.append(terminal.until(lambda: "1Live" in terminal.picture.line(0), 30) - terminal.began)
             heard.append(terminal.until(lambda: "gate up" in terminal.picture.line(1), 30) - terminal.began)
             assert leave(terminal) == 0
     yield told("start to the first picture", painted)
     yield told("start to what the gate says", heard)
+    yield told("a bare Textual app's first picture", bare)
+    ratio = statistics.median(painted) / statistics.median(bare)
+    yield row("first picture beside bare Textual's", ratio, "times", "medians, in turn")
     textual = "import textual.app, textual.screen, textual.widgets, textual.containers"
     for what, code in (("Python alone", "pass"), ("Python and Textual, imported", textual)):
         yield told(what, [_took([sys.executable, "-P", "-c", code]) for _ in range(runs)])
