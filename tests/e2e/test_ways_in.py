@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import ssl
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -13,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.support.documents import page
 from tests.support.phones import Phones, noise
 from tests.support.running_gate import LISTED, UNLISTED, RunningGate, dialgate, free_port
 from tests.support.sip_stream import certificate
@@ -89,6 +93,27 @@ def test_an_objection_from_a_web_form_holds_from_the_next_call_and_is_kept_once(
     assert {(each["number"], each["source"]) for each in found} == {(E164, "web form")}
     assert asked(gate, "crm", "GET", f"/v1/objections?number=%2B{E164[1:]}").body["items"] == found
     gate.verified()
+
+
+def test_the_examples_in_python_and_php_enter_an_objection_and_learn_of_a_refusal(gate: RunningGate) -> None:
+    texts = {block.language: block.text for block in page("http-api").blocks if block.language in ("python", "php")}
+    if shutil.which("php") is None:
+        texts.pop("php")
+    values = {"token": gate.tokens["crm"], "number": "020 7946 0123"}
+
+    def run(language: str, **given: str) -> subprocess.CompletedProcess[str]:
+        text = texts[language].replace("https://gate.example", f"http://{gate.http}")
+        php = language == "php"
+        text = "".join(f"{'$' * php}{name} = {value!r};\n" for name, value in (values | given).items()) + text
+        command = ["php", "-r", f"{text}\nexit($kept ? 0 : 1);"] if php else [sys.executable, "-c", text]
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+
+    for at, language in enumerate(texts, start=1):
+        kept = [run(language, ticket=language) for _ in range(2)]
+        assert [each.returncode for each in kept] == [0, 0], kept
+        assert len(entered(gate)) == at, "sent twice with one key, it is kept once"
+        assert run(language, ticket="x", token="wrong").returncode == 1
+        assert run(language, ticket="x", number="nonsense").returncode == 1
 
 
 def test_whose_line_it_is_is_noted_from_a_crm_once_and_holds_from_the_next_call(gate: RunningGate) -> None:
