@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from datetime import time as day_time
 from typing import Any, ClassVar
@@ -24,8 +25,10 @@ from console.widgets.chart import Hour, meter
 from console.widgets.filter import FilterLine
 from console.widgets.pages import fits
 from console.widgets.rows import Column, LocalTable, RowsTable, field_of
+from console.widgets.wave import PAUSE
 from gate.core.days import LONDON
 from gate.core.rows.calls import AgentRow, CallWatched, LiveNow
+from gate.errors import UsageError
 from gate.operations.calls.calls import By, CallsAgents, CallsHangUp, CallsPause, CallsResume, CallsTrend
 from gate.showing import clean
 
@@ -33,6 +36,10 @@ CALLS, AGENTS, TILES, TREND = range(4)
 FLOOR_SECONDS = {AGENTS: 2.0, TILES: 2.0, TREND: 15.0}
 """How often each list is asked for at most."""
 ASKING = "Asking the gate…"
+SHIELD = 60
+"""Seconds of a pause that are offered."""
+HOLE = 4
+"""Cells of a pause that is at its end."""
 NO_CALL = "No call at the moment."
 WARNINGS = 2
 """Warnings that are shown in full."""
@@ -46,7 +53,15 @@ def notice(row: CallWatched) -> words.Shown:
 
 def recording(row: CallWatched) -> words.Shown:
     """Whether it is recorded, and how loud both sides are."""
+    if row.paused and row.pause_seconds:
+        return hole(row.pause_seconds - row.pause_left, row.pause_seconds), LOUD
     return meter(row.levels.caller, row.levels.callee, recorded=row.recorded, paused=row.paused)
+
+
+def hole(lasted: int, most: int) -> str:
+    """What a pause leaves out so far, and the seconds until it is recorded again: ``░░   31s``."""
+    grown = min(HOLE, 1 + lasted * HOLE // most)
+    return f"{PAUSE * grown:<{HOLE}} {most - lasted}s"
 
 
 _OnCall = type[CallsHangUp] | type[CallsPause] | type[CallsResume]
@@ -62,6 +77,13 @@ COLUMNS: Sequence[Column[CallWatched]] = (
 )
 
 
+def whole(text: str) -> int:
+    """Seconds that were typed. Raises ``UsageError``."""
+    if not text.strip().isdecimal():
+        raise UsageError(f"{text.strip()[:20]!r} is no number of seconds", hint="type a whole number, such as 60")
+    return int(text)
+
+
 class Mode(ModeScreen):
     """Calls in hand, the longest first; below them the last hour."""
 
@@ -73,7 +95,8 @@ class Mode(ModeScreen):
         "Calls that the gate has in hand now; Tab goes on to each agent today, as a table and as tiles, and to the "
         "trend of day and week. Numbers are hidden in part. The meters show how loud the agent and the customer are "
         "(left, right) while the call is recorded. p holds the display still; calls and recordings go on. "
-        "R pauses the recording of a call, or resumes it; H hangs up, for both parties. The log keeps who did so, and "
+        "R pauses the recording of a call for so many seconds, after which the gate resumes it by itself; R again "
+        "resumes it at once, or gives it more time. H hangs up, for both parties. The log keeps who did so, and "
         "why. Nobody can listen in."
     )
     DEFAULT_CSS = """
@@ -217,6 +240,7 @@ class Mode(ModeScreen):
         for call in self._calls:
             if call.paused:
                 text += f" · {words.caller(call.claimed_by)[0]} paused by {words.text(call.paused_by)[0]}"
+                text += f", {call.pause_left} s left" if call.pause_seconds else ""
         down = [each.name for each in said.trunks if each.up is False]
         for what, up in (("trunk", said.trunk_up), ("recorder", said.recorder_up)):
             if what == "trunk" and len(said.trunks) > 1 and down:
@@ -288,7 +312,9 @@ class Mode(ModeScreen):
         if row is None:
             return
         resume, agent = row.paused, row.paused_by == "agent"
-        if agent or not row.recorded:
+        if resume and row.pause_seconds:
+            await self._go_on(row)
+        elif agent or not row.recorded:
             why = "The agent has paused it, and resumes it." if agent else "Nothing of this call is recorded now."
             self.notify(why, severity="warning", timeout=6, markup=False)
         elif resume:
@@ -296,8 +322,25 @@ class Mode(ModeScreen):
                 row, CallsResume, "Resume", "the recording of this call", "It is recorded again.", "Resumed"
             )
         else:
-            said = "Nothing is kept until it is resumed, or the call is over."
-            await self._act(row, CallsPause, "Pause", "the recording of this call", said, "Paused")
+            said = "Nothing is kept until then, or until R resumes it. The gate counts: this console may be closed."
+            await self._act(row, CallsPause, "Pause", "the recording of this call", said, "Paused", seconds=SHIELD)
+
+    async def _go_on(self, row: CallWatched) -> None:
+        """A pause with a bound ends now, or is given another bound."""
+        label = "Seconds that it stays paused from now (0: record now)"
+        field = Field.from_request(CallsPause, "seconds", "0")
+
+        async def send(told: Entered) -> Any:
+            seconds = whole(told["seconds"])
+            if seconds:
+                return await self.feed.ask(CallsPause(call_id=row.call_id, why=told["why"], seconds=seconds))
+            return await self.feed.ask(CallsResume(call_id=row.call_id, why=told["why"]))
+
+        fields = [Field.from_request(CallsResume, "why"), replace(field, label=label)]
+        said = f"{words.caller(row.claimed_by)[0]}: {row.pause_left} s of {row.pause_seconds} are left."
+        answer = await self.app.push_screen_wait(Ask("Record again?", fields, said=said, act="Do it", send=send))
+        if answer is not None:
+            self.app.done("Still paused" if answer.paused else "Resumed")
 
     @work
     async def action_hang_up(self) -> None:
@@ -316,14 +359,18 @@ class Mode(ModeScreen):
             self.notify(f"{words.caller(row.ident)[0]} has no call in hand.", timeout=4, markup=False)
         return max(row.calls, key=lambda call: call.seconds, default=None)
 
-    async def _act(self, row: CallWatched, request: _OnCall, act: str, what: str, follows: str, done: str) -> None:
-        """Ask why, and do it: the log keeps who and why."""
+    async def _act(
+        self, row: CallWatched, request: _OnCall, act: str, what: str, follows: str, done: str, seconds: int = 0
+    ) -> None:
+        """Ask why, and for how long where that is offered, and do it: the log keeps who and why."""
 
         async def send(told: Entered) -> Any:
-            return await self.feed.ask(request(call_id=row.call_id, why=told["why"]))
+            more = {"seconds": whole(told["seconds"])} if seconds else {}
+            return await self.feed.ask(request(call_id=row.call_id, why=told["why"], **more))
 
         who, called = words.caller(row.claimed_by)[0], words.number(row.number)[0]
         fields = [Field.from_request(request, "why")]
+        fields += [Field.from_request(request, "seconds", str(seconds))] if seconds else []
         ask = Ask(f"{act} {what}?", fields, said=f"{who} to {called}. {follows}", act=act, send=send)
         if await self.app.push_screen_wait(ask) is not None:
             self.app.done(f"{done}: {who}")

@@ -30,6 +30,7 @@ from gate.core.call_words import (
     EvidenceFailed,
     Failed,
     GoodbyeOver,
+    PauseAsked,
     RecorderFailed,
     RecorderOpened,
     RecordingDone,
@@ -312,19 +313,40 @@ class CallEffects:
         self._retry_queue.keep(session.fact(facts.Unrecorded(why=why), self._clock.now()))
 
     def _pause(self, session: CallSession) -> None:
-        self._recorder.pause(session.id)
-        self._note_recording(session, recordings.RecordingPaused)
+        """The recorder has the bound too: it resumes where the gate is gone, or hangs."""
+        seconds = session.call.pause_seconds
+        self._recorder.pause(session.id, seconds)
+        self._end_bound(session)
+        if session.paused_at is None:
+            session.paused_at = elapsed(self._clock)
+        if seconds:
+            over = PauseAsked(False, "gate", f"the {seconds} seconds of the pause are over")
+            session.bounded_at = self._clock.now()
+            session.pause_ends = self._line.after(seconds, lambda: self._feed(session, over))
+            session.timers.append(session.pause_ends)
+        why = session.call.why if session.call.asked_by else UNSET
+        body = recordings.RecordingPaused(call_id=session.id, why=why, seconds=seconds or UNSET)
+        self._note_recording(session, body)
 
     def _resume(self, session: CallSession) -> None:
         self._recorder.resume(session.id)
-        self._note_recording(session, recordings.RecordingResumed)
+        self._end_bound(session)
+        why = session.call.why if session.call.asked_by else UNSET
+        lasted = UNSET if session.paused_at is None else round(elapsed(self._clock) - session.paused_at, 3)
+        session.paused_at = None
+        self._note_recording(session, recordings.RecordingResumed(call_id=session.id, why=why, paused=lasted))
+
+    @staticmethod
+    def _end_bound(session: CallSession) -> None:
+        if session.pause_ends is not None:
+            session.pause_ends.cancel()
+        session.pause_ends = session.bounded_at = None
 
     def _note_recording(
-        self, session: CallSession, kind: type[recordings.RecordingPaused | recordings.RecordingResumed]
+        self, session: CallSession, body: recordings.RecordingPaused | recordings.RecordingResumed
     ) -> None:
-        call, now = session.call, self._clock.now()
-        body = kind(call_id=session.id, why=call.why if call.asked_by else UNSET)
-        actor = call.asked_by or session.actor
+        actor = session.call.asked_by or session.actor
+        now = self._clock.now()
         self._retry_queue.keep(session.fact(body, now, subject=session.recording_id, actor=actor))
 
     def _object(self, session: CallSession) -> None:
@@ -502,7 +524,7 @@ class Transfers:
             self._recorder.resume(after.id)
             resumed = recordings.RecordingResumed(call_id=after.id)
             self._retry_queue.keep(resumed.fact(after.recording_id, self._clock.now(), "gate"))
-            after.call = replace(after.call, paused=False)
+            after.call, after.paused_at = replace(after.call, paused=False), None
         after.call = replace(after.call, passed_on=True, keys="")
         after.other_number = talk.number
 

@@ -553,7 +553,7 @@ class CallManager:
         """Pause or resume a recording. Why that cannot be; empty where it is done. Line thread only."""
         if (session := self._sessions.get(call_id)) is None:
             return "it is not in hand"
-        why_not = why_not_paused(session.call, pause=asked.pause)
+        why_not = why_not_paused(session.call, pause=asked.pause, seconds=asked.seconds)
         self._feed(session, asked)
         return why_not
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -90,6 +91,11 @@ class CallSession:
     keys_heard_from: datetime | None = None
     """Since when the recorder listens for the callee's keys; None: it does not."""
     connected_at: datetime | None = None
+    paused_at: float | None = None
+    """When the recording was paused (``gate.clock.elapsed``); None: it is not."""
+    bounded_at: datetime | None = None
+    """When the bound of the pause was set; ``pause_ends`` resumes at its end."""
+    pause_ends: Timer | None = None
     timers: list[Timer] = field(default_factory=list)
     pending: deque[InEvent] = field(default_factory=deque)
     busy: bool = False
@@ -162,8 +168,15 @@ class CallSession:
             recording=self.call.recording,
             paused=self.call.paused,
             paused_by=(self.call.asked_by or "agent") if self.call.paused else "",
+            pause_seconds=self.call.pause_seconds if self.call.paused else 0,
+            pause_left=self._pause_left(now),
             seconds=round((now - self.asked_at) / timedelta(seconds=1), 1),
         )
+
+    def _pause_left(self, now: datetime) -> int:
+        if not self.call.paused or not self.call.pause_seconds or self.bounded_at is None:
+            return 0
+        return max(0, math.ceil(self.call.pause_seconds - (now - self.bounded_at) / timedelta(seconds=1)))
 
     def listened(self, now: datetime) -> None:
         """The recorder hears the callee's keys from now on; those that were pressed since the answer are not known."""

@@ -152,6 +152,8 @@ class LiveView:
             recorded=call.recording,
             paused=call.paused,
             paused_by=call.paused_by,
+            pause_seconds=call.pause_seconds,
+            pause_left=call.pause_left,
             levels=Levels(caller=caller, callee=callee),
             seconds=call.seconds,
         )

@@ -141,13 +141,14 @@ only_asks(
     CallsPause,
     "call_id",
     group=command,
-    names={"why": "--reason"},
-    help="""Pause the recording of a running call: it keeps silence until `resume` or the end of the call.
+    names={"why": "--reason", "seconds": "--for"},
+    help="""Pause the recording of a running call: it keeps silence until `resume`, the end of `--for` or of the call.
 
     A call can be paused once its announcement is over and it is recorded. The agent's resume code ends the pause,
     too.
     """,
-    example='dialgate calls pause 6f2c9e… --reason "the customer gives a bank card"',
+    example='dialgate calls pause 6f2c9e… --reason "the customer gives a bank card"\n'
+    'dialgate calls pause 6f2c9e… --reason "a bank card" --for 60',
 )
 only_asks(
     "resume",

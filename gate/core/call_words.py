@@ -171,8 +171,10 @@ class PauseAsked:
 
     pause: bool
     by: str
-    """The account, as the log has it: ``user:mo(1004)``."""
+    """The account, as the log has it: ``user:mo(1004)``; ``gate`` where the time of a pause is over."""
     why: str
+    seconds: int = 0
+    """A pause is over after so many, whatever becomes of who asked; 0: when somebody resumes, or the call ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,8 @@ class Call:
     paused: bool = False
     asked_by: str = ""
     """Who has paused it, or resumed it last, where that was not the agent; ``why`` they said."""
+    pause_seconds: int = 0
+    """How long that pause lasts at most; 0: no bound."""
     why: str = ""
     announced: bool = False
     """The announcement has played to its end."""

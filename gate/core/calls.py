@@ -319,26 +319,29 @@ def code_typed(call: C, digit: str, policy: Policy) -> tuple[C, list[Do]]:
     theirs is theirs from then on: it may be for card data (LAW 5.2)."""
     keys = (call.keys + digit)[-max(len(policy.pause_code), len(policy.resume_code)) :]
     if call.recording and (not call.paused or call.asked_by) and keys.endswith(policy.pause_code):
-        return replace(call, paused=True, keys="", asked_by="", why=""), [Do.PAUSE]
+        return replace(call, paused=True, keys="", asked_by="", why="", pause_seconds=0), [Do.PAUSE]
     if call.recording and call.paused and keys.endswith(policy.resume_code):
         return replace(call, paused=False, keys="", asked_by="", why=""), [Do.RESUME]
     return replace(call, keys=keys), []
 
 
 def pause_asked(call: C, event: PauseAsked, _policy: Policy) -> tuple[C, list[Do]]:
-    """Who does not hear the call pauses it, and resumes what was paused so: never what the agent has paused."""
-    if why_not_paused(call, pause=event.pause):
+    """Who does not hear the call pauses it, and resumes what was paused so: never what the agent has paused. A pause
+    with a bound may be given another one while it lasts."""
+    if why_not_paused(call, pause=event.pause, seconds=event.seconds):
         return call, []
-    asked = replace(call, paused=event.pause, keys="", asked_by=event.by, why=event.why)
+    asked = replace(call, paused=event.pause, keys="", asked_by=event.by, why=event.why, pause_seconds=event.seconds)
     return asked, [Do.PAUSE if event.pause else Do.RESUME]
 
 
-def why_not_paused(call: Call, *, pause: bool) -> str:
-    """Why nobody but the agent can pause, or resume, this call now; empty where they can."""
+def why_not_paused(call: Call, *, pause: bool, seconds: int = 0) -> str:
+    """Why nobody but the agent can pause, or resume, this call now; empty where they can. ``seconds``: the bound of the
+    pause."""
     if not call.recording:
         return f"nothing of it is recorded now (it is {call.state.value})"
     if pause:
-        return "its recording is paused already" if call.paused else ""
+        again = call.paused and not (call.pause_seconds and seconds)
+        return "its recording is paused already" if again else ""
     if not call.paused:
         return "its recording is not paused"
     return "" if call.asked_by else "the agent has paused it, who alone knows when it may go on"

@@ -102,6 +102,8 @@ def _rungs(fact: FactRow, inward: bool) -> list[Rung]:
     if fact.kind == lists.Objection.kind and body.get("source") == "keypad":
         return [rung(callee, GATE, RTP, "key: no more calls")]
     if fact.kind in (recordings.RecordingPaused.kind, recordings.RecordingResumed.kind):
+        words += f", {body['seconds']} s at most" if body.get("seconds") else ""
+        words += f" after {body['paused']:.1f} s" if body.get("paused") else ""
         return [rung(GATE, GATE, ACT, words) if "why" in body else rung(caller, GATE, RTP, f"keys: {words}")]
     return act(_LABELS[fact.kind](body) if fact.kind in _LABELS else words)
 

@@ -121,8 +121,9 @@ class Recorder(Protocol):
         """The codec map changed in the middle of the call."""
         ...
 
-    def pause(self, call_id: str) -> None:
-        """Keep nothing, keypad digits included, until ``resume``; the gap is marked."""
+    def pause(self, call_id: str, seconds: int = 0) -> None:
+        """Keep nothing, keypad digits included, until ``resume``; the gap is marked. ``seconds``: keep again after so
+        many in any case, whatever becomes of the gate; a pause of a paused call sets that anew, 0 takes it away."""
         ...
 
     def resume(self, call_id: str) -> None:

@@ -66,6 +66,7 @@ class Calls:
             if number % TURN == 0:
                 at = until()
             try:
+                recording.resume_when_due(at)
                 for side in recording.sides:
                     recording.drain(side, at)
             except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
@@ -109,7 +110,7 @@ class Calls:
                 case m.MediaChanged():
                     recording.media_changed(at, message.payloads)
                 case m.Pause():
-                    recording.pause(at, message.at)
+                    recording.pause(at, message.at, message.until)
                 case m.Resume():
                     recording.resume(at)
                 case m.Close():

@@ -236,11 +236,11 @@ class RecorderClient:
         self._map(call_id, payloads)
         self._send(m.MediaChanged(call_id, _payloads(payloads)))
 
-    def pause(self, call_id: str) -> None:
+    def pause(self, call_id: str, seconds: int = 0) -> None:
         """As ``gate.ports.Recorder.pause``; it holds from this instant, whenever the recorder reads of it."""
         outbox = self._outbox
         if outbox is not None:
-            outbox.pause(call_id)
+            outbox.pause(call_id, seconds)
 
     def resume(self, call_id: str) -> None:
         """As ``gate.ports.Recorder.resume``."""
@@ -547,10 +547,12 @@ class Outbox:
         with self._lock:
             return self._put(data)
 
-    def pause(self, call_id: str) -> bool:
-        """As ``put`` of a pause, which holds from this instant however long it waits."""
+    def pause(self, call_id: str, seconds: int = 0) -> bool:
+        """As ``put`` of a pause, which holds from this instant, and for no longer than ``seconds`` (0: no bound),
+        however long it waits."""
         with self._lock:
-            return self._put(m.encode(m.Pause(call_id, time.monotonic_ns())))
+            now = time.monotonic_ns()
+            return self._put(m.encode(m.Pause(call_id, now, now + seconds * 10**9 if seconds else 0)))
 
     def say_in_step(self) -> None:
         """The recorder asks: tell it the next instant at which nothing waits here."""

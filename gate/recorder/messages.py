@@ -72,11 +72,13 @@ class MediaChanged(RecorderMessage, frozen=True):
 
 
 class Pause(RecorderMessage, frozen=True):
-    """Keep nothing that came later than ``at``."""
+    """Keep nothing that came later than ``at``, and earlier than ``until``."""
 
     call_id: str
     at: int
     """Nanoseconds of ``CLOCK_MONOTONIC``, which both processes read: when the gate asked."""
+    until: int = 0
+    """Likewise; 0: until the gate asks for a resume."""
 
 
 class Resume(RecorderMessage, frozen=True):

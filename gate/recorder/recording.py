@@ -174,6 +174,7 @@ class LiveRecording:
         self._on_key = on_key
         self._start = 0
         self._paused_at = 0.0
+        self._pause_until = _FOREVER
         self._parts: list[bytes] = []
         self._size = 0
         self._since = 0
@@ -319,8 +320,10 @@ class LiveRecording:
             offset = self.offset(at)
             self._put(offset, rtp.encode_map(offset, payloads))
 
-    def pause(self, at: Instant, asked: int) -> None:
-        """Keep nothing that came after ``asked`` (monotonic nanoseconds); a second pause changes nothing."""
+    def pause(self, at: Instant, asked: int, until: int = 0) -> None:
+        """Keep nothing that came after ``asked`` (monotonic nanoseconds), until then (0: until ``resume``); a second
+        pause changes that alone."""
+        self._pause_until = until or _FOREVER
         if self.paused:
             return
         since = at.back_to(max(asked, self._kept_to))
@@ -331,6 +334,11 @@ class LiveRecording:
         self.paused, self.keeping, self._keep_until, self._mute_from = True, False, _FOREVER, _FOREVER
         if self.live:
             self._mark_pause(since)
+
+    def resume_when_due(self, at: Instant) -> None:
+        """The pause is over, whatever becomes of the gate."""
+        if self.paused and at.monotonic >= self._pause_until:
+            self.resume(at)
 
     def resume(self, at: Instant) -> None:
         """Keep again; without a pause it changes nothing."""

@@ -257,6 +257,65 @@ def test_a_pause_that_was_asked_for_is_kept_with_who_and_why(play: Play) -> None
     ]
 
 
+def test_a_pause_with_a_bound_ends_by_itself_and_its_leaves_have_bound_and_length(play: Play) -> None:
+    manager, mo = play.call_manager, "user:mo(1004)"
+    play.talk()
+    play.told()
+    assert manager.pause("call", PauseAsked(True, mo, "card", 60)) == ""
+    play.pass_time(20)
+    shown = manager.live(play.clock.now())[0]
+    assert (shown.paused, shown.pause_seconds, shown.pause_left) == (True, 60, 40)
+    play.pass_time(39)
+    assert manager.live(play.clock.now())[0].paused
+    play.pass_time(2)
+    shown = manager.live(play.clock.now())[0]
+    assert (shown.paused, shown.pause_seconds, shown.pause_left) == (False, 0, 0)
+    play.pass_time(300)
+    play.settle()
+    assert play.told() == ["pause for 60", "resume"], "it is resumed once"
+    rows = play.store.call(lambda tx: query(tx, "SELECT kind, actor, body FROM facts ORDER BY leaf_index"))[-2:]
+    paused, resumed = (json.loads(row["body"]) for row in rows)
+    assert [(row["kind"], row["actor"]) for row in rows] == [("recording_paused", mo), ("recording_resumed", "gate")]
+    assert (paused["seconds"], resumed["why"]) == (60, "the 60 seconds of the pause are over")
+    assert resumed["paused"] == pytest.approx(60, abs=1)
+
+
+def test_a_pause_is_given_more_time_or_ended_and_no_bound_of_before_ends_a_later_one(play: Play) -> None:
+    manager, mo = play.call_manager, "user:mo(1004)"
+    play.talk()
+    play.told()
+    assert manager.pause("call", PauseAsked(True, mo, "card", 60)) == ""
+    play.pass_time(50)
+    assert manager.pause("call", PauseAsked(True, mo, "without a bound")) == "its recording is paused already"
+    assert manager.pause("call", PauseAsked(True, mo, "still the card", 60)) == ""
+    play.pass_time(50)  # the first bound is over
+    assert manager.live(play.clock.now())[0].pause_left == 10
+    assert manager.pause("call", PauseAsked(False, mo, "paid")) == ""
+    assert manager.pause("call", PauseAsked(True, mo, "another card")) == ""
+    play.pass_time(120)  # the second is, too: this pause has none
+    assert manager.live(play.clock.now())[0].paused
+    assert manager.pause("call", PauseAsked(True, mo, "a bound", 60)) == "its recording is paused already"
+    play.settle()
+    assert play.told() == ["pause for 60", "pause for 60", "resume", "pause"]
+    bodies = play.store.call(lambda tx: query(tx, "SELECT body FROM facts WHERE kind = 'recording_resumed'"))
+    assert json.loads(bodies[0]["body"])["paused"] == pytest.approx(100, abs=1), "from its beginning"
+
+
+def test_the_agents_pause_has_no_bound_though_it_began_with_one(play: Play) -> None:
+    """The card may not be read out yet: the agent alone knows."""
+    manager, mo = play.call_manager, "user:mo(1004)"
+    play.talk()
+    play.told()
+    assert manager.pause("call", PauseAsked(True, mo, "card", 60)) == ""
+    for key in "*5":
+        manager.recorder_digit("call", "caller", key)
+    play.settle()
+    play.pass_time(300)
+    shown = manager.live(play.clock.now())[0]
+    assert (shown.paused, shown.paused_by, shown.pause_seconds) == (True, "agent", 0)
+    assert play.told() == ["pause for 60", "pause"], "the recorder's bound is taken away"
+
+
 def test_a_recorder_that_dies_ends_its_calls_and_its_files_are_mended(play: Play) -> None:
     play.talk()
     play.told()

@@ -83,6 +83,8 @@ def test_a_call_is_shown_with_its_number_hidden_and_its_levels(watched: Watched)
         "recorded": True,
         "paused": False,
         "paused_by": "",
+        "pause_seconds": 0,
+        "pause_left": 0,
         "levels": {"caller": 70, "callee": 3},
         "seconds": 12.5,
     }

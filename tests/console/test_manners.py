@@ -74,6 +74,7 @@ async def test_a_calls_recording_is_paused_for_a_reason_and_by_who_may(served: S
         for call in served.calls:
             if call["call_id"] == call_id:
                 call.update(paused=wanted.pause, paused_by=wanted.by if wanted.pause else "")
+                call.update(pause_seconds=wanted.seconds, pause_left=wanted.seconds)
         return ""
 
     served.pause = pause
@@ -83,9 +84,35 @@ async def test_a_calls_recording_is_paused_for_a_reason_and_by_who_may(served: S
         await pilot.press("R")
         await until(pilot, shows(pilot, "Pause the recording of this call?", "Nothing is kept until"))
         await typed(pilot, "")
+        await typed(pilot, "")
         await until(pilot, shows(pilot, "Why, kept in the log: is needed."))
         await typed(pilot, "a card")
-        await until(pilot, shows(pilot, "Paused: alice", "alice paused by user:"))
+        await typed(pilot, "")
+        await until(pilot, shows(pilot, "Paused: alice", "alice paused by user:", "60 s left", "░    60s"))
+        served.calls[0].update(pause_left=31)
+        await until(pilot, shows(pilot, "31 s left", "░░   31s"))
+        served.calls[0].update(pause_left=1)
+        await until(pilot, shows(pilot, "1 s left", "░░░░ 1s"))
+        await pilot.press("R")
+        await until(pilot, shows(pilot, "Record again?", "1 s of 60 are left"))
+        await typed(pilot, "still reading")
+        await pilot.press("ctrl+u")
+        await typed(pilot, "half a minute")
+        await until(pilot, shows(pilot, "is no number of seconds"))
+        await pilot.press("ctrl+u")
+        await typed(pilot, "30")
+        await until(pilot, shows(pilot, "Still paused", "30 s left"))
+        await pilot.press("R")
+        await until(pilot, shows(pilot, "Record again?"))
+        await typed(pilot, "paid")
+        await typed(pilot, "")
+        await until(pilot, lambda: "s left" not in screen_text(app))
+        await pilot.press("R")
+        await until(pilot, shows(pilot, "Pause the recording of this call?"))
+        await typed(pilot, "a card")
+        await pilot.press("ctrl+u")
+        await typed(pilot, "0")
+        await until(pilot, shows(pilot, "alice paused by user:", "paused"))
         await pilot.press("R")
         await until(pilot, shows(pilot, "Resume the recording of this call?"))
         await typed(pilot, "paid")
@@ -99,9 +126,13 @@ async def test_a_calls_recording_is_paused_for_a_reason_and_by_who_may(served: S
         app.feed.session = Session("user:vic(1004)", "viewer", frozenset({"status", "watch"}))
         await pilot.press("R")
         await until(pilot, shows(pilot, "An account that is viewer may not"))
-    assert [(call_id == served.calls[0]["call_id"], each.pause, each.why) for call_id, each in asked] == [
-        (True, True, "a card"),
-        (True, False, "paid"),
+    assert {call_id for call_id, _ in asked} == {served.calls[0]["call_id"]}
+    assert [(each.pause, each.why, each.seconds) for _, each in asked] == [
+        (True, "a card", 60),
+        (True, "still reading", 30),
+        (False, "paid", 0),
+        (True, "a card", 0),
+        (False, "paid", 0),
     ]
 
 

@@ -151,6 +151,43 @@ def test_pause_keeps_nothing_and_marks_the_gap(room: Room) -> None:
     assert room.events.digits == [], "what the customer types while paused is told to nobody"
 
 
+def test_a_pause_with_a_bound_ends_in_the_recorder_though_the_gate_says_nothing_more(room: Room) -> None:
+    """A gate that hangs, or whose console is gone, hides no more than was asked for."""
+    opened = room.open("a")
+    phone = Phone(opened.caller_port)
+    secret, speech = bytes(range(160)), tone(300, 200)
+    room.client.start("a", PAYLOADS)
+    room.settle()
+    pace(5, lambda i: phone.say(speech[i]))
+    room.settle()
+    room.client.pause("a", 1)
+    room.settle()
+    pace(20, lambda _: phone.say(secret))
+    pace(150, lambda i: phone.say(speech[5 + i]))
+    closed = room.close("a")
+    assert closed is not None
+    ((start, end),) = closed.gaps
+    assert end - start >= 1
+    frames = room.frames(opened)
+    assert event_names(frames) == ["start", "pause", "resume", "end"]
+    kept = [p.rtp[12:] for p in packets(frames, "caller")]
+    assert kept[:5] == speech[:5] and secret not in kept
+    assert len(kept) > 20 and kept[-1] == speech[154], "it is kept again"
+
+
+def test_a_bound_is_set_anew_or_taken_away_by_another_pause(room: Room) -> None:
+    opened = room.open("a")
+    phone = Phone(opened.caller_port)
+    room.client.start("a", PAYLOADS)
+    room.client.pause("a", 1)
+    room.client.pause("a")
+    room.settle()
+    pace(100, lambda _: phone.say(b"s" * 160))
+    closed = room.close("a")
+    assert closed is not None and closed.packets == {"caller": 0, "callee": 0}
+    assert event_names(room.frames(opened)) == ["start", "pause", "end"]
+
+
 def test_only_a_resume_or_the_end_ends_a_pause(room: Room) -> None:
     opened = room.open("a")
     phone = Phone(opened.caller_port)

@@ -221,8 +221,8 @@ class Stage:
     def media_changed(self, call_id: str, payloads: Any) -> None:
         self.told.append("codecs")
 
-    def pause(self, call_id: str) -> None:
-        self.told.append("pause")
+    def pause(self, call_id: str, seconds: int = 0) -> None:
+        self.told.append(f"pause for {seconds}" if seconds else "pause")
 
     def resume(self, call_id: str) -> None:
         self.told.append("resume")

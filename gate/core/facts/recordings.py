@@ -103,6 +103,8 @@ class RecordingPaused(Body, frozen=True, kw_only=True):
     call_id: Id
     why: Maybe[Words] = UNSET
     """Where somebody asked who takes no part in the call."""
+    seconds: Maybe[int] = UNSET
+    """It is recorded again after so many, by itself; a later pause of the same call sets it anew."""
 
 
 @fact("recording_resumed", Subject.RECORDING, term=Term.CALLS)
@@ -111,7 +113,9 @@ class RecordingResumed(Body, frozen=True, kw_only=True):
 
     call_id: Id
     why: Maybe[Words] = UNSET
-    """Where somebody asked who takes no part in the call."""
+    """Where somebody asked who takes no part in the call, or the time of their pause is over."""
+    paused: Maybe[float] = UNSET
+    """Seconds for which nothing was kept."""
 
 
 @fact("recording_erasing", Subject.RECORDING, sets={"erasing_at": From.AT})

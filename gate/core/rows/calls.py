@@ -189,6 +189,10 @@ class CallInHand(Row, frozen=True, kw_only=True):
     paused: bool
     paused_by: str
     """``agent``, or the account that asked for the pause; empty where it is not paused."""
+    pause_seconds: int = 0
+    """How long the pause lasts at most; 0: it has no bound."""
+    pause_left: int = 0
+    """Seconds until it is recorded again."""
     seconds: float
     """Since it was asked for."""
 
@@ -216,6 +220,8 @@ class CallWatched(Row, frozen=True, kw_only=True):
     recorded: bool
     paused: bool
     paused_by: str
+    pause_seconds: int = 0
+    pause_left: int = 0
     levels: Levels
     seconds: float
 

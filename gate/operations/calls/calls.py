@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -414,11 +415,26 @@ class Kept(Response, frozen=True, kw_only=True):
     paused: bool
 
 
+MOST_PAUSED: Final = 900
+"""Seconds of a pause that has a bound."""
+
+
 class CallsPause(Request[Kept], frozen=True, kw_only=True):
     """Keep nothing of a call that goes on, until it is resumed or over."""
 
     call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
     why: Annotated[Note, about("Why; kept in the log.", "Why, kept in the log", eg=("a bank card is read out",))]
+    seconds: Annotated[
+        int,
+        msgspec.Meta(ge=0, le=MOST_PAUSED),
+        about(
+            "Record again by itself after so many seconds, whatever becomes of who asked; 0: when somebody resumes, "
+            "or the call ends. A pause with a bound can be given another one while it lasts.",
+            "Seconds, then it is recorded again (0: no bound)",
+            eg=("60",),
+            metavar="SECONDS",
+        ),
+    ] = 0
 
 
 class CallsResume(Request[Kept], frozen=True, kw_only=True):
@@ -430,8 +446,8 @@ class CallsResume(Request[Kept], frozen=True, kw_only=True):
 
 @operation(CallsPause, "calls_pause", roles=FLOOR, running=True)
 def calls_pause(folder: DataFolder, asked: CallsPause, caller: Caller) -> Kept:
-    """Pause the recording of a call in hand: silence in its place, and a leaf that says who and why."""
-    return _asked(folder, asked.call_id, True, caller, asked.why)
+    """Pause the recording of a call in hand: silence in its place, and a leaf that says who, why and how long."""
+    return _asked(folder, asked.call_id, True, caller, asked.why, asked.seconds)
 
 
 @operation(CallsResume, "calls_resume", roles=FLOOR, running=True)
@@ -461,8 +477,8 @@ def calls_hang_up(folder: DataFolder, asked: CallsHangUp, caller: Caller) -> Hun
     return HungUp(call_id=asked.call_id)
 
 
-def _asked(folder: DataFolder, call_id: str, pause: bool, caller: Caller, why: str) -> Kept:
-    asked = PauseAsked(pause, caller.actor, _reason(why, "a recording is paused and resumed"))
+def _asked(folder: DataFolder, call_id: str, pause: bool, caller: Caller, why: str, seconds: int = 0) -> Kept:
+    asked = PauseAsked(pause, caller.actor, _reason(why, "a recording is paused and resumed"), seconds)
     _done(call_id, "paused" if pause else "resumed", folder.gate.pause(call_id, asked))
     return Kept(call_id=call_id, paused=pause)
 
