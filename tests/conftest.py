@@ -6,6 +6,7 @@ import atexit
 import ctypes
 import gc
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -121,7 +122,14 @@ def _own_network() -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
     """Workers are forked from one process that has imported all tests."""
+    atexit.register(_print_cost)  # before what the server registers, and so after it has ended
     worker_server.start(config, specs)
+
+
+def _print_cost() -> None:
+    """What the run has cost, but for programs that were killed: the whole suite is to stay below 600 s."""
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"{sum(each.ru_utime + each.ru_stime for each in spent):.0f} s of processor")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
