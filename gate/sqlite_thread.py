@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -92,6 +92,8 @@ class Piece(NamedTuple):
     done: Done
     alone: bool = False
     """Outside of a transaction, and given the connection itself."""
+    asks: Callable[[], Any] | None = None
+    """What the work will look up, as its owner knows it; such work may be done a second time."""
 
 
 class SqliteThread:
@@ -110,7 +112,10 @@ class SqliteThread:
         self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._entry = threading.Lock()
         self._closed = False
-        self._put_back: Piece | None = None
+        self._put_back: list[Piece | None] = []
+        """Taken from the queue, and to be taken again; at most one."""
+        self._whole = False
+        """The commit under way has all of its pieces in it, and may have been made."""
         self._since: float | None = None
         """When the work under way began, monotonic seconds."""
         self._connection: Connection
@@ -172,6 +177,10 @@ class SqliteThread:
     def _begin(self) -> None:
         """Before a commit."""
 
+    def _joined(self, first: Piece) -> list[Piece]:
+        """The pieces that are performed with this one (``_perform_all``)."""
+        return [first]
+
     def _do(self, work: Work) -> Any:
         """Do a piece of work inside its savepoint. Raises what it raises."""
         return work(self._connection)
@@ -218,18 +227,17 @@ class SqliteThread:
     def _serve(self) -> None:
         while True:
             try:
-                piece = self._put_back or self._queue.get(timeout=self._idle_seconds)
+                piece = self._put_back.pop() if self._put_back else self._queue.get(timeout=self._idle_seconds)
             except queue.Empty:
                 self._idle()
                 continue
-            self._put_back = None
             if piece is None:
                 return
             self._since = time.monotonic()
             if piece.alone:
                 self._answer(piece.done, *self._perform_alone(piece.work))
-            elif self._commit_with(piece):
-                return
+            else:
+                self._commit_with(piece)
             self._after()
             self._since = None
 
@@ -237,7 +245,7 @@ class SqliteThread:
         """Nobody waits for ever: what is still queued, where the thread died of something unforeseen, is answered."""
         with self._entry:
             self._closed = True
-        left = [self._put_back]
+        left = self._put_back
         while not self._queue.empty():
             left.append(self._queue.get())
         for piece in left:
@@ -246,38 +254,41 @@ class SqliteThread:
         self._finish()
         self._connection.close()
 
-    def _commit_with(self, first: Piece) -> bool:
-        """Commit this and whatever else waits, and answer. True where the end of the queue was met."""
-        pieces = [first]
+    def _next(self) -> Piece | None:
+        """What waits for this commit, if anything does."""
+        if not self._put_back:
+            with suppress(queue.Empty):
+                self._put_back.append(self._queue.get_nowait())
+        if not self._put_back or (piece := self._put_back[-1]) is None or piece.alone:
+            return None
+        return self._put_back.pop()
+
+    def _commit_with(self, first: Piece) -> None:
+        """Commit this and whatever else waits, and answer."""
+        group: Sequence[Piece] = self._joined(first)
+        pieces = list(group)
         answers: list[Answer] = []
         written: list[bool] = []
-        last = whole = False
+        self._whole = False
         try:
             self._begin()
             self._connection.execute("BEGIN IMMEDIATE")
             deadline = time.monotonic() + BATCH_SECONDS
-            while True:
+            while group:
                 before = self._connection.total_changes
-                answers.append(self._perform(pieces[-1].work, first=len(pieces) == 1))
-                written.append(self._connection.total_changes != before)
-                if len(pieces) >= BATCH or time.monotonic() > deadline:
-                    break
-                try:
-                    piece = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if piece is None or piece.alone:
-                    last, self._put_back = piece is None, piece
-                    break
-                pieces.append(piece)
-            whole = True
+                self._perform_all(group, answers)
+                written += [self._connection.total_changes != before] * len(group)
+                more = not self._whole and len(pieces) < BATCH and time.monotonic() <= deadline
+                group = self._joined(piece) if more and (piece := self._next()) is not None else []
+                pieces += group
+            self._whole = True
             self._connection.execute("COMMIT")
             self._committed()
         except Exception as error:  # noqa: BLE001 - a guarded boundary: whatever it was, nobody is left without answer
             log.error("not_committed", owner=self._called, pieces=len(pieces), error=str(error))
             failure = self._error(f"{self._called} could not commit: {error}", hint=self._hint)
             written += [True] * (len(pieces) - len(written))
-            if self._recover(whole=whole):
+            if self._recover(whole=self._whole):
                 self._committed()
             else:
                 answers = [
@@ -286,7 +297,12 @@ class SqliteThread:
                 ]
         for piece, (result, refusal) in zip(pieces, answers, strict=True):
             self._answer(piece.done, result, refusal)
-        return last
+
+    def _perform_all(self, group: Sequence[Piece], answers: list[Answer]) -> None:
+        """Those that have joined, one after another; their answers come behind those of this commit so far. Raises as
+        ``_perform``."""
+        for piece in group:
+            answers.append(self._perform(piece.work, first=not answers))
 
     def _perform(self, work: Work, *, first: bool) -> Answer:
         """One piece of work under its savepoint, which is the transaction itself for the ``first``. Raises

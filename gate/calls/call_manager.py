@@ -158,7 +158,7 @@ class CallManager:
         def done(decision: Decision | None, error: Exception | None) -> None:
             self._line.post(lambda: self._decided(session, decision, error))
 
-        self._store.submit(work, done)
+        self._store.submit(work, done, lambda: self._screener.asks(incoming.attempt, now))
 
     def transferring(self, incoming: Incoming, from_call: str) -> None:
         """The callee of a talk is to be connected with another number: a new attempt of the same caller's."""

@@ -34,8 +34,8 @@ from gate.errors import StoreError
 from gate.log import Logger
 from gate.registers.library import RegisterLibrary
 from gate.store import figures
-from gate.store.queries import question_of
-from gate.store.transaction import StoreTransaction
+from gate.store.queries import ONE_ATTEMPT, question_of
+from gate.store.transaction import LookUps, StoreTransaction
 
 log = Logger()
 
@@ -85,6 +85,8 @@ class Screener:
         that are counted."""
         rules, known = self.rules, isinstance(number, Number)
         e164 = number.e164 if isinstance(number, Number) else ""
+        if known:
+            tx.look_up(lambda: self._look_ups(attempt, e164, now))
         return screening.decide(
             attempt,
             number=number,
@@ -98,6 +100,16 @@ class Screener:
             now=now,
             stopped=tx.stopped(caller_of(attempt.claimed_by), campaign_of(attempt)) if known else "",
         )
+
+    def asks(self, attempt: Attempt, now: datetime) -> LookUps:
+        """What ``decide`` will look up. On the store thread."""
+        number = _read(attempt.raw_number)
+        return self._look_ups(attempt, number.e164 if isinstance(number, Number) else "", now)
+
+    def _look_ups(self, attempt: Attempt, e164: str, now: datetime) -> LookUps:
+        caller, campaign = caller_of(attempt.claimed_by), campaign_of(attempt)
+        since = now - self._rules.attempts.longest
+        return LookUps(e164, since, attempt.claimed_by, now - ONE_ATTEMPT, caller, campaign)
 
     def judge(self, tx: StoreTransaction, fact: Fact) -> None:
         """Where the fact says that a callee found nobody, and so makes too many of its campaign or of its caller on the
@@ -192,6 +204,8 @@ class Screener:
         """
         number = _read(attempt.raw_number)
         e164 = number.e164 if isinstance(number, Number) else ""
+        if e164:
+            tx.look_up(lambda: self._look_ups(attempt, e164, now))
         question = question_of(tx, e164, attempt.claimed_by, now) if asked_before is not None else None
         if obstacle is Reason.NOT_AUTHENTICATED or (obstacle is not None and attempt.claimed_by == UNPROVEN):
             decision = refusal(obstacle, attempt)

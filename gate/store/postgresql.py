@@ -22,8 +22,8 @@ import json
 import re
 import sqlite3
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -40,12 +40,13 @@ from gate.config.optional import is_local
 from gate.core.evidence import Frontier
 from gate.errors import AuditError, ConfigError, StoreError
 from gate.log import Logger
-from gate.sqlite_thread import Connection, Cursor, Work
+from gate.sqlite_thread import Answer, Connection, Cursor, Piece, Work
 from gate.store.dialect import FUNCTIONS, OWN, Translated, Values, statements, translated
+from gate.store.projections import utf8
 from gate.store.reader import check_pepper, each
 from gate.store.schema import STEPS, Difference, made_by, other_number_key, unknown
 from gate.store.store import EvidenceStore
-from gate.store.transaction import Salts
+from gate.store.transaction import LOOK_UPS, Known, Salts
 from gate.store.tree import check_start, load_frontier
 from gate.types import batched
 
@@ -140,9 +141,13 @@ class _Sum(Loader):  # type: ignore[misc]  # of an extra, which mypy passes over
 
 
 def _values(statement: Translated, given: Values) -> list[Any]:
-    return [_held(value) if type(value) is str else value for value in statement.values(given)]
+    return [
+        _held(value) if type(value) is str and not (value.isascii() and "\0" not in value) else value
+        for value in statement.values(given)
+    ]
 
 
+_IN_TRANSACTION: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _SAVEPOINT: Final = "SAVEPOINT piece"
 _RELEASE: Final = "RELEASE piece"
 _NEXT_PIECE: Final = Translated(f"{_RELEASE}; {_SAVEPOINT}", ())
@@ -151,26 +156,56 @@ _NEXT_PIECE: Final = Translated(f"{_RELEASE}; {_SAVEPOINT}", ())
 @cache
 def _one_of(statements: tuple[str, ...]) -> str:
     *first, last = statements
-    return f"WITH {', '.join(f's{n} AS ({sql})' for n, sql in enumerate(first))} {last}"
+    return f"WITH {', '.join(f's{n} AS ({sql})' for n, sql in enumerate(first))} {last}" if first else last
+
+
+GROUP: Final = 32
+"""Decisions that are made together, at most."""
+AT_ONCE: Final = 8
+"""Rows that one statement writes, at most."""
+
+
+_OF_A_DECISION: Final = tuple(f"INSERT INTO {table} " for table in ("facts", "leaves", "tiles", "calls"))
+"""What a decision writes: it changes nothing that is looked up of another number."""
+
+
+def _in_json(value: str | bytes | None) -> str | None:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    return value if value is None or (value.isascii() and "\0" not in value) else _held(utf8(value))
 
 
 @cache
-def _all_of(questions: tuple[str, ...]) -> str:
-    parts: list[str] = []
-    given = 0
-    for sql in questions:
-        own = translated(sql).sql
-        numbered = "".join(
-            f"?{int(part) + given}" if at % 2 else part for at, part in enumerate(_VALUE.split(own))
-        )  # one question's values come behind those of the one before
-        parts.append(f"(SELECT json_agg(t)::text FROM ({numbered}) AS t)")  # noqa: S608 - the code's own
-        given += max(map(int, _VALUE.findall(own)))
-    return f"SELECT {', '.join(parts)}"
+def _rows_of(sql: str, count: int) -> str:
+    """An INSERT of one row, ``VALUES (?, …)``, as one of so many."""
+    head, _, row = sql.partition(" VALUES ")
+    return f"{head} VALUES {', '.join([row] * count)}"
 
 
 _cursors: Final = count()
 
 _VALUE: Final = re.compile(r"\$(\d+)")
+
+
+@cache
+def _look_ups(types: tuple[tuple[str, str], ...]) -> str:
+    """``LOOK_UPS`` as one statement for any number of decisions: an array of names and values in, for each of them its
+    place and an array of answers out."""
+    names = [name for name, _ in types]
+    questions = []
+    for sql, given in LOOK_UPS:
+        own = "".join(f"given_values.{given[int(part) - 1]}" if n % 2 else part for n, part in enumerate(_of(sql)))
+        questions.append(f"(SELECT json_agg(t) FROM ({own}) AS t)")  # noqa: S608 - the code's own, here and below
+    columns = ", ".join(f"{name} {kind}" for name, kind in types)
+    return (
+        f"SELECT place, json_build_array({', '.join(questions)})::text FROM ROWS FROM (json_to_recordset($1::json)"  # noqa: S608
+        f" AS ({columns})) WITH ORDINALITY AS given_values ({', '.join(names)}, place)"
+    )
+
+
+def _of(sql: str) -> list[str]:
+    """A statement, cut at its values: every second part is the number of one."""
+    return _VALUE.split(translated(sql).sql)
 
 
 class PostgresqlConnection:
@@ -180,6 +215,15 @@ class PostgresqlConnection:
         self.session = session
         self._held_open = False
         """The last piece's savepoint is not released yet."""
+        self._to_begin = self._ended = False
+        """BEGIN is to be sent, with the next statement; COMMIT was already, with the last one (``later``)."""
+        self._later: dict[str, list[Sequence[Any]]] | None = None
+        """Rows that are still to be sent, by their statement; None where each is at once."""
+        self.foreign = False
+        """Something else than the rows of decisions was written meanwhile."""
+        self._pipeline: psycopg.Pipeline | None = None
+        self._types: tuple[tuple[str, str], ...] = ()
+        """The names of the values of ``LOOK_UPS``, and of which type the server takes each to be (``know_types``)."""
         self._nothing: Cursor = session.cursor()
         self.total_changes = 0
         for kind in (int, float, bool):
@@ -193,6 +237,12 @@ class PostgresqlConnection:
         if sql == _RELEASE:  # with what follows: each statement is a way to the server and back
             self._held_open = True
             return self._nothing
+        if sql.startswith("BEGIN"):
+            self._to_begin = True
+            return self._nothing
+        if (self._ended or self._to_begin) and sql in ("COMMIT", "ROLLBACK"):
+            self._to_begin = self._ended = self._held_open = False
+            return self._nothing
         statement = translated(sql)
         values = _values(statement, parameters)
         try:
@@ -202,7 +252,13 @@ class PostgresqlConnection:
                     statement = _NEXT_PIECE
                 elif sql not in ("COMMIT", "ROLLBACK"):
                     self.session.execute(_RELEASE)
+            self._start()
+            if self._pipeline is not None:
+                self.foreign = self.foreign or not sql.startswith(("SELECT", "WITH"))
+                self._send()
             cursor = self.session.execute(statement.sql, values or None)
+            if self._pipeline is not None:
+                self._pipeline.sync()
         except psycopg.Error as error:
             raise PostgresqlFailed(error) from error
         if cursor.description is None and cursor.rowcount > 0:
@@ -215,6 +271,7 @@ class PostgresqlConnection:
         statement = translated(sql)
         cursor = self.session.cursor()
         try:
+            self._start()
             cursor.executemany(statement.sql, [_values(statement, each) for each in parameters])
         except psycopg.Error as error:
             raise PostgresqlFailed(error) from error
@@ -224,17 +281,88 @@ class PostgresqlConnection:
 
     def together(self, writes: Sequence[tuple[str, Sequence[Any]]]) -> None:
         """Do statements that each write a row of another table, as one statement."""
-        sql = _one_of(tuple(sql for sql, _ in writes))
-        self.execute(sql, [value for _, values in writes for value in values])
-        self.total_changes += 1  # the last of them alone is counted, and may have changed nothing
+        self.total_changes += 1
+        if self._later is None:
+            sql = _one_of(tuple(sql for sql, _ in writes))
+            self.execute(sql, [value for _, values in writes for value in values])
+            return
+        if not all(sql.startswith(_OF_A_DECISION) for sql, _ in writes):
+            self.foreign = True
+            self._send()
+        for sql, values in writes:
+            self._later.setdefault(sql, []).append(values)
+        if self.foreign or len(self._later[writes[0][0]]) == AT_ONCE:
+            self._send()
 
-    def answers(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Sequence[Any]]]:
-        """The rows of each of these SELECTs, whose columns have different names, by one statement."""
-        cursor = self.execute(_all_of(tuple(sql for sql, _ in asked)), [value for _, each in asked for value in each])
-        return [
-            [tuple(row.values()) for row in json.loads(text, strict=False)] if text else []
-            for text in cursor.fetchone()
-        ]
+    def _start(self) -> None:
+        if self._to_begin:
+            self._to_begin = False
+            self.session.execute("BEGIN")
+
+    @contextmanager
+    def later(self, last: Callable[[], bool]) -> Iterator[None]:
+        """What ``together`` writes in here is sent some at a time, and whether all of it could be is known at the end,
+        where COMMIT is sent with it if it was the ``last``. Raises ``PostgresqlFailed``."""
+        self._later, self.foreign = {}, False
+        try:
+            with self.session.pipeline() as self._pipeline:
+                yield
+                self._send()
+                if ends := last():
+                    self.session.execute("COMMIT")
+            self._ended = ends
+        except psycopg.Error as error:
+            raise PostgresqlFailed(error) from error
+        finally:
+            self._later = self._pipeline = None
+
+    def _send(self) -> None:
+        """Send the rows that are still to be sent, and wait for nothing."""
+        waiting, self._later = self._later or {}, {}
+        count = AT_ONCE
+        while waiting:
+            most = max(map(len, waiting.values()))
+            while count > most:
+                count //= 2  # few sizes: a statement is prepared for each
+            some = {sql: rows for sql, rows in waiting.items() if len(rows) >= count}
+            statement = translated(_one_of(tuple(_rows_of(sql, count) for sql in some)))
+            given = [value for rows in some.values() for row in rows[:count] for value in row]
+            self.session.execute(statement.sql, _values(statement, given))
+            waiting = {sql: rest for sql, rows in waiting.items() if (rest := rows[count:] if sql in some else rows)}
+
+    def ask(self, asked: Sequence[Mapping[str, Any]]) -> list[Known]:
+        """What each of these decisions looks up (``LOOK_UPS``), by one statement."""
+        rows = [{name: _in_json(value) for name, value in each.items()} for each in asked]
+        found: list[Known] = [{} for _ in asked]
+        for place, text in self.execute(_look_ups(self._types), [json.dumps(rows)]):
+            found[place - 1] = {
+                (sql, tuple([asked[place - 1][name] for name in given])): [tuple(row.values()) for row in rows or ()]
+                for (sql, given), rows in zip(LOOK_UPS, json.loads(text, strict=False), strict=True)
+            }
+        return found
+
+    def know_types(self) -> None:
+        """Ask the server, whose tables are there. Raises ``PostgresqlFailed``."""
+        names = [f"look_up_{n}" for n in range(len(LOOK_UPS))]
+        try:
+            self.session.execute(
+                "; ".join(
+                    f"PREPARE {name} AS {translated(sql).sql}" for name, (sql, _) in zip(names, LOOK_UPS, strict=True)
+                )
+            )
+            found = self.session.execute(
+                "SELECT name, array_to_json(parameter_types::text[])::text FROM pg_prepared_statements"
+            ).fetchall()
+            self.session.execute("; ".join(f"DEALLOCATE {name}" for name in names))
+        except psycopg.Error as error:
+            raise PostgresqlFailed(error) from error
+        kinds = {name: json.loads(text) for name, text in found if name in names}
+        types = {
+            name: kind
+            for (_, given), each in zip(LOOK_UPS, names, strict=True)
+            for name, kind in zip(given, kinds[each], strict=True)
+        }
+        self._types = tuple(types.items())
 
     def each(self, sql: str, parameters: Any = (), /) -> Iterator[tuple[Any, ...]]:
         """The rows of a SELECT, some thousands at a time: the whole answer is never in memory. In a transaction, beside
@@ -243,15 +371,21 @@ class PostgresqlConnection:
         with psycopg.RawServerCursor(self.session, f"each{next(_cursors)}") as cursor:
             cursor.itersize = 5000
             try:
+                self._start()
                 cursor.execute(statement.sql, _values(statement, parameters) or None)
                 yield from cursor
             except psycopg.Error as error:
                 raise PostgresqlFailed(error) from error
 
     @property
+    def failed(self) -> bool:
+        """The transaction has failed: nothing of it can be kept."""
+        return self.session.info.transaction_status is TransactionStatus.INERROR
+
+    @property
     def in_transaction(self) -> bool:
         """False also where the connection is lost."""
-        return self.session.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+        return self._to_begin or self._pipeline is not None or self.session.info.transaction_status in _IN_TRANSACTION
 
     def rollback(self) -> None:
         """Give up the transaction."""
@@ -331,6 +465,8 @@ class Postgresql:
         connection = self.connect()
         try:
             bring_up_to_date(connection)
+            connection.know_types()
+            connection.execute("SET enable_seqscan = off")  # plans made of an empty table hold when it is full
         except sqlite3.Error as error:
             connection.close()
             raise StoreError(f"cannot make the tables of {self}: {error}", hint="may its user make schemas?") from error
@@ -570,6 +706,8 @@ class PostgresqlStore(EvidenceStore):
     Where the server is away every piece of work gets ``StoreError``, and the next one asks again for a primary.
     """
 
+    _connection: PostgresqlConnection
+
     def __init__(self, place: Postgresql, *, pepper: bytes, salts: Salts | None = None) -> None:
         """As ``EvidenceStore``. Raises ``StoreError`` or ``AuditError``."""
         self.place = place
@@ -625,12 +763,67 @@ class PostgresqlStore(EvidenceStore):
         if self._stopped:
             raise StoreError(self._stopped, hint="each gate has a log of its own: see [store] log")
 
-    def _do(self, work: Work) -> Any:
+    def _joined(self, first: Piece) -> list[Piece]:
+        """Decisions that wait are made together: their look-ups are one statement, and few write their rows."""
+        group = [first]
+        while group[-1].asks is not None and len(group) < GROUP and (piece := self._next()) is not None:
+            group.append(piece)
+        if group[-1].asks is None and len(group) > 1:
+            self._put_back.append(group.pop())
+        return group
+
+    def _perform_all(self, group: Sequence[Piece], answers: list[Answer]) -> None:
+        """Where one of a group fails the database, each is made again by itself: none takes another with it."""
+        if len(group) == 1:
+            super()._perform_all(group, answers)
+            return
+        before, acted, first, given = self._frontier, self._acted, not answers, len(answers)
+        if not first:
+            self._connection.execute("SAVEPOINT piece")
+        try:
+            self._together(group, answers)
+        except BaseException as error:  # made again, each is answered as it deserves
+            if not self._connection.in_transaction:
+                raise sqlite3.OperationalError(str(error)) from error
+            log.warning("decided_one_by_one", pieces=len(group), error=str(error))
+            self._frontier, self._acted, self._whole = before, acted, False
+            self._connection.execute("ROLLBACK" if first else "ROLLBACK TO piece")
+            self._connection.execute("BEGIN IMMEDIATE" if first else "RELEASE piece")
+            del answers[given:]
+            super()._perform_all(group, answers)
+            return
+        if not first:
+            self._connection.execute("RELEASE piece")
+
+    def _together(self, group: Sequence[Piece], answers: list[Answer]) -> None:
+        """Raises what makes it worth nothing."""
+        connection = self._connection
+        decided: set[str] = set()
+        with connection.later(self._last):
+            asked = [piece.asks().values(self._pepper) for piece in group if piece.asks is not None]
+            for piece, values, known in zip(group, asked, connection.ask(asked), strict=True):
+                changes, fresh = connection.total_changes, not connection.foreign and values["number"] not in decided
+                try:
+                    answers.append((self._do(piece.work, known if fresh else None), None))
+                except Exception as error:
+                    if connection.total_changes != changes or connection.failed:
+                        raise
+                    answers.append((None, self._as_error(error)))
+                decided.add(values["number"])
+
+    def _last(self) -> bool:
+        """True where nothing waits that could join the commit."""
+        if (more := self._next()) is not None:
+            self._put_back.append(more)
+        self._whole = more is None
+        return self._whole
+
+    def _do(self, work: Work, known: Known | None = None) -> Any:
         if not self._frontier.size:  # of two gates that begin at once, the second sees the entry of the first
             self._connection.execute("SELECT pg_advisory_xact_lock(hashtext('dialgate'))")
             self._refuse_others(self._connection)
         try:
-            return super()._do(work)
+            return super()._do(work, known)
         except StoreError as error:
             if getattr(error.__cause__, "constraint", "").endswith(FENCE):
                 self._doubtful = True  # somebody was at our place of the log: the head tells who

@@ -33,6 +33,7 @@ from gate.types import batched
 
 if TYPE_CHECKING:
     from gate.ports import Fact
+    from gate.store.transaction import StoreTransaction
 
 
 ONE_ATTEMPT: Final = timedelta(seconds=60)
@@ -95,20 +96,13 @@ def of_day(answered_at: str, caller: str, campaign: str) -> tuple[str, str, str,
     return stamp(midnight(day)), stamp(midnight(day + timedelta(days=1))), caller, campaign
 
 
-_QUESTION = (
-    "SELECT call_id FROM calls AS asked INDEXED BY calls_asked WHERE number = ? AND claimed_by = ? AND at >= ?"
-    " AND source = 'ask' AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = asked.call_id)"
-    " ORDER BY at DESC LIMIT 1"
-)
-
-
-def question_of(tx: Source, number: str, claimed_by: str, now: datetime) -> str | None:
+def question_of(tx: StoreTransaction, number: str, claimed_by: str, now: datetime) -> str | None:
     """The newest question of an account or PBX about this number (E.164) that no call has come of yet; None where there
     is none in ``ONE_ATTEMPT``."""
-    return next(iter(tx.values(str, _QUESTION, [number, claimed_by, stamp(now - ONE_ATTEMPT)])), None)
+    return tx.question(number, claimed_by, now - ONE_ATTEMPT)
 
 
-def of_help(tx: Source, fact: Fact) -> Fact:
+def of_help(tx: StoreTransaction, fact: Fact) -> Fact:
     """``fact`` as it is to be kept: the decision on an emergency call, which is out before anything is looked up, names
     its question as that on any other call does. Any other fact, and the question itself, stay as they are."""
     body = fact.body

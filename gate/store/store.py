@@ -18,7 +18,7 @@ from gate.sqlite_thread import Connection, Done, Piece, SqliteThread, Work
 from gate.store.memory import Memory
 from gate.store.reader import BUSY_SECONDS, UNREADABLE, Place, check_pepper, forget, open_writer
 from gate.store.schema import differences
-from gate.store.transaction import Salts, StoreTransaction
+from gate.store.transaction import Known, LookUps, Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
 log = Logger()
@@ -84,15 +84,18 @@ class EvidenceStore(SqliteThread):
 
     # --- from any thread
 
-    def submit(self, work: Work, done: Done) -> None:
+    def submit(self, work: Work, done: Done, asks: Callable[[], LookUps] | None = None) -> None:
         """Run ``work`` in a transaction; after the durable commit call ``done(result, None)``, or ``done(None, error)``
         where it was rolled back (``StoreError``: disk full and the like; or what ``work`` raised).
 
         ``done`` runs on the store thread and must only post. Several submissions share one commit.
 
+        ``asks``, of a decision: what it will look up first. It keeps nothing but the fact of a decision then, and may
+        be made a second time where the first came to nothing.
+
         After ``close`` the answer is ``StoreError``, given at once on the calling thread.
         """
-        self._enqueue(Piece(work, done))
+        self._enqueue(Piece(work, done, asks=asks))
 
     def call(self, work: Callable[[StoreTransaction], T], timeout: float = 30.0) -> T:
         """``submit`` and wait: the result, or the error raised. Neither from the line nor from the store thread.
@@ -111,7 +114,12 @@ class EvidenceStore(SqliteThread):
             self._mine.owes = self.memory.debt.why
         return result
 
-    def promptly(self, work: Callable[[StoreTransaction], T], late: Callable[[T], None]) -> T:
+    def promptly(
+        self,
+        work: Callable[[StoreTransaction], T],
+        late: Callable[[T], None],
+        asks: Callable[[], LookUps] | None = None,
+    ) -> T:
         """``call`` for whoever waits for no disk that does not answer (``stalled``), and ``PROMPT_SECONDS`` at most.
 
         Raises ``StoreError`` then: what had not begun is not done any more. What is committed all the same is given to
@@ -133,7 +141,7 @@ class EvidenceStore(SqliteThread):
             if error is None:
                 late(result)  # type: ignore[arg-type]  # without an error there is a result
 
-        self.submit(wanted, done)
+        self.submit(wanted, done, asks)
         until = time.monotonic() + PROMPT_SECONDS
         while True:
             with suppress(queue.Empty):
@@ -203,8 +211,8 @@ class EvidenceStore(SqliteThread):
             self._open()
         self._before = self._frontier
 
-    def _do(self, work: Work) -> Any:
-        tx = StoreTransaction(self._connection, self._frontier, self._salts, self._pepper)
+    def _do(self, work: Work, known: Known | None = None) -> Any:
+        tx = StoreTransaction(self._connection, self._frontier, self._salts, self._pepper, known)
         try:
             result = work(tx)
         finally:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes
 from gate.core.facts import lists
 from gate.core.facts.derived import ACTS
 from gate.core.facts.gate import AbandonedReplayed
+from gate.core.numbers import begins_with
 from gate.core.terms import (
     NOBODY_KNOWN,
     Consent,
@@ -79,24 +80,69 @@ _UNATTENDED = (
     f" WHERE kind = '{AbandonedReplayed.kind}' AND json_extract(body, '$.number_hash') = ?2)"
 )
 
-_OF_NUMBER: Final[Mapping[str, Callable[[str, bytes], Sequence[Any]]]] = {
-    _OBJECTIONS: lambda _, digest: (digest,),
-    _CONSENTS: lambda _, digest: (digest,),
-    _SUBSCRIBER: lambda _, digest: (digest,),
-    _STOPS: lambda number, _: (json.dumps(number), number),
-    _UNATTENDED: lambda number, digest: (number, digest.hex()),
-}
-"""What is looked up by a number and its keyed hash, and which of them each question takes."""
 _STOPPED = (
     "SELECT campaign FROM campaign_stops INDEXED BY campaign_stops_standing"
     " WHERE claimed_by = ? AND campaign IN (?, '') AND released_at IS NULL ORDER BY campaign DESC LIMIT 1"
 )
 _TRIED = (
-    "SELECT at, ended_at IS NULL AND source IS NOT 'ask' FROM calls INDEXED BY calls_tried"  # noqa: S608
+    "SELECT at, ended_at IS NULL AND source IS NOT 'ask' AS open, call_id FROM calls INDEXED BY calls_tried"  # noqa: S608
     " WHERE number = ? AND at > ? AND verdict = 'allow' AND reason NOT IN ('call_in', 'emergency_call')"
     " AND cause IS NOT 'decision_late' AND NOT (cause IS 'trunk_unreachable' AND code IS 503)"  # no INVITE had left
-    f" AND call_id IS NOT ? AND {IS_ATTEMPT} ORDER BY at DESC"
+    f" AND {IS_ATTEMPT} ORDER BY at DESC"
 )
+_QUESTION = (
+    "SELECT call_id FROM calls AS asked INDEXED BY calls_asked WHERE number = ? AND claimed_by = ? AND at >= ?"
+    " AND source = 'ask' AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = asked.call_id)"
+    " ORDER BY at DESC LIMIT 1"
+)
+LOOK_UPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    (_OBJECTIONS, ("digest",)),
+    (_OBJECTIONS, ("short_digest",)),
+    (_CONSENTS, ("digest",)),
+    (_SUBSCRIBER, ("digest",)),
+    (_STOPS, ("quoted", "number")),
+    (_STOPS, ("short_quoted", "short")),
+    (_UNATTENDED, ("number", "hex")),
+    (_TRIED, ("number", "since")),
+    (_QUESTION, ("number", "claimed_by", "asked_since")),
+    (_STOPPED, ("caller", "campaign")),
+)
+"""What a decision looks up, and which of ``LookUps.values`` each question takes."""
+Known = Mapping[tuple[str, tuple[Any, ...]], Sequence[Sequence[Any]]]
+"""Rows by their question and its values."""
+
+
+class LookUps(NamedTuple):
+    """What a decision on one number is made from."""
+
+    number: str
+    """E.164; empty where it is none."""
+    since: datetime
+    """Attempts after this time count."""
+    claimed_by: str
+    asked_since: datetime
+    """A question that the call may come of is no older."""
+    caller: str
+    campaign: str
+
+    def values(self, pepper: bytes) -> dict[str, Any]:
+        """What ``LOOK_UPS`` are asked with."""
+        digest, short = number_hash(pepper, self.number), begins_with(self.number)
+        return {
+            "number": self.number,
+            "quoted": json.dumps(self.number),
+            "digest": digest,
+            "hex": digest.hex(),
+            "short": short or None,
+            "short_quoted": json.dumps(short) if short else None,
+            "short_digest": number_hash(pepper, short) if short else None,
+            "since": stamp(self.since),
+            "claimed_by": self.claimed_by,
+            "asked_since": stamp(self.asked_since),
+            "caller": self.caller,
+            "campaign": self.campaign,
+        }
+
 
 _SQL: dict[tuple[str, str, tuple[str, ...]], str] = {}
 
@@ -144,16 +190,18 @@ class StoreTransaction:
     neither keep half of its evidence nor write outside of the transaction.
     """
 
-    def __init__(self, connection: Connection, frontier: Frontier, salts: Salts, pepper: bytes) -> None:
+    def __init__(
+        self, connection: Connection, frontier: Frontier, salts: Salts, pepper: bytes, known: Known | None = None
+    ) -> None:
+        """``known``: what was looked up for it already."""
         self._connection = connection
         self._together: Callable[[Sequence[tuple[str, Sequence[Any]]]], None] | None
         self._together = getattr(connection, "together", None)
         """Writes several rows at once, where each statement is a way to a server and back."""
-        self._answers: Callable[[Sequence[tuple[str, Sequence[Any]]]], list[list[Sequence[Any]]]] | None
-        self._answers = getattr(connection, "answers", None)
-        """Asks several questions at once, likewise."""
-        self._looked_up: tuple[str | None, Mapping[str, Sequence[Sequence[Any]]]] = (None, {})
-        """A number, and what the look-ups found of it, until something is written."""
+        self._ask: Callable[[Sequence[Mapping[str, Any]]], list[Known]] | None = getattr(connection, "ask", None)
+        """Asks all ``LOOK_UPS`` at once, likewise."""
+        self._known: Known = known or {}
+        """What they have found, until something is written."""
         self._salts = salts
         self._pepper = pepper
         self.frontier = frontier
@@ -185,7 +233,7 @@ class StoreTransaction:
         call_id = call_of(entry.kind, entry.subject, body)
         derived = [(table, derive(entry)) for table, derive in TOUCHED.get(entry.kind, ())]
         frontier = self.frontier.push(digest)
-        self._looked_up = (None, {})
+        self._known = {}
         with self._guarded() as connection:
             row = (index, entry.kind, entry.subject, entry.at, entry.actor, call_id, salt, written)
             writes: list[tuple[str, Sequence[Any]]] = [(_FACT, row), (_LEAF, (index, leaf, digest))]
@@ -225,35 +273,35 @@ class StoreTransaction:
 
     # --- what decisions read
 
+    def look_up(self, asks: Callable[[], LookUps]) -> None:
+        """What is to be asked of a number next: where each question is a way to a server and back, all go at once."""
+        if self._ask is not None and not self._known:
+            with self._guarded():
+                (self._known,) = self._ask([asks().values(self._pepper)])
+
     def objections(self, number: str) -> list[Objection]:
         """The objections in force for an E.164 number, by its keyed hash: an erased person's too."""
-        return [objection_of(*row) for row in self._found(_OBJECTIONS, number)]
+        return [objection_of(*row) for row in self._found(_OBJECTIONS, self.hash_of(number))]
 
     def consents(self, number: str) -> list[Consent]:
         """All consents ever given for an E.164 number, the withdrawn ones too."""
-        return [consent_of(*row) for row in self._found(_CONSENTS, number)]
+        return [consent_of(*row) for row in self._found(_CONSENTS, self.hash_of(number))]
 
     def subscriber(self, number: str) -> Subscriber:
         """What was noted last of who has an E.164 number, by its keyed hash: what an erased person left counts too."""
-        for row in self._found(_SUBSCRIBER, number):
+        for row in self._found(_SUBSCRIBER, self.hash_of(number)):
             return subscriber_of(*row)
         return NOBODY_KNOWN
 
     def stops(self, number: str) -> list[Stop]:
         """Open requests and restrictions that stop marketing to an E.164 number (LAW 1.7a)."""
-        return [stop_of(*row) for row in self._found(_STOPS, number)]
+        return [stop_of(*row) for row in self._found(_STOPS, json.dumps(number), number)]
 
-    def _found(self, sql: str, number: str) -> Sequence[Sequence[Any]]:
-        """The rows of one of the look-ups (``_OF_NUMBER``) by an E.164 number. Where each is a way to a server and
-        back, all of them are asked for at once, by whoever asks the first."""
+    def _found(self, sql: str, *values: Any) -> Sequence[Sequence[Any]]:
+        """The rows of one of ``LOOK_UPS``."""
         with self._guarded() as connection:
-            if self._answers is None:
-                return connection.execute(sql, _OF_NUMBER[sql](number, number_hash(self._pepper, number))).fetchall()
-            if self._looked_up[0] != number:
-                digest = number_hash(self._pepper, number)
-                found = self._answers([(each, given(number, digest)) for each, given in _OF_NUMBER.items()])
-                self._looked_up = number, dict(zip(_OF_NUMBER, found, strict=True))
-        return self._looked_up[1][sql]
+            known = self._known.get((sql, values))
+            return connection.execute(sql, values).fetchall() if known is None else known
 
     def hash_of(self, number: str) -> bytes:
         """The keyed hash that stands for an E.164 number in ``number_hash``."""
@@ -261,22 +309,24 @@ class StoreTransaction:
 
     def last_unattended(self, number: str) -> datetime | None:
         """When a call to this number was last answered without an agent ever being heard (LAW 3.4)."""
-        ((at,),) = self._found(_UNATTENDED, number)
+        ((at,),) = self._found(_UNATTENDED, number, self.hash_of(number).hex())
         return datetime.fromisoformat(at) if at else None
 
     def stopped(self, caller: str, campaign: str) -> str:
         """The campaign of this caller that is stopped, or ``all campaigns``; empty where none of them is."""
-        with self._guarded() as connection:
-            row = connection.execute(_STOPPED, (caller, campaign)).fetchone()
-        return (row[0] or "all campaigns") if row else ""
+        return next((name or "all campaigns" for (name,) in self._found(_STOPPED, caller, campaign)), "")
+
+    def question(self, number: str, claimed_by: str, since: datetime) -> str | None:
+        """The newest question of an account or PBX about an E.164 number, asked since then, that no call has come of
+        yet."""
+        return next((str(key) for (key,) in self._found(_QUESTION, number, claimed_by, stamp(since))), None)
 
     def tried(self, number: str, since: datetime, besides: str | None = None) -> Tried:
         """The attempts at this number that were let through after ``since``; a question that a call came of is none,
         nor is the call ``besides``, nor one that was over before an INVITE left: its decision came late, or all trunks
         were known to be down."""
-        with self._guarded() as connection:
-            rows = connection.execute(_TRIED, (number, stamp(since), besides)).fetchall()
-        return Tried(sum(open_ for _, open_ in rows), tuple(datetime.fromisoformat(at) for at, _ in rows))
+        found = [row for row in self._found(_TRIED, number, stamp(since)) if row[2] != besides]
+        return Tried(sum(open_ for _, open_, _ in found), tuple(datetime.fromisoformat(at) for at, *_ in found))
 
     def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
         """Rows of a SELECT as Structs. Raises ``StoreError`` for any other statement."""
@@ -293,13 +343,13 @@ class StoreTransaction:
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """A statement of this package's own (erasure); evidence itself goes through ``append`` alone. Returns how many
         rows it changed."""
-        self._looked_up = (None, {})
+        self._known = {}
         with self._guarded() as connection:
             return connection.execute(sql, parameters).rowcount
 
     def write_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """The same statement for many rows; returns how many it changed."""
-        self._looked_up = (None, {})
+        self._known = {}
         with self._guarded() as connection:
             return connection.executemany(sql, rows).rowcount
 

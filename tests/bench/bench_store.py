@@ -25,6 +25,8 @@ from gate.ports import Fact
 from gate.store import search
 from gate.store.projections import TABLES
 from gate.store.store import EvidenceStore
+from gate.store.transaction import LookUps
+from tests.bench.proc import family_seconds
 from tests.support.evidence import PEPPER, START, a_call, decision, open_store
 
 Row = dict[str, Any]
@@ -51,7 +53,7 @@ def pump(store: EvidenceStore, works: list[Callable[[Any], Any]], window: int = 
     began = time.perf_counter()
     for work in works:
         room.acquire()
-        store.submit(work, done)
+        store.submit(work, done, getattr(work, "asks", None))
     over.wait()
     assert not failed, failed[0]
     return time.perf_counter() - began
@@ -65,13 +67,18 @@ def decide(n: int) -> Callable[[Any], Any]:
     number = f"+44207946{n % 1000:04}"
     fact = decision(f"{n * 2654435761 % 2**32:08x}", number, at=START + timedelta(seconds=n))
 
+    def asks() -> LookUps:
+        return LookUps(number, START, "account:alice", START, "account:alice", "")
+
     def work(tx: Any) -> int:
+        tx.look_up(asks)
         tx.objections(number)
         tx.stops(number)
         tx.consents(number)
         tx.last_unattended(number)
         return int(tx.append(fact))
 
+    work.asks = asks  # type: ignore[attr-defined]
     return work
 
 
@@ -120,27 +127,64 @@ def writing(folder: Path, facts: int) -> list[Row]:
     ]
 
 
+def plain_psycopg(dsn: str, facts: int) -> float:
+    """Facts a second with psycopg alone: one table, one commit for each, as durable."""
+    import psycopg  # an extra
+
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE facts (leaf_index bigint PRIMARY KEY, kind text, subject text, body text)")
+        fact = decision("c")
+        body = json.dumps(dict(fact.body))
+        began = time.perf_counter()
+        for n in range(facts):
+            connection.execute("INSERT INTO facts VALUES (%s, %s, %s, %s)", (n, fact.kind, f"c{n}", body))
+        return facts / (time.perf_counter() - began)
+
+
 def on_postgresql(folder: Path, decisions: int) -> list[Row]:
-    """Decisions on both engines in turn, on one disk, with so many under way at once. The server is this machine's."""
+    """Decisions on both engines in turn, on one disk, with so many under way at once, and with a synchronous standby.
+    The servers are this machine's, and their processor time counts."""
     from tests.support import postgresql  # psycopg is an extra
 
-    found = []
     (folder / "other").mkdir()
-    stores = {"SQLite": open_store(folder / "other"), "PostgreSQL": postgresql.open_store(folder / "other", PEPPER)}
+    alone, followed = (postgresql.Server(postgresql.folder_of_server()) for _ in range(2))
+    standby = followed.standby()
+    for server in (alone, followed):
+        server.do("CREATE DATABASE evidence")
+        server.do("CREATE DATABASE plain")
+    beside, with_standby = (
+        postgresql.PostgresqlStore(postgresql.Postgresql(server.dsn("evidence")), pepper=PEPPER)
+        for server in (alone, followed)
+    )
+    stores: dict[str, tuple[EvidenceStore, list[int]]] = {
+        "SQLite": (open_store(folder / "other"), []),
+        "PostgreSQL": (beside, [alone.process.pid]),
+        "PostgreSQL, synchronous standby": (with_standby, [followed.process.pid, standby.process.pid]),
+    }
+    found = [row("psycopg, a commit for each insert", plain_psycopg(alone.dsn("plain"), decisions), "facts/s")]
     number = 10**6
     for window in (1, 8, 32):
-        rates = {}
-        for name, store in stores.items():
-            used = time.process_time()
+        rates: dict[str, float] = {}
+        for name, (store, servers) in stores.items():
+            pump(store, [decide(number + n) for n in range(8 * window)], window)  # statements are prepared
+            number += 8 * window
+            used, theirs = time.process_time(), sum(map(family_seconds, servers))
             seconds = pump(store, [decide(number + n) for n in range(decisions)], window)
             used, number = time.process_time() - used, number + decisions
+            theirs = sum(map(family_seconds, servers)) - theirs
             rates[name] = decisions / seconds
-            note = f"{window} at once; {used / decisions * 1e6:.0f} µs of this process each"
-            if name == "PostgreSQL":
-                note += f"; {rates[name] / rates['SQLite']:.2f} of SQLite's"
+            note = (
+                f"{window} at once, {window / rates[name] * 1e3:.1f} ms each; processor {used / decisions * 1e6:.0f} µs"
+            )
+            if servers:
+                note += (
+                    f" and the servers' {theirs / decisions * 1e6:.0f}; {rates[name] / rates['SQLite']:.2f} of SQLite's"
+                )
             found.append(row(f"decisions on {name}", rates[name], "decisions/s", note))
-    for store in stores.values():
+    for store, _ in stores.values():
         store.close()
+    for server in (standby, followed, alone):
+        server.stop()
     return found
 
 

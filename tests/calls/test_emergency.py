@@ -28,7 +28,7 @@ def full(play: Play) -> Any:
     """A store that has no room; returns the way back."""
     submit = play.store.submit
 
-    def refuse(work: Any, done: Any) -> None:
+    def refuse(work: Any, done: Any, asks: Any = None) -> None:
         done(None, StoreError("no room"))
 
     play.store.submit = refuse  # type: ignore[method-assign]

@@ -24,6 +24,9 @@ SAMPLES = Path(__file__).parents[2] / "sample_lists"
 class Nothing:
     """A store that holds nothing of anybody."""
 
+    def look_up(self, *_: object) -> None:
+        pass
+
     def stops(self, number: str) -> list[Any]:
         return []
 

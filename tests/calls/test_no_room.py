@@ -37,13 +37,13 @@ class Disk:
         self._play = play
         play.store.submit = self.submit  # type: ignore[method-assign]
 
-    def submit(self, work: Callable[..., Any], done: Callable[[Any, Exception | None], None]) -> None:
+    def submit(self, work: Callable[..., Any], done: Callable[[Any, Exception | None], None], asks: Any = None) -> None:
         def failing(tx: Any) -> Any:
             if self.full:
                 raise StoreError("no room")
             return work(tx)
 
-        self._submit(failing, done)
+        self._submit(failing, done, asks)
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ class Stall:
         play.store.submit = self.submit  # type: ignore[method-assign]
         play.call_manager._stalled = play.call_manager._obstacles._stalled = lambda: self.known
 
-    def submit(self, work: Callable[..., Any], done: Callable[[Any, Exception | None], None]) -> None:
-        self._waiting.append((work, done))
+    def submit(self, work: Callable[..., Any], done: Callable[[Any, Exception | None], None], asks: Any = None) -> None:
+        self._waiting.append((work, done, asks))
         self.go_on()
 
     def go_on(self) -> None:
@@ -280,9 +280,9 @@ def test_who_asks_is_told_no_while_an_objection_is_on_its_way(play: Play, stall:
     play.talk()
     promptly = play.store.promptly
 
-    def objected(work: Callable[..., Any], late: Callable[..., None]) -> Any:
+    def objected(work: Callable[..., Any], late: Callable[..., None], asks: Any) -> Any:
         """The callee presses 9 while the decision is made, and it is on its way when that is answered."""
-        decision = promptly(work, late)
+        decision = promptly(work, late, asks)
         play.store.promptly = promptly  # type: ignore[method-assign]
         stall.on = True
         play.call_manager.digit("call", "callee", "9")
@@ -468,11 +468,11 @@ def test_an_objection_holds_while_it_is_on_its_way_to_a_slow_disk(play: Play, st
     play.talk()
     play.told()
     decided: list[Any] = []
-    submit, play.store.submit = play.store.submit, lambda work, done: decided.append((work, done))  # type: ignore[method-assign]
+    submit, play.store.submit = play.store.submit, lambda *given: decided.append(given)  # type: ignore[method-assign]
     play.begin(call_id="again")
     play.store.submit = submit  # type: ignore[method-assign]
-    ((work, done),) = decided
-    submit(work, done)  # it is allowed, and that is on its way to the line
+    ((work, done, asks),) = decided
+    submit(work, done, asks)  # it is allowed, and that is on its way to the line
     play.store.call(lambda tx: None)
     stall.on = True
     play.call_manager.digit("call", "callee", "9")

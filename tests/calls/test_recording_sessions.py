@@ -337,7 +337,7 @@ def test_nobody_is_called_or_recorded_anew_while_the_end_of_a_session_waits_for_
     play.taken()
     submit = play.store.submit
 
-    def full(work: Callable[..., Any], done: Callable[[Any, Exception | None], None]) -> None:
+    def full(work: Any, done: Callable[[Any, Exception | None], None], asks: Any = None) -> None:
         done(None, StoreError("disk full"))
 
     play.store.submit = full  # type: ignore[method-assign]

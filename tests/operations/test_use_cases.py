@@ -169,7 +169,7 @@ def test_law_3_5_an_emergency_number_with_a_route_is_allowed_and_kept_whenever_t
         kept = facts(data)[before:]
         assert kept == [{"kind": "decision", "subject": told.decision_id, "actor": "account:alice"}]
 
-        def full(work: Any, done: Any) -> None:
+        def full(work: Any, done: Any, asks: Any = None) -> None:
             done(None, StoreError("no room"))
 
         data.store.submit = full  # type: ignore[method-assign]

@@ -64,6 +64,21 @@ class Server:
                     raise
             time.sleep(0.05)
 
+    def standby(self, *, synchronous: bool = True) -> Server:
+        """A copy that follows it; ``synchronous``: each commit waits for it."""
+        folder = folder_of_server()
+        where = ("-h", str(self.folder), "-U", "dialgate", "-D", str(folder / "data"))
+        self.run("pg_basebackup", *where, "-R", "-X", "stream", "-c", "fast")
+        made = Server(folder, made=True)
+        if synchronous:
+            self.do("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            self.do("SELECT pg_reload_conf()")
+        until = time.monotonic() + 30
+        while self.do("SELECT sync_state FROM pg_stat_replication") != [("sync" if synchronous else "async",)]:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        return made
+
     def stop(self) -> None:
         """End it at once; harmless twice."""
         with suppress(OSError):

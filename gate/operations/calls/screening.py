@@ -234,6 +234,7 @@ def _logged(
     return folder.store.promptly(
         lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle),
         late,
+        lambda: folder.screener.asks(attempt, now),
     )
 
 
