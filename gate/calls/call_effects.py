@@ -132,7 +132,8 @@ class CallEffects:
         decision = session.decision
         if decision is None or decision.allowed:
             decision = refusal(_CAUSES.get(session.call.cause, Reason.INTERNAL_ERROR), session.incoming.attempt)
-        self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
+        why, elsewhere = decision.reason, self._retry_queue.may_go_elsewhere(decision.reason)
+        self._line.refuse(session.id, why.value, session.id, decision.explanation, elsewhere=elsewhere)
         self._let_go(session)
 
     def _invite(self, session: CallSession) -> None:

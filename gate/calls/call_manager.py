@@ -139,7 +139,8 @@ class CallManager:
         if obstacle is not None and not self._obstacles.worth_a_leaf(incoming, obstacle, now):
             decision = refusal(obstacle, incoming.attempt)
             self._metrics.decided(incoming.attempt.claimed_by, decision.verdict.value, decision.reason.value)
-            self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
+            elsewhere = self._retry_queue.may_go_elsewhere(decision.reason)
+            self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation, elsewhere=elsewhere)
             return
         self._sessions[session.id] = session
         self._watch()

@@ -94,6 +94,13 @@ class RetryQueue:
         far knows of it."""
         return bool(self._behind) or number in self._objecting
 
+    def may_go_elsewhere(self, reason: Reason) -> bool:
+        """True where another gate may take a call that is refused so: no evidence can be kept here, and no objection
+        waits here that the other one does not know of."""
+        waits = (fact for facts in self._waiting.values() for fact in facts)
+        objecting = bool(self._objecting) or any(isinstance(fact.body, Objection) for fact in waits)
+        return reason is Reason.EVIDENCE_UNAVAILABLE and not objecting
+
     @property
     def settled(self) -> bool:
         """True where everything that was to be kept is."""

@@ -64,7 +64,7 @@ def backup(view: View, folder: Path, keys: Path) -> None:
         made = back_up(gate, view.config, view.path, folder, keys, progress or (lambda _part, _text: None))
     view.data(made)
     for each in made["elsewhere"]:
-        narrate(f"Not in it, for it lies elsewhere than the configuration: {each}")
+        narrate(f"Not in it, back it up too: {each}")
     narrate(
         f"A restore takes the private key of one of {', '.join(made['sealed_to'])}, and the verifier key: {VKEY_HINT}"
     )

@@ -82,7 +82,10 @@ def _found(view: View) -> list[Finding]:
         return list(examine(view.path, None, running=False))
     except GateError as error:
         found = list(examine(view.path, None, running=False))
-        return [*(each for each in found if each.subject != "gate"), Finding(State.FAIL, "gate", error.message)]
+        return [
+            *(each for each in found if each.subject != "gate"),
+            Finding(State.FAIL, "gate", error.message, error.hint),
+        ]
 
 
 def _lines(finding: Finding) -> list[str]:

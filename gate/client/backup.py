@@ -1,7 +1,8 @@
 """A backup, made and put back: data, keys, configuration and the files that it names, in the order in which nothing
 that is needed can be missed.
 
-``gate.db`` first: what it knows of is in what follows. Then the wrapped keys, in a set of their own: no recording that
+``gate.db`` first: what it knows of is in what follows. Evidence in PostgreSQL is backed up with its own tools before
+this, and is no file of a set. Then the wrapped keys, in a set of their own: no recording that
 the store knows lacks its keys. Then the sealed audio and the rest; what is secret of it is sealed to the recipients.
 What is erased meanwhile is missing, as it must be.
 
@@ -367,7 +368,9 @@ def back_up(gate: Gate, config: Config, path: Path, folder: Path, keys: Path, pr
         new_set(keys, "keys", **said, until=begun.keys_until) as wrapped,
     ):
         progress(0.0, "the store")
-        _copy_store(config.data / "gate.db", data)
+        store = place_of(config)
+        if isinstance(store, Path):
+            _copy_store(store, data)
         progress(0.2, "keys")
         count = _copy_keys(gate, wrapped)
         progress(0.4, "recordings and the rest")
@@ -389,7 +392,7 @@ def back_up(gate: Gate, config: Config, path: Path, folder: Path, keys: Path, pr
         "wrapped_keys": count,
         "keys_until": begun.keys_until,
         "sealed_to": sealed_to(data),
-        "elsewhere": named.elsewhere,
+        "elsewhere": [*named.elsewhere, *([] if isinstance(store, Path) else [str(store)])],
     }
 
 

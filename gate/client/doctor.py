@@ -211,7 +211,12 @@ def _evidence(status: GateStatus) -> Iterator[Finding]:
         text = f"entries of the log are {status.evidence.unsigned_seconds // 60} minutes old and not signed"
         yield Finding(State.FAIL, "evidence", text, "dialgate audit checkpoint")
     else:
-        yield Finding(State.OK, "evidence", "the log is signed, and is what was signed")
+        standbys = ", ".join(
+            f"{each.name} ({'synchronous' if each.synchronous else 'asynchronous'})"
+            for each in status.evidence.standbys
+        )
+        where = f" in {status.evidence.store}" + (f", with the standbys {standbys}" if standbys else "")
+        yield Finding(State.OK, "evidence", f"the log{where} is signed, and is what was signed")
 
 
 def _trunks(status: GateStatus) -> Iterator[Finding]:

@@ -540,6 +540,8 @@ def endpoint_app(
             async with asyncio.timeout(_HEALTH_SECONDS):
                 health = await checkers.call(carry_out, Status(), Caller("http:readyz"))
             return [str(each) for each in health.get("not_ready", ())]
+        except StoreError:
+            return [Reason.EVIDENCE_UNAVAILABLE.value]
         except (GateError, TimeoutError):
             return [NO_ANSWER]
 

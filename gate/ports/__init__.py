@@ -293,9 +293,9 @@ class LineEvents(Protocol):
 class Line(Loop, Protocol):
     """The SIP side, with the loop of its thread. Every method is called on that thread, but for ``post``."""
 
-    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
+    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str, *, elsewhere: bool = False) -> None:
         """The caller's refusal, with a Reason header and the decision id, stateless; the same answer to a
-        retransmission."""
+        retransmission. ``elsewhere``: another gate may take the call, where the caller can reach one (``overflow``)."""
 
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity.

@@ -158,11 +158,13 @@ class Ingress:
             self.responses.keep(request.key, data, to, tag)
         endpoint.send_to(data, to)
 
-    def refuse(self, pending: Pending, reason: str, decision_id: str, explanation: str) -> None:
-        """The caller's refusal, remembered."""
+    def refuse(
+        self, pending: Pending, reason: str, decision_id: str, explanation: str, *, elsewhere: bool = False
+    ) -> None:
+        """The caller's refusal, remembered; ``elsewhere`` as in ``ports.Line``."""
         request, source = pending.request, pending.source
         tag = self.responses.tag(request)
-        if pending.overflow and reason in ELSEWHERE:
+        if pending.overflow and (elsewhere or reason in ELSEWHERE):
             data = no_room(request, source, tag, reason)
         else:
             code = NOT_ACCEPTABLE[0] if reason in _OF_THE_OFFER and pending.refusal == PHONES else pending.refusal

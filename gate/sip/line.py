@@ -188,12 +188,12 @@ class SipLine:
 
     # --- ports.Line -------------------------------------------------------------------------------------------------
 
-    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
+    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str, *, elsewhere: bool = False) -> None:
         """The caller's refusal, stateless; the same bytes to a retransmission."""
         engine = self._running()
         pending = engine.ingress.pending.take(call_id)
         if pending is not None:
-            engine.ingress.refuse(pending, reason, decision_id, explanation)
+            engine.ingress.refuse(pending, reason, decision_id, explanation, elsewhere=elsewhere)
 
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         """Let the call through to the trunk."""

@@ -7,12 +7,14 @@ counts on the terms of its newest fact alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.keys import RecipientRetired, RecipientTerms
 from gate.core.rows.keys import Recipient
+from gate.errors import StoreError
 from gate.store.queries import Source
 from gate.store.reader import Place, Reader
 
@@ -61,10 +63,19 @@ class RecipientsOfLog:
 
     def __call__(self, now: datetime) -> Terms:
         """As they are at this moment."""
-        if self._reader is None:
-            self._reader = Reader(self._place)
-            self._reader.rest()
+        kept, self._reader = self._reader, None
+        if kept is not None:
+            with suppress(StoreError):  # its server was away since: another session is asked
+                return self._read(kept, now)
+        return self._read(Reader(self._place), now)
+
+    def _read(self, reader: Reader, now: datetime) -> Terms:
         try:
-            return logged(self._reader, now)
-        finally:
-            self._reader.rest()
+            reader.rest()
+            terms = logged(reader, now)
+            reader.rest()
+        except BaseException:
+            reader.close()  # it holds no older state
+            raise
+        self._reader = reader
+        return terms

@@ -53,7 +53,7 @@ def finished(gate: RunningGate, since: int) -> list[dict[str, Any]]:
     """The calls after the ``since``-th leaf, once they are over."""
 
     def over() -> list[dict[str, Any]]:
-        rows = gate.rows("SELECT * FROM calls WHERE leaf_index >= ?", since)
+        rows = gate.rows("SELECT * FROM calls WHERE leaf_index >= ? ORDER BY leaf_index", since)
         return rows if rows and all(row["state"] in ("ended", "refused") for row in rows) else []
 
     return list(gate.wait(over, PATIENCE, "the call does not end in the log"))

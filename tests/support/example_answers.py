@@ -574,7 +574,7 @@ class ExampleAnswers:
             "campaigns": [],
             "recording_sessions": 0,
         }
-        evidence = {"rolled_back": "", "unsigned_seconds": 0}
+        evidence = {"rolled_back": "", "unsigned_seconds": 0, "store": "gate.db", "standbys": []}
         requests = {"open": 0, "warned": 0, "overdue": 0, "stuck": 0}
         return nothing | {"ok": True, "at": CALL["at"], "requests": requests, "evidence": evidence}
 

@@ -103,7 +103,7 @@ class Stage:
 
     # --- line
 
-    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
+    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str, *, elsewhere: bool = False) -> None:
         self.refused.append((reason, explanation))
         self.told.append(f"refuse {reason}")
 

@@ -212,7 +212,7 @@ class RunningGate:
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Rows of the evidence database, read beside the gate."""
-        with closing(reader.open_reader(self.data / "gate.db")) as connection:
+        with closing(reader.open_reader(reader.place_of(load(self.config, secrets=False)))) as connection:
             cursor = connection.execute(sql, parameters)
             return [dict(zip([column[0] for column in cursor.description], row, strict=True)) for row in cursor]
 

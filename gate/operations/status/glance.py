@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gate.config import authority_due, in_clear, reminders, undecided
@@ -41,13 +42,55 @@ if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 
+class Standby(Response, frozen=True):
+    """A standby server of the store's database."""
+
+    name: str
+    synchronous: bool
+    """An answer waits until it has what is answered for."""
+    behind_bytes: int | None
+    """What it has not got yet; None where it does not say, or the gate may not see it."""
+
+
 class Evidence(Response, frozen=True):
-    """Whether the evidence can be relied on."""
+    """Where the evidence is, and whether it can be relied on."""
 
     rolled_back: str
     """Why the store is taken to be older than what was signed; empty where it is not."""
     unsigned_seconds: int
     """Age of the oldest entry over which no checkpoint is signed."""
+    store: str
+    """The file, or the database."""
+    standbys: list[Standby]
+    """Of a database."""
+
+
+_STANDBYS: Final = """SELECT coalesce(application_name, ''), coalesce(sync_state, '') IN ('sync', 'quorum'),
+    pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) FROM pg_stat_replication ORDER BY 1"""
+
+
+def evidence_of(folder: DataFolder) -> Evidence:
+    """Where it is, and how it stands. Raises ``StoreError``."""
+    standbys = []
+    if not isinstance(folder.place, Path):
+        rows = folder.read(lambda tx: tx.values(tuple[str, bool, int | None], _STANDBYS))
+        standbys = [Standby(*row) for row in rows]
+    return Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds), str(folder.place), standbys)
+
+
+def store_warnings(folder: DataFolder) -> list[str]:
+    """What is not right about a database's standbys."""
+    if isinstance(folder.place, Path):
+        return []
+    standbys = evidence_of(folder).standbys
+    if not standbys and folder.config.calling.live:
+        return ["The evidence is on one server alone: no standby follows it. dialgate manual postgresql"]
+    far = [each.name for each in standbys if (each.behind_bytes or 0) > MOST_BEHIND]
+    return [f"The standby {each} is more than 64 MiB behind: dialgate status --json" for each in far]
+
+
+MOST_BEHIND: Final = 64 << 20
+"""Bytes."""
 
 
 class Redirect(Response, frozen=True):
@@ -118,7 +161,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         last_hour=folder.read(lambda tx: queries.counts_by_reason(tx, hour_ago)),
         registers=registers,
         requests=folder.read(lambda tx: counted(open_standings(tx, folder.today()))),
-        evidence=Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds)),
+        evidence=evidence_of(folder),
         alarms=alarms(folder),
         acknowledged=acknowledged(folder),
         warnings=warnings(folder),
@@ -146,6 +189,7 @@ def warnings(folder: DataFolder) -> list[str]:
     waits = folder.retention.waits()
     return [
         *folder.trust.warnings(),
+        *store_warnings(folder),
         *folder.one(SecondPlace).warnings(),
         *([_NO_MEMORY] if folder.config.calling.live and not folder.one(SecondPlace).configured else []),
         *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.one(TermSweep).waits()) else []),

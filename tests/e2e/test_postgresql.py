@@ -1,0 +1,167 @@
+"""A gate whose evidence is in PostgreSQL: backed up, and while its server is away, under calls."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
+
+from tests.support import postgresql
+from tests.support.phones import Phones
+from tests.support.running_gate import RunningGate, dialgate, free_port
+from tests.support.waiting import PATIENCE
+
+pytestmark = pytest.mark.skipif(not postgresql.PROGRAMS.exists(), reason="apt-get install postgresql-17")
+NUMBERS = [f"0113496{n:04d}" for n in range(700, 760)]
+
+
+@pytest.fixture
+def server() -> Iterator[postgresql.Server]:
+    """A server of the test's own."""
+    made = postgresql.Server(postgresql.folder_of_server())
+    made.do("CREATE DATABASE evidence")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def gate(server: postgresql.Server, tmp_path: Path) -> Iterator[RunningGate]:
+    """Its gate, with a route for calls for help; not started."""
+    made = RunningGate(tmp_path / "gate", announcement=0.6)
+    made.add_pbx(overflow=True)
+    door = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
+    made.set("control", http=door)
+    made.http = door
+    made.add_token("dialler", purposes=["marketing"])
+    dsn = f"postgresql://dialgate@/evidence?host={server.folder}"
+    dialgate("store", "move", "--to", dsn, config=made.config)
+    yield made
+    made.kill()
+
+
+def ready(gate: RunningGate) -> list[str]:
+    """The reasons of /readyz."""
+    asked = HTTPConnection(gate.http, timeout=PATIENCE)
+    asked.request("GET", "/readyz")
+    answer = asked.getresponse()
+    found = json.load(answer)
+    asked.close()
+    assert (answer.status == 200) == (found["state"] == "ok")
+    return list(found.get("reasons", ()))
+
+
+def test_with_its_server_away_no_call_begins_those_that_run_go_on_and_nothing_is_lost(
+    server: postgresql.Server, gate: RunningGate
+) -> None:
+    help_port = free_port()
+    gate.set("emergency", trunk=f"127.0.0.1:{help_port}")
+    with (
+        Phones(port=gate.trunk_port) as far,
+        Phones(port=help_port) as helpers,
+        Phones(to=gate.address) as near,
+    ):
+        gate.start()
+        assert ready(gate) == []
+        talks = near.wait([near.dial(number) for number in NUMBERS[:4]], "up", PATIENCE)
+        over, *talks = talks
+        near.hang_up(over)
+        gate.wait(lambda: len(gate.client.call("status")["calls"]) == 3, PATIENCE, "the call that is over goes on")
+        acknowledged = gate.rows("SELECT leaf_index, hash FROM leaves ORDER BY leaf_index")
+
+        server.stop()
+        (objector,) = [each for each in far.all() if each.number.endswith(talks[0].number[1:])]
+        heard = talks[0].packets_in
+        (new,) = near.wait([near.dial(NUMBERS[10])], "over", PATIENCE)
+        assert (new.code, 'text="evidence_unavailable"' in new.reasons[0]) == (503, True), new.reasons
+        assert ready(gate) == ["evidence_unavailable"]
+        done = dialgate("doctor", config=gate.config, check=False)
+        (said,) = [each for each in done["findings"] if each["subject"] == "gate"]
+        assert said["state"] == "fail" and "cannot reach the database evidence" in said["text"], said
+        (helped,) = near.wait([near.dial("999")], "up", PATIENCE)
+        assert len(helpers.all()) == 1
+        objector.press("9")
+        gate.wait(lambda: '"objection"' in gate.said(), PATIENCE, "the objection does not wait")
+        (second,) = near.wait([near.dial(NUMBERS[11])], "over", PATIENCE)
+        assert second.code == 603, "an objection waits here that no other gate knows of"
+        gate.wait(lambda: talks[0].packets_in > heard + 50, PATIENCE, "the call that runs is silent")
+        assert [talk.state for talk in talks] == ["up"] * 3
+        near.hang_up(helped)
+        near.hang_up(talks[1])
+
+        server.start()
+        gate.wait(lambda: not ready(gate), PATIENCE, "the gate does not take calls again")
+        (refused,) = near.wait([near.dial(objector.number)], "over", PATIENCE)
+        assert 'text="objected"' in refused.reasons[0], refused.reasons
+        (again,) = near.wait([near.dial(NUMBERS[12])], "up", PATIENCE)
+        for talk in (talks[0], talks[2], again):
+            near.hang_up(talk)
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
+    kept = gate.rows("SELECT leaf_index, hash FROM leaves ORDER BY leaf_index")
+    assert kept[: len(acknowledged)] == acknowledged
+    for number in (*NUMBERS[:4], NUMBERS[12]):
+        (call,) = gate.rows("SELECT state FROM calls WHERE number = ? AND verdict = 'allow'", "+44" + number[1:])
+        assert call["state"] == "ended", number
+    (call,) = gate.rows("SELECT state FROM calls WHERE reason = 'emergency_call'")
+    assert call["state"] == "ended"
+    assert gate.stop() == 0
+    gate.verified()
+
+
+def test_a_backup_is_of_what_the_gate_keeps_and_a_restore_replays_what_the_database_forgot(
+    server: postgresql.Server, gate: RunningGate, tmp_path: Path
+) -> None:
+    second = tmp_path / "second"
+    second.mkdir()
+    gate.set("storage", memory=str(second))
+    made = dialgate("backup", str(tmp_path / "set"), "--keys", str(tmp_path / "keys"), config=gate.config)
+    assert made["elsewhere"] == [f"the database evidence on {server.folder}"]
+    assert not list((tmp_path / "set").rglob("gate.db"))
+    assert (tmp_path / "set" / "data" / "recipients").is_dir()
+    server.do("CREATE DATABASE kept TEMPLATE evidence")  # the base backup, of before the objection
+    words = ("objection", "add", NUMBERS[20], "--source", "told", "--note", "")
+    dialgate(*words, config=gate.config)
+    assert dialgate("check", NUMBERS[20], config=gate.config, check=False)["reason"] == "objected"
+
+    server.do("DROP DATABASE evidence WITH (FORCE)")
+    server.do("ALTER DATABASE kept RENAME TO evidence")
+    key = (
+        "-k",
+        str(gate.folder / "keys" / "first.key"),
+        "--passphrase-file",
+        str(gate.folder / "keys/first.passphrase"),
+    )
+    vkey = dialgate("audit", "key", config=gate.config)["vkey"]
+    sets = (str(tmp_path / "set"), "--keys", str(tmp_path / "keys"))
+    restored = dialgate("restore", *sets, "--vkey", vkey, *key, config=gate.config)
+    assert restored["replayed"], restored
+    assert dialgate("check", NUMBERS[20], config=gate.config, check=False)["reason"] == "objected"
+    gate.verified()
+
+
+def test_status_and_doctor_name_the_database_and_its_standbys(server: postgresql.Server, gate: RunningGate) -> None:
+    folder = postgresql.folder_of_server()
+    copied = ("-D", str(folder / "data"), "-h", str(server.folder), "-U", "dialgate", "-R", "--checkpoint=fast")
+    server.run("pg_basebackup", *copied)
+    standby = postgresql.Server(folder, made=True)
+    gate.start()
+
+    def follows() -> list[dict[str, object]]:
+        evidence = gate.client.call("status")["evidence"]
+        assert evidence["store"] == f"the database evidence on {server.folder}"
+        return [each for each in evidence["standbys"] if each["behind_bytes"] == 0]
+
+    try:
+        (found,) = gate.wait(follows, PATIENCE, "no standby has it all")
+        assert found == {"name": "walreceiver", "synchronous": False, "behind_bytes": 0}
+        done = dialgate("doctor", config=gate.config, check=False)
+        (said,) = [each["text"] for each in done["findings"] if each["subject"] == "evidence"]
+        assert f"the database evidence on {server.folder}, with the standbys walreceiver (asynchronous)" in said
+    finally:
+        standby.stop()
+    gate.wait(lambda: not follows(), PATIENCE, "a standby that is gone is named")
