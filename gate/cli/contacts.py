@@ -91,7 +91,7 @@ def _narrate(imported: ContactsImported) -> None:
     if imported.objections:
         narrate(f"Kept as objections: {many(imported.objections, 'number')} whose row in the file wants no calls.")
     if imported.subscribers:
-        narrate(f"{imported.subscribers:,} numbers: the file says who has them, which was not noted before.")
+        narrate(f"{imported.subscribers:,} numbers: the file has who has their line, which was not noted before.")
     for each in imported.faults[:_SHOWN]:
         where = f"line {each.line}" + (f", {each.column}" if each.column else "")
         narrate(f"{where}{' (' + each.reference + ')' if each.reference else ''}: {each.fault}")

@@ -385,7 +385,7 @@ def search(view: View, asked: Search, **when: Any) -> None:
         )
     if found.calls_of_others:
         of = many(found.calls_of_others, "call")
-        narrate(f"{of} of these lines: made when they were somebody else's. The person is not told of them.")
+        narrate(f"{of} of these lines: made when they were somebody else's. The person does not learn of them.")
     if not found.whole:
         narrate("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
     narrate(f"Next: dialgate request decide {asked.request} --grant, or --refuse GROUND --reasons TEXT")

@@ -109,7 +109,7 @@ def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
         raise RefusedError(
             f"{reference}: what is left is still held by {', '.join(standing.carried_out.held_by)}",
             reason="held",
-            hint="dialgate request list says when a hold has ended",
+            hint="dialgate request list shows when a hold has ended",
         )
     plan = gate.ask(CarryOut(request=reference))
     for line in _plan(plan):

@@ -44,7 +44,9 @@ _FOLDERS = ("data", "secrets", "keys")
 """What a set-up fills."""
 _NEW = ("config.toml", "data/gate.key", "keys/first.key", "keys/first.recipient")
 """What a guided one makes whatever is answered: where one of them is there, nothing is asked."""
-_SECOND = "Make a second key, for a second person: lost, an only key loses every recording (dialgate key new, key add)."
+_SECOND = (
+    "Make a second key, for a second person: with a lost only key every recording is lost (dialgate key new, key add)."
+)
 
 
 @make("init", config=False, example="dialgate init /etc/dialgate\ndialgate init try-it --example")

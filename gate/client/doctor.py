@@ -216,7 +216,7 @@ def _evidence(status: GateStatus) -> Iterator[Finding]:
             for each in status.evidence.standbys
         )
         where = f" in {status.evidence.store}" + (f", with the standbys {standbys}" if standbys else "")
-        yield Finding(State.OK, "evidence", f"the log{where} is signed, and is what was signed")
+        yield Finding(State.OK, "evidence", f"the log{where} is signed, and agrees with its signatures")
 
 
 def _trunks(status: GateStatus) -> Iterator[Finding]:

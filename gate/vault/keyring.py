@@ -166,8 +166,8 @@ def warnings(recipients: Sequence[Recipient], *, two_person: bool) -> list[str]:
     groups = [[each for each in sealed if each.half == half] for half in HALVES] if two_person else [sealed]
     what = "a share of every recording" if two_person else "recordings"
     return [
-        f"{what} can be opened with the key of {group[0].name} ({group[0].id}) alone: lost, it loses them all"
-        " (dialgate key add)"
+        f"{what} can be opened with the key of {group[0].name} ({group[0].id}) alone: "
+        "if that key is lost, the recordings are lost (dialgate key add)"
         for group in groups
         if len(group) == 1
     ]

@@ -140,7 +140,7 @@ def test_losing_one_key_loses_nothing_and_is_told_beforehand(folder: Path) -> No
     planted(folder, 3, ADA.recipient)
     listed = dialgate("key", "list")
     assert "Warning: 3 recordings would be lost with the key of Ada" in listed.err
-    assert "alone: lost, it loses them all" in listed.err
+    assert "alone: if that key is lost, the recordings are lost" in listed.err
     key(folder, "add", str(folder / "bob.recipient"))
     refused = dialgate("key", "retire", ADA.id)
     assert refused.code == 3

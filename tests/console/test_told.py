@@ -206,7 +206,7 @@ async def test_each_sentence_of_status_has_its_word_and_place() -> None:
         ("One caller jumps: account:bob makes 92% of 50 attempts: dialgate calls agents", "bob JUMPS", "live"),
         ("One-sided talks: 5 in 24 hours, 4 in the last hour: no audio", "ONE-SIDED TALKS", "calls"),
         ("The daily sweep waits: the clock is far from that of any sweep before", "sweep waits", "retention"),
-        ("recordings can be opened with the key of Ann (ab12) alone: lost, it loses them all", "keys", "audit"),
+        ("recordings can be opened with the key of Ann (ab12) alone: if that key is lost, they are", "keys", "audit"),
         ("the release of hold 6f2c waits for a second person: asked for by user:ann(1)", "2nd person", "retention"),
     ):
         found = placed(text)

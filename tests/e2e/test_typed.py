@@ -70,7 +70,9 @@ REFUSED: dict[str, tuple[int, str]] = {
     "objection undo --trunk main": (2, "there is no trunk 'main'"),
     "trunk-test office": (2, "there is no phone system office"),
     "webhook (retry|drop) crm": (2, "there is no webhook crm"),
-    "backup /mnt": (1, "the set /mnt/backup/2027-03-02 could not be made"),
+    "backup /mnt": (1, "the set /mnt/backup/[a-z0-9-]+ could not be made"),
+    "store move --to postgresql": (2, "secrets/store.password does not exist"),
+    "store move --to sqlite": (2, "the evidence is in SQLite already"),
     "restore /mnt": (2, "'compliance.key' does not exist"),
     "receipts publish /srv": (1, "/srv/www: Permission denied"),
     "recording ingest call.wav --call-id": (3, "the gate made no decision on this call"),
@@ -157,7 +159,7 @@ def test_each_command_does_what_its_page_says(place: Path) -> None:
             line = re.sub(r"\b(DSR|BR)-2026-", rf"\g<1>-{date.today().year}-", line)
             if re.search(r"(recording export|--recording) ID", line):
                 return line.replace(" ID", f" {newest('recording', 'recording_id')}", 1)
-            if re.search(r"(calls show|reveal call|--call|--record) ID", line):
+            if re.search(r"(calls (show|ladder)|reveal call|--call|--record) ID", line):
                 return line.replace(" ID", f" {newest('calls', 'call_id')}", 1)
             if " HOLD" in line:
                 return line.replace(" HOLD", f" {newest('hold', 'id')}", 1)

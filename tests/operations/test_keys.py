@@ -122,7 +122,7 @@ def test_every_change_is_a_fact_with_its_actor(data: DataFolder) -> None:
         ADA.id: ("", True),
         BOB.id: ("regulator", False),
     }
-    assert "alone: lost, it loses them all" in listed.warnings[0], "Bob is given exports only"
+    assert "alone: if that key is lost, the recordings are lost" in listed.warnings[0], "Bob is given exports only"
 
 
 def test_nothing_is_in_force_that_is_not_in_the_log(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
