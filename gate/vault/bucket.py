@@ -89,6 +89,10 @@ class Bucket:
             found = found._replace(locked_until=keep_until)
         return found
 
+    def holds(self, name: str) -> bool:
+        """Whether there is an object of this name."""
+        return self._head(self._settings.prefix + name) is not None
+
     def fetch(self, name: str, sha256: str, into: Path) -> None:
         """Write the sealed file to ``into``, whole or not at all. Raises also where it is not the one in the log."""
         digest = hashlib.sha256()

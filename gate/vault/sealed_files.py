@@ -60,15 +60,18 @@ class SealedFiles:
             raise trouble(error, f"cannot remove {path.name}") from error
 
     def at(self, lying: Lying, sha256: str | None) -> Path:
-        """Where a sealed file lies here; one that lies in the bucket alone is fetched first.
+        """Where a sealed file lies here; one that lies in the bucket alone is fetched first. So is one of which the log
+        does not say so: a backup may be older than its copy there.
 
         It may be missing, where the log does not say that it is in a bucket. Raises ``VaultError``.
         """
         path = sealed_at(self.folder, lying.path)
-        if lying.stored_in and not path.is_file():
-            with self._one:
-                if not path.is_file():
-                    self._bucket_of(lying).fetch(lying.path, sha256 or "", path)
+        if path.is_file() or not lying.path or not (lying.stored_in or self.bucket):
+            return path
+        with self._one:
+            bucket = self._bucket_of(lying)
+            if not path.is_file() and (lying.stored_in or bucket.holds(lying.path)):
+                bucket.fetch(lying.path, sha256 or "", path)
         return path
 
     def may_be_there(self, lying: Lying) -> bool:

@@ -44,7 +44,7 @@ TYPED = {
 """What is typed, and what each row shows then."""
 
 
-BARE: Final = """from textual.app import App
+BARE = """from textual.app import App
 from textual.widgets import Static
 class Bare(App):
     def compose(self):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import random
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,6 +34,7 @@ from tests.support.s3 import KEY_ID, SECRET, CephGateway, Moto, S3Server
 from tests.support.vault import private_key
 
 ANN = "user:ann(1000)"
+UPLOADER = Path(__file__).parents[1] / "support" / "uploader.py"
 NAME = "recordings/2026/03/03/young.dgr"
 OTHER = "recordings/2026/03/03/youn.dgr"
 SERVERS = {"moto": Moto, "ceph": CephGateway}
@@ -212,6 +216,51 @@ def test_an_end_between_bucket_and_log_costs_nothing(firm: Firm, monkeypatch: py
         assert not path.exists()
         assert firm.there() == [NAME]
         assert kinds(data).count("recording_stored") == 1
+
+
+def test_a_backup_that_is_older_than_the_copy_in_the_bucket_loses_nothing(firm: Firm) -> None:
+    with firm.opened() as data:
+        path = firm.record(data)
+        sealed = path.read_bytes()
+        firm.server.client.put_object(Bucket=firm.bucket, Key=NAME, Body=sealed)
+        path.unlink()
+        assert (
+            Path(ask(data, RecordingTake(recording_id="young", purpose="complaint"), ANN).path).read_bytes() == sealed
+        )
+        data.one(Uploads).look()
+        assert kinds(data)[-1] == "recording_stored"
+
+
+@pytest.mark.deep
+def test_killed_at_thirty_points_no_recording_is_in_neither_place(locked: Firm) -> None:
+    chance, names = random.Random(20270302), [f"call{n:02}" for n in range(12)]
+    with locked.opened() as data:
+        for name in names:
+            locked.record(data, name)
+        sound = [b"x" * (1 << 20)] * 6
+        plant(
+            data.store, data.keys, data.config.data / "recordings", private_key().recipient, "long", YOUNG, sound=sound
+        )
+    folder = locked.folder / "data" / "recordings"
+    killed = 0
+    command = [sys.executable, str(UPLOADER), str(locked.folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as uploader:
+        assert uploader.stdin and uploader.stdout
+        for steps in (chance.randrange(40) for _ in range(30)):
+            uploader.stdin.write(f"{steps}\n")
+            ended = uploader.stdout.readline()
+            assert ended in ("ended -9\n", "ended 0\n")
+            killed += ended == "ended -9\n"
+            there = {Path(key).stem for key in locked.there()} | {path.stem for path in folder.rglob("*.dgr")}
+            assert there >= {*names, "long"}, steps
+        uploader.stdin.close()
+    assert killed
+    with locked.opened() as data:
+        data.one(Uploads).look()
+        assert [kinds(data, name).count("recording_stored") for name in (*names, "long")] == [1] * 13
+        assert [*data.files.each_here()] == []
+        assert all(each.ok for each in ask(data, RecordingVerify(), ANN).items)
+    assert len(locked.there()) == 13, "no part of a broken upload stays"
 
 
 # --- none goes where it must not

@@ -206,7 +206,7 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
     rows = _in_period(folder, (begun.since, begun.to), _place(asked.after))
     wraps = {row.recording_id: folder.keys.wraps(row.recording_id) for row in rows}
     for row in rows:  # before the log says that it went out
-        if row.stored_in and wraps[row.recording_id]:
+        if row.size and wraps[row.recording_id]:
             folder.files.at(Lying(row.path or "", row.stored_in), row.sha256)
 
     def take(tx: StoreTransaction) -> list[ExportedRecording]:
