@@ -54,6 +54,9 @@ def spawn_command(command: Sequence[str]) -> Spawn:
 
 
 OPEN_SECONDS = 1.5
+SLOW_SECONDS = 1.2
+"""While the recorder has not opened what it was asked for so long ago, no call is begun: who picked up would hear the
+goodbye."""
 CLOSE_SECONDS = 120.0
 """A closing waits for the disk, and nobody waits for the closing; while it is not answered the file may still grow."""
 RESTART_SECONDS = 0.5
@@ -137,6 +140,9 @@ class RecorderClient:
         self._outbox: Outbox | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: dict[tuple[str, str], tuple[_Done, float]] = {}
+        self._openings: dict[str, float] = {}
+        """When each that the recorder has not answered was asked for, in seconds of looking, the oldest first; given up
+        or not."""
         self._refused: list[tuple[_Done, Exception]] = []
         self._calls: dict[str, _Call] = {}
         """Those that the running process has opened and not closed."""
@@ -177,7 +183,8 @@ class RecorderClient:
         return True
 
     def available(self) -> bool:
-        """True where a recording could be opened now: process up, heard of lately, not behind, disk not full."""
+        """True where a recording could be opened now, and soon: process up, heard of lately, not behind, not slow, disk
+        not full."""
         alive, outbox = self._alive, self._outbox
         return (
             alive is not None
@@ -185,7 +192,13 @@ class RecorderClient:
             and outbox is not None
             and outbox.waiting <= BEHIND
             and self._silent < self._quiet_seconds
+            and not self._slow()
         )
+
+    def _slow(self) -> bool:
+        with self._lock:
+            now = self._looked
+            return now - next(iter(self._openings.values()), now) > SLOW_SECONDS
 
     @property
     def pid(self) -> int | None:
@@ -272,11 +285,15 @@ class RecorderClient:
             twice = key in self._waiting
             if not twice:
                 self._waiting[key] = (done, time.monotonic() + seconds)
+                if what == "open":
+                    self._openings[message.call_id] = self._looked
         if not twice and self._send(message):
             return
         with self._lock:
             if not twice and self._waiting.pop(key, None) is None:
                 return
+            if not twice:
+                self._openings.pop(message.call_id, None)
             error = RecorderError("asked twice" if twice else "the recorder is away")
             if self._thread.is_alive():
                 self._refused.append((done, error))
@@ -463,6 +480,8 @@ class RecorderClient:
     def _answer(self, key: tuple[str, str], result: Any, error: Exception | None) -> None:
         with self._lock:
             waiting = self._waiting.pop(key, None)
+            if key[0] == "open":
+                self._openings.pop(key[1], None)
         if waiting is not None:
             self._guarded(waiting[0], result, error)
 
@@ -474,6 +493,10 @@ class RecorderClient:
             late = [(key, done) for key, (done, until) in self._waiting.items() if until < now]
             for key, _ in late:
                 del self._waiting[key]
+            for call_id in [
+                each for each, asked in self._openings.items() if asked < self._looked - self._hung_seconds
+            ]:
+                del self._openings[call_id]  # no answer comes from a recorder that lives and has not understood
         for done, error in refused:
             self._guarded(done, None, error)
         for (what, call_id), done in late:
@@ -485,6 +508,7 @@ class RecorderClient:
         with self._lock:
             dones = [done for done, _ in self._waiting.values()] + [done for done, _ in self._refused]
             self._waiting.clear()
+            self._openings.clear()
             self._refused = []
         for done in dones:
             self._guarded(done, None, error)

@@ -173,6 +173,23 @@ def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
     room.shut()
 
 
+def test_a_recorder_that_is_slow_to_open_is_not_available_before_anybody_is_called_in_vain(tmp_path: Path) -> None:
+    patient = {"open_seconds": PATIENCE, "quiet_seconds": PATIENCE, "hung_seconds": 2 * PATIENCE}
+    room = Room(tmp_path / "recordings", forked=True, **patient)
+    pid = room.client.pid
+    assert pid is not None and room.client.available()
+    os.kill(pid, signal.SIGSTOP)
+    answers: queue.Queue[Any] = queue.Queue()
+    room.client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
+    until(lambda: not room.client.available())
+    assert answers.empty(), "it has waited, and has not failed"
+    os.kill(pid, signal.SIGCONT)
+    assert answers.get(timeout=PATIENCE) is None
+    until(room.client.available)
+    assert room.close("a") is None
+    room.shut()
+
+
 def test_a_hung_recorder_is_replaced(tmp_path: Path) -> None:
     room = Room(tmp_path / "recordings", hung_seconds=2.0, forked=True)
     pid = room.client.pid

@@ -155,7 +155,7 @@ class Room:
         self.client = RecorderClient(
             spawner(folder, min_free=min_free, file_limit=file_limit, forked=forked), self.events, SystemClock(), **more
         )
-        self.client.launch(20)
+        self.client.launch(PATIENCE)
 
     def open(self, call_id: str, header: Mapping[str, Any] | None = None) -> RecordingOpened:
         answers: queue.Queue[Any] = queue.Queue()
