@@ -25,7 +25,7 @@ log = structlog.get_logger()
 KEY_SECONDS = 8.0
 """How long the call-back line waits for a key after it has spoken."""
 HELP_SECONDS = 3600.0
-"""So long after a call for help whoever rings back at the number that it showed is let past the limits."""
+"""So long after an emergency call whoever rings back at the number that it showed is let past the limits."""
 
 
 class CallInAdmission:
@@ -36,10 +36,10 @@ class CallInAdmission:
         self._recorder = recorder
         self._line = line
         self._helped: dict[str, datetime] = {}
-        """Own number that a call for help has shown -> when."""
+        """Own number that an emergency call has shown -> when."""
 
     def helped(self, shown: str, now: datetime) -> None:
-        """A call for help has gone out."""
+        """An emergency call has gone out."""
         self._helped[shown] = now
 
     def session(

@@ -50,7 +50,7 @@ class CallsIn(Section, frozen=True):
     """What callers hear, and how many there may be."""
 
     at_once: int = 100
-    """Calls in at once; further ones get 480. Those after a call for help do not count."""
+    """Calls in at once; further ones get 480. Those after an emergency call do not count."""
     objections_an_hour: int = 20
     """Objections by key that callers of one trunk make within an hour: their numbers are not proven. Further ones stop
     calls all the same, and are held for review."""

@@ -118,7 +118,7 @@ def _ringing(call: Call, _event: Event, _policy: Policy) -> Step:
 
 
 def _dialling_again(call: Call, _event: Event, _policy: Policy) -> Step:
-    """Who has objected since the decision is not rung by the next trunk. LAW 3.5: a call for help waits for nothing."""
+    """A callee who has objected since is not rung by the next trunk. LAW 3.5: an emergency call waits for nothing."""
     return call, [Do.DIAL_AGAIN if call.emergency else Do.LOOK_AGAIN]
 
 
@@ -150,7 +150,7 @@ def hung_up(call: C, event: HungUp, _policy: Policy) -> tuple[C, list[Do]]:
 
 
 def _caller_left(call: Call, _event: Event, _policy: Policy) -> Step:
-    """What the callee is told then is a goodbye, too: nothing is kept of it. LAW 3.5: not of a call for help."""
+    """What the callee is told then is a goodbye, too: nothing is kept of it. LAW 3.5: not of an emergency call."""
     if call.emergency:
         return _cut(call, "caller", "hung_up")
     return _goodbye(call, "caller", "hung_up")
@@ -294,7 +294,7 @@ def stay(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
 def why_not_hung_up(call: Call) -> str:
     """Why nobody but a party can end this call; empty where an account can."""
     if call.emergency:
-        return "a call for help is ended by its parties alone"
+        return "an emergency call is ended by its parties alone"
     return f"it is over already (it is {call.state.value})" if call.state in _OVER else ""
 
 

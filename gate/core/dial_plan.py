@@ -1,8 +1,8 @@
 """What a phone system dials -> a number in full, and which of the firm's own numbers the call shows: the prefix of an
 outside line cut off, the home area code put before.
 
-A call for help is never lost here and never made (LAW 3.5). What spells an emergency or short number as it stands stays
-as it is, and one that comes with the prefix loses that. Nothing else becomes one: a second outside-line digit (the
+An emergency call is never lost here and never made (LAW 3.5). What spells an emergency or short number as it stands is
+kept, and one that comes with the prefix loses that. Nothing else becomes one: a second outside-line digit (the
 ``9`` of ``9999``) counts only where nothing was cut off before it.
 
 A PBX may ask for one of the firm's own numbers to be shown (LAW 3.1, 3.2). Nothing that a PBX sends is shown as it

@@ -312,7 +312,7 @@ def _in_full(number: str, caller: ProvenCaller | None) -> str:
 
 def _presentation(request: SipMessage, who: Account | Pbx, helps: bool) -> tuple[str, str]:
     """The number that the call shows, or one that is refused, and the header by which a call of somebody else's has one
-    of the firm's. A call for help shows the PBX's own in place of one that is refused."""
+    of the firm's. An emergency call shows the PBX's own in place of one that is refused."""
     if not isinstance(who, Pbx):
         return who.presentation, ""
     number = presented(identity.asked_numbers(request), who.may_present, who.presentation)

@@ -118,7 +118,7 @@ class Bridge:
 
     def ask_again(self, after: str, send: Callable[[], None]) -> None:
         """Another INVITE of this call is ready: ``send()`` once it is decided anew that it may leave. ``after``: what
-        became of the one before. LAW 3.5: a call for help waits for nothing."""
+        became of the one before. LAW 3.5: an emergency call waits for nothing."""
         if self.route.emergency:
             send()
         else:
@@ -229,7 +229,7 @@ class Bridge:
 
     def _carried(self, body: Any) -> Any:
         """``body`` with what can be announced and recorded, and nothing else; as it came where it has none of that, and
-        of a call for help."""
+        of an emergency call."""
         text = "" if self.route.emergency else sdp.cut(str(body))
         return MsgBody(text) if text and text != str(body) else body
 
@@ -294,7 +294,7 @@ class Bridge:
 
     def _early(self, code: int, phrase: str) -> None:
         """The far end has audio before it answers. It reaches the caller where that is allowed, and nothing goes the
-        other way; a call for help is open at once. Else the caller rings by itself."""
+        other way; an emergency call is open at once. Else the caller rings by itself."""
         if self.early is not None and self.route.emergency:
             self.engine.relay.join(self.id, lambda _: None)
             self._tell_ringing(code, phrase, self.early)
@@ -362,7 +362,7 @@ class Bridge:
         self.engine.events.answered(self.id, chosen[0] if chosen else "", self.route.name)
 
     def _not_acknowledged(self) -> None:
-        """LAW 3.5: no fault of a phone's ends a call for help."""
+        """LAW 3.5: no fault of a phone's ends an emergency call."""
         _log.warning("an emergency call's answer was not acknowledged", call_id=self.id)
 
     def keep_legs(self) -> None:

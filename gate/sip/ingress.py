@@ -214,7 +214,7 @@ class Ingress:
     def refused_with(
         self, request: SipMessage, caller: ProvenCaller | None, source: Address, endpoint: Endpoint
     ) -> int:
-        """The code that refuses this INVITE; of one who has not proven anything, that of its address. A call for help
+        """The code that refuses this INVITE; of one who has not proven anything, that of its address. An emergency call
         that the gate does not carry has to go by the phone system's next trunk (LAW 3.5): no code upon which that gives
         up."""
         known = caller or self.pbx(source, endpoint) or self.auth.pbx_at(source)

@@ -4,7 +4,7 @@ One at a time and end to end: an offer from one side is sent to the other, and i
 way, another gets 491. Before the caller is answered it cannot be asked, so the gate answers the callee's offer itself,
 where the announcement can still be heard under it. The relay follows an offer at once; one that comes to nothing is
 taken back there, too, or that side would neither be heard nor recorded any more. Codecs in which a recording could not
-be heard again are cut out of it; one that has no other is refused. Nothing of this holds a call for help back.
+be heard again are cut out of it; one that has no other is refused. Nothing of this holds an emergency call back.
 
 An INVITE without SDP (RFC 3261 13.2.1): the caller asks for an offer, and answers it in its ACK.
 
@@ -295,7 +295,7 @@ class DelayedOffer:
         relayed(bridge.engine.relay.caller_sdp, bridge.id, body, bridge.safely(ready))
 
     def _unanswered(self) -> None:
-        if self._bridge.route.emergency:  # LAW 3.5: no fault of a phone's ends a call for help
+        if self._bridge.route.emergency:  # LAW 3.5: no fault of a phone's ends an emergency call
             _log.warning("an emergency call's offer was not answered", call_id=self._bridge.id)
         else:
             self._bridge.hung_up("gate", "no_sdp")

@@ -25,7 +25,7 @@ the least unusual is not taken, and is read in full.
 
 New calls that are sent away because there are too many: judged once each, and as cheaply as can be.
 
-A call for help is never one of them. Which it is, is told by what was dialled: where the digits of an INVITE could hide
+An emergency call is never one of them. What was dialled decides which it is: where the digits of an INVITE could hide
 an emergency number, whatever prefix or area code belongs to them, it is read in full first.
 """
 

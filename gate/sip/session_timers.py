@@ -3,7 +3,7 @@
 The gate asks for one of each peer that knows them (``Supported: timer``), each side of a call by itself, and refreshes
 where the peer does not: by UPDATE where the peer allows it, else by a re-INVITE with the SDP that was agreed last. A
 call whose time has run out is ended (``session_expired``); one that the gate refreshes and whose audio goes on is not,
-for phones that answer nothing and talk are common (``gate.sip.liveness``). Nothing of this ends a call for help.
+for phones that answer nothing and talk are common (``gate.sip.liveness``). Nothing of this ends an emergency call.
 """
 
 from __future__ import annotations

@@ -296,7 +296,7 @@ class OrphanedDialogs:
 
 
 def _asked_by(legs: Any) -> TransactionKey | None:
-    """The caller's INVITE that has no answer yet. None for a call for help, which is let through again, and where a
+    """The caller's INVITE that has no answer yet. None for an emergency call, which is let through again, and where a
     line of the file cannot be read."""
     try:
         if legs.get("callee", {}).get("emergency"):

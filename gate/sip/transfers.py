@@ -8,7 +8,7 @@ callee waiting, not lost. With ``Replaces`` (RFC 3891) the callees of two calls 
 screened, announced and recorded already.
 
 Refused, and the call stays up: what comes from the carrier's side, targets elsewhere than here, emergency numbers (they
-are dialled, never transferred to), calls for help, a second transfer while one is under way.
+are dialled, never transferred to), emergency calls, a second transfer while one is under way.
 
 What a REFER asks for: the one number, or the one call, that ``Refer-To`` names (RFC 3515 2.1, RFC 3891).
 

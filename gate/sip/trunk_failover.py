@@ -93,7 +93,7 @@ class TrunkFailover:
         return True
 
     def _any_left(self, bridge: Bridge) -> bool:
-        """Another one is left that is not known to be down. A call for help tries them all."""
+        """Another one is left that is not known to be down. An emergency call tries them all."""
         if not bridge.route.emergency:
             self._left = [route for route in self._left if not bridge.engine.is_down(route)]
         return bool(self._left)
@@ -138,7 +138,7 @@ class TrunkFailover:
             self._listen(bridge)
 
     def _offered(self, bridge: Bridge) -> Any:
-        """What this trunk is offered; None where it takes none of the caller's codecs. A call for help is offered as
+        """What this trunk is offered; None where it takes none of the caller's codecs. An emergency call is offered as
         it came."""
         body, codecs = self._offer.getCopy(), bridge.route.form.codecs
         if codecs and not bridge.route.emergency:
@@ -217,7 +217,7 @@ class TrunkFailover:
             bridge.give_up(480, _LOST, passed=(480, "Temporarily Unavailable"))
 
     def _pass_over(self, bridge: Bridge, leg: Leg) -> None:
-        """To the next trunk; a call for help that has none left waits."""
+        """To the next trunk; an emergency call that has none left waits."""
         self._lost = None
         if self._any_left(bridge):
             self._give_up(bridge, leg)

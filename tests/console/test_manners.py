@@ -141,7 +141,7 @@ async def test_a_call_is_hung_up_for_a_reason_and_by_who_may(served: Served) -> 
 
     def hang_up(call_id: str, wanted: HangUpAsked) -> str:
         asked.append((call_id, wanted))
-        return "a call for help is ended by its parties alone" if len(asked) > 1 else ""
+        return "an emergency call is ended by its parties alone" if len(asked) > 1 else ""
 
     served.hang_up = hang_up
     app = app_of(served)

@@ -1,4 +1,4 @@
-"""Outside lines and local numbers: one number comes out, and a call for help is neither lost nor made (LAW 3.5)."""
+"""Outside lines and local numbers: one number comes out, and an emergency call is neither lost nor made (LAW 3.5)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_law_6_2_the_prefix_changes_no_number(data: st.DataObject, number: str, 
         assert e164(strip + local, strip, area_code) == e164(local, "", area_code) == number
 
 
-# --- calls for help -------------------------------------------------------------------------------------------------
+# --- emergency calls ------------------------------------------------------------------------------------------------
 
 
 def for_help(digits: str, strip: str) -> str:

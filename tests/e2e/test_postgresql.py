@@ -32,7 +32,7 @@ def server() -> Iterator[postgresql.Server]:
 
 @pytest.fixture
 def gate(server: postgresql.Server, tmp_path: Path) -> Iterator[RunningGate]:
-    """Its gate, with a route for calls for help; not started."""
+    """Its gate, with a route for emergency calls; not started."""
     made = RunningGate(tmp_path / "gate", announcement=0.6)
     made.add_pbx(overflow=True)
     door = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"

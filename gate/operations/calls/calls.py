@@ -471,7 +471,7 @@ class CallsHangUp(Request[HungUp], frozen=True, kw_only=True):
 
 @operation(CallsHangUp, "calls_hang_up", roles=FLOOR, running=True)
 def calls_hang_up(folder: DataFolder, asked: CallsHangUp, caller: Caller) -> HungUp:
-    """Hang up a call in hand, for both parties; a leaf says who and why. Never a call for help."""
+    """Hang up a call in hand, for both parties; a leaf keeps who and why. Never an emergency call."""
     why = _reason(asked.why, "a call is hung up")
     _done(asked.call_id, "hung up", folder.gate.hang_up(asked.call_id, HangUpAsked(caller.actor, why)))
     return HungUp(call_id=asked.call_id)
