@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 from tests.bench.bench_pages import fill
 from tests.bench.bench_store import Row, row
