@@ -70,6 +70,13 @@ TABLES: Final = "dialgate"
 VIEWS: Final = "dialgate_log"
 """Schemas: of the tables, and of those with a column ``log`` as a session sees them: without it, and of its own log's
 evidence alone."""
+REWRITTEN: Final = 256 * 1024 * 1024
+"""Bytes of the largest table, with its indexes, that is written anew while decisions wait: some seconds."""
+LOCK_SECONDS: Final = 3
+_LOCKED: Final = "55P03"
+"""The state of a statement that did not get its lock in time."""
+_NOBODYS: Final = ("leaves", "tiles", "checkpoints", "migrations", "number_key")
+"""Tables without personal data."""
 FENCE: Final = "_pkey"
 """The end of the names of the keys (log, leaf_index): two writers of one log meet there."""
 _SETTINGS: Final = """SELECT current_setting('server_version_num')::integer >= 170000 AS version,
@@ -95,6 +102,7 @@ class PostgresqlFailed(sqlite3.OperationalError):
         super().__init__(str(error).partition("\n")[0] or type(error).__name__)
         self.constraint = error.diag.constraint_name or ""
         """The one that was violated."""
+        self.code = error.diag.sqlstate or ""
 
 
 # --- a connection -------------------------------------------------------------------------------------------------
@@ -718,11 +726,45 @@ class PostgresqlStore(EvidenceStore):
         super().__init__(place, pepper=pepper, **({} if salts is None else {"salts": salts}))
 
     def scrub(self) -> bool:
-        """Free the room of what was erased, so that it is written over. Raises ``StoreError``."""
-        return self._wait(self._vacuum, 600.0, alone=True)
+        """Write the tables anew without what was erased, and let go of their files. VACUUM alone would leave its bytes
+        in the gaps of pages. False where somebody reads them still. Raises ``StoreError``.
 
-    def _vacuum(self, connection: Connection) -> bool:
-        connection.execute("VACUUM")
+        Tables larger than ``REWRITTEN`` are only vacuumed, for nobody could decide meanwhile: the gate's log says what
+        is to be done until the day that the letters name. What is in the write-ahead log, its archive and base backups
+        goes with them, within ``retention.backup_days``.
+        """
+        return self._wait(self._rewrite, 600.0, alone=True)
+
+    def _rewrite(self, connection: Connection) -> bool:
+        sizes = connection.execute(
+            "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relnamespace = ?::regnamespace"
+            " AND relkind = 'r' ORDER BY relname",
+            [TABLES],
+        ).fetchall()
+        large = [f"{TABLES}.{name}" for name, size in sizes if name not in _NOBODYS and size > REWRITTEN]
+        connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        try:
+            for name, _ in sizes:
+                if name not in _NOBODYS:
+                    connection.execute(f"VACUUM{'' if f'{TABLES}.{name}' in large else ' FULL'} {TABLES}.{name}")
+        except PostgresqlFailed as error:
+            if error.code != _LOCKED:
+                raise
+            return False
+        finally:
+            if not connection.in_transaction:
+                connection.execute("SET lock_timeout = 0")
+        if large:
+            log.warning("tables_to_be_rewritten", tables=large, hint="VACUUM FULL each, before the day in the letters")
+        may, recycles = connection.execute(
+            "SELECT has_function_privilege('pg_switch_wal()', 'execute') AND pg_has_role('pg_checkpoint', 'member'),"
+            " current_setting('wal_recycle') = 'on'"
+        ).fetchone()
+        if recycles:
+            log.warning("write_ahead_log_recycled", hint="set wal_recycle = off, or its files keep what was erased")
+        if may:  # else the server does both by itself, by and by
+            connection.execute("SELECT pg_switch_wal()")
+            connection.execute("CHECKPOINT")
         return True
 
     def _open(self) -> None:

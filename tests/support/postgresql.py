@@ -69,7 +69,7 @@ class Server:
         folder = folder_of_server()
         where = ("-h", str(self.folder), "-U", "dialgate", "-D", str(folder / "data"))
         self.run("pg_basebackup", *where, "-R", "-X", "stream", "-c", "fast")
-        made = Server(folder, made=True)
+        made = Server(folder, self._settings, made=True)
         if synchronous:
             self.do("ALTER SYSTEM SET synchronous_standby_names = '*'")
             self.do("SELECT pg_reload_conf()")
