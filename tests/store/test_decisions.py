@@ -24,6 +24,7 @@ from gate.ports import Fact
 from gate.store.store import EvidenceStore
 from gate.store.transaction import LOOK_UPS, LookUps
 from tests.support.evidence import PEPPER, START, decision, own_lists, put, rows
+from tests.support.examples import examples
 from tests.support.playbook import Registers
 from tests.support.screening import ATTEMPT, NOON, RULES
 
@@ -147,7 +148,7 @@ def stores(engine, tmp_path: Path):
         store.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lists, questions)
 def test_no_verdict_differs_between_the_engines(stores, held_lists, asked):
     facts = [fact for n, (number, what) in enumerate(held_lists) for fact in known(number, n, what)]
