@@ -3,6 +3,7 @@ it needs the command line."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -373,13 +374,19 @@ def test_the_floor_managers_day(firm: Firm) -> None:
             began = screen.pressed
             screen.press("R")
             screen.wait("Pause the recording of this call?")
-            screen.fill("a bank card is read out")
-            screen.wait("paused by user:")
+            screen.fill("a bank card is read out", "")
+            screen.wait("paused by user:", "s left", "░")
             screen.press("R")
-            screen.wait("Resume the recording of this call?")
-            screen.fill("paid")
+            screen.wait("Record again?", "of 60 are left")
+            screen.fill("paid", "")
             screen.wait("rec ", gone="paused by")
-            screen.act(6, began)
+            screen.act(8, began)
+            screen.press("R")
+            screen.wait("Pause the recording of this call?")
+            screen.fill("another card")
+            screen.instead("60", "2")
+            screen.wait("paused by user:")
+            screen.wait("rec ", gone="paused by")
         screen.wait("0 calls in hand")
         screen.press("F")
         screen.wait("A day, a time")
@@ -391,4 +398,6 @@ def test_the_floor_managers_day(firm: Firm) -> None:
         screen.wait("Recording yesterday")
         screen.press("p")
         screen.wait("An account that is manager may not")
-    assert len(by(firm, "recording_paused", MANAGER)) == len(by(firm, "recording_resumed", MANAGER)) == 1
+    assert (len(by(firm, "recording_paused", MANAGER)), len(by(firm, "recording_resumed", MANAGER))) == (2, 1)
+    itself = firm.gate.rows("SELECT body FROM facts WHERE kind = 'recording_resumed' AND actor = 'gate'")
+    assert [json.loads(row["body"])["why"] for row in itself] == ["the 2 seconds of the pause are over"]

@@ -431,7 +431,7 @@ class CallsPause(Request[Kept], frozen=True, kw_only=True):
             "Record again by itself after so many seconds, whatever becomes of who asked; 0: when somebody resumes, "
             "or the call ends. A pause with a bound can be given another one while it lasts.",
             "Seconds, then it is recorded again (0: no bound)",
-            eg=("60",),
+            eg=("90",),
             metavar="SECONDS",
         ),
     ] = 0
