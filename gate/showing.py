@@ -27,7 +27,7 @@ def clean(text: str) -> str:
 
 def shown_name(name: str) -> str:
     """A firm's name as it is sent to the callee's phone: printable, at most ``LONGEST_NAME`` characters."""
-    return "".join(sign for sign in name if sign.isprintable())[:LONGEST_NAME]
+    return (name if name.isprintable() else "".join(filter(str.isprintable, name)))[:LONGEST_NAME]
 
 
 def brief(stamp: str, today: date) -> str:

@@ -181,8 +181,13 @@ def cut(body: str, names: frozenset[str] = KEPT) -> str:
     found = {number: _codec(number, name).upper() for number, name in payload_map(body).items()}
     if not names.intersection(found.values()):
         return ""
+    kept = {number for number, name in found.items() if name in BESIDE_SPEECH | names}
+    if body.count("m=") == 1:  # the one stream, as a rule with nothing to cut
+        types = body.partition("m=")[2].partition("\n")[0].split()[3:]
+        if len(types) <= MAX_TYPES and {str(number) for number in kept}.issuperset(types):
+            return body
     before = read(body)
-    after = before.keep({number for number, name in found.items() if name in BESIDE_SPEECH | names})
+    after = before.keep(kept)
     same = [stream.head for stream in after.streams] == [stream.head for stream in before.streams]
     return body if same else str(after)
 

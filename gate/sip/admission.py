@@ -198,12 +198,16 @@ KNOWN = IN_DIALOG | {
 
 def usable_contact(request: SipMessage) -> bool:
     """Exactly what sippy needs: one contact with a SIP URI."""
+    if request.usual:
+        return len(request.all("contact")) == 1
     contacts = [part for value in request.all("contact") for part in split_list(value)]
     return len(contacts) == 1 and any(scheme in contacts[0].lower() for scheme in ("sip:", "sips:"))
 
 
 def usable_names(request: SipMessage) -> bool:
     """From and To are one address each (RFC 3261 20.20, 20.39), and every address can be read."""
+    if request.usual:
+        return True
     one = all(len(split_list(value)) == 1 for value in request.all("from") + request.all("to"))
     return one and parsable(request)
 

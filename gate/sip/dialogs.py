@@ -299,7 +299,7 @@ def from_behind_nat(message: SipMessage, at: Address) -> None:
     for place, (name, value) in enumerate(message.headers):
         if name == "contact" and private(host_of(uri_of(value))):
             user, found, _ = uri_of(value).partition(":")[2].rpartition("@")
-            message.headers[place] = (name, f"<sip:{user}{found}{at[0]}:{at[1]}>")
+            message.put(place, name, f"<sip:{user}{found}{at[0]}:{at[1]}>")
 
 
 def new_token() -> str:
@@ -334,14 +334,18 @@ def reason_line(text: str, cause: int) -> str:
 def response_head(request: SipMessage, source: Address, tag: str) -> tuple[str, Address]:
     """What all answers to a request share, between status line and Contact, and where they go. ``tag``: of ours, put
     where the request has none; empty: none is put."""
-    lines = [f"Via: {marked_via(request, source)}", *[f"Via: {via}" for via in request.vias[1:]]]
-    lines += [f"Record-Route: {route}" for route in request.all("record-route")]
-    callee = request.get("to") or ""
-    if tag and not request.to_tag:
-        callee = f"{callee};tag={tag}"
-    lines += [f"From: {request.get('from') or ''}", f"To: {callee}", f"Call-ID: {request.call_id}"]
-    lines += [f"CSeq: {request.cseq} {request.cseq_method}"]
-    return "\r\n".join(lines), destination(request, source)
+    more = "".join([f"Via: {via}\r\n" for via in request.vias[1:]])
+    more += "".join([f"Record-Route: {route}\r\n" for route in request.all("record-route")])
+    head = (
+        f"Via: {marked_via(request, source)}\r\n{more}From: {request.get('from') or ''}\r\n"
+        f"Call-ID: {request.call_id}\r\nCSeq: {request.cseq} {request.cseq_method}\r\nTo: {request.get('to') or ''}"
+    )
+    return tagged(head, request, tag), destination(request, source)
+
+
+def tagged(head: str, request: SipMessage, tag: str) -> str:
+    """It with our tag, where the request has none; To is its last line."""
+    return f"{head};tag={tag}" if tag and not request.to_tag else head
 
 
 def response(head: str, code: int, phrase: str, more: str = "", body: str = "") -> bytes:

@@ -126,7 +126,7 @@ def parameters_of(value: str) -> dict[str, str]:
 
 def uri_of(value: str) -> str:
     """The URI of a From, To, Contact or P-Asserted-Identity value."""
-    plain = without_quoted(value)
+    plain = without_quoted(value) if '"' in value else value
     if "<" in plain:
         return plain.partition("<")[2].partition(">")[0].strip(SPACE)
     return plain.partition(";")[0].strip(SPACE)

@@ -106,7 +106,10 @@ class Ingress:
     def receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
         """One datagram, or one message of a connection; ``fault``: why the connection cannot be read on."""
         self.away.judged = None
-        if self.responses.acknowledged_by(data) or (fault is None and self._unread(data, source, endpoint)):
+        if data[:4] == b"ACK ":
+            if self.responses.acknowledged_by(data):
+                return
+        elif data[:6] == b"INVITE" and fault is None and self._unread(data, source, endpoint):
             return
         try:
             request, fault = _read(data, fault)
@@ -447,7 +450,8 @@ class Ingress:
             endpoint = endpoint.belonging_to(claimed_by, back)
         pending = Pending(secrets.token_hex(16), request, source, endpoint, claimed_by, refused, overflow)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims, self.engine.for_help)
-        incoming = replace(incoming, carried=incoming.carried and not clear)
+        if clear:
+            incoming = replace(incoming, carried=False)
         if not self.engine.for_help(incoming.attempt.raw_number) and self.away.too_many(claimed_by):
             self.away.send(pending)
             return

@@ -104,22 +104,44 @@ class SipMessage:
     """The metadata of a recording session, from a part of the body (``gate.sip.message``)."""
     usual: bool = field(default=False, compare=False)
     """Read by ``read_usual``: each of its addresses can be called and written again."""
+    _by_name: dict[str, list[str]] | None = field(default=None, init=False, repr=False, compare=False)
+    _key: TransactionKey | None = field(default=None, init=False, repr=False, compare=False)
 
     def get(self, name: str) -> str | None:
         """The first value of a header, or None."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        values = (self._by_name or self._sorted()).get(name)
+        return values[0] if values else None
 
     def all(self, name: str) -> list[str]:
         """All values of a header."""
-        return [value for key, value in self.headers if key == name]
+        return (self._by_name or self._sorted()).get(name) or []
+
+    def _sorted(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            if name in found:
+                found[name].append(value)
+            else:
+                found[name] = [value]
+        self._by_name = found
+        return found
+
+    def put(self, place: int, name: str, value: str) -> None:
+        """Another header at this place of ``headers``."""
+        self.headers[place] = (name, value)
+        self._by_name = None
+
+    def put_all(self, headers: list[tuple[str, str]]) -> None:
+        """Other headers in the place of all."""
+        self.headers, self._by_name = headers, None
 
     @property
     def key(self) -> TransactionKey:
         """What a retransmission, its CANCEL and the ACK of a refusal share with the request (RFC 3261 17.2.3)."""
-        return (self.call_id, self.from_tag, self.cseq, self.branch, f"{self.sent_by[0]}:{self.sent_by[1]}")
+        if self._key is None:
+            host, port = self.sent_by
+            self._key = (self.call_id, self.from_tag, self.cseq, self.branch, f"{host}:{port}")
+        return self._key
 
 
 class Via(NamedTuple):
@@ -216,8 +238,13 @@ def read_usual(data: bytes) -> SipMessage | None:
     )  # fmt: skip
     if not (via and caller and callee and call_id and cseq and length) or int(cseq[1]) >= 2**31:
         return None
-    params = parameters(via[4])
-    if not params.get("branch") or len(params) != via[4].count(";"):
+    branch = via[4].removeprefix(";branch=")
+    if branch == via[4] or ";" in branch:  # not that alone
+        params = parameters(via[4])
+        branch = params.get("branch", "")
+        if len(params) != via[4].count(";"):
+            return None
+    if not branch:
         return None
     if not all(map(_USUAL_VIA.fullmatch, vias[1:])):
         return None
@@ -234,7 +261,7 @@ def read_usual(data: bytes) -> SipMessage | None:
         return None
     sent_by = (via[2], int(via[3][1:] or (5061 if via[1] == "TLS" else 5060)))
     return SipMessage(
-        method, uri, code, headers, body, vias, params["branch"], sent_by, call_id[0], caller[1] or "", callee[1] or "",
+        method, uri, code, headers, body, vias, branch, sent_by, call_id[0], caller[1] or "", callee[1] or "",
         int(cseq[1]), cseq[2], usual=True,
     )  # fmt: skip
 
@@ -467,23 +494,33 @@ def answer(
     return "\r\n".join(lines).encode("latin-1", "replace")
 
 
+def _says_where(via: str) -> bool:
+    """A Via may have ``received`` or ``rport``."""
+    small = via.lower()
+    return "rport" in small or "received" in small
+
+
 def marked_via(request: SipMessage, source: Address) -> str:
     """The top Via with ``received`` and, where asked for, ``rport``."""
-    hop, *params = request.vias[0].split(";")
+    via, elsewhere = request.vias[0], request.sent_by[0] != source[0]
+    if not _says_where(via):
+        return f"{via};received={source[0].strip('[]')}" if elsewhere else via
+    hop, *params = via.split(";")
     names = [param.partition("=")[0].strip(SPACE).lower() for param in params]
     kept = [
         f"rport={source[1]}" if name == "rport" else param
         for name, param in zip(names, params, strict=True)
         if name != "received"
     ]
-    if "rport" in names or request.sent_by[0] != source[0]:
+    if "rport" in names or elsewhere:
         kept.append(f"received={source[0].strip('[]')}")
     return ";".join([hop, *kept])
 
 
 def destination(request: SipMessage, source: Address) -> Address:
     """Where an answer goes: back to the source address; its port where rport asks for it, else the Via's."""
-    _, *params = request.vias[0].split(";")
+    via = request.vias[0]
+    params = via.split(";")[1:] if _says_where(via) else ()
     if any(param.partition("=")[0].strip(SPACE).lower() == "rport" for param in params):
         return source
     return (source[0], request.sent_by[1])
@@ -503,7 +540,7 @@ def content_type(value: str | None) -> str:
 def unpack(message: SipMessage) -> None:
     """Leave the SDP part alone in ``message``, as if it had come so; one that cannot be taken apart stays as it is, and
     is refused for its type."""
-    kind = content_type(message.get("content-type"))
+    kind = content_type(message.get("content-type")) if message.body else ""
     if kind in METADATA:
         message.metadata = body_of(message)
     if not kind.startswith("multipart/"):
@@ -512,7 +549,7 @@ def unpack(message: SipMessage) -> None:
     if found is None:
         return
     kept = [(name, value) for name, value in message.headers if name not in ("content-type", "content-length")]
-    message.headers = [*kept, ("content-type", SDP), ("content-length", str(len(found)))]
+    message.put_all([*kept, ("content-type", SDP), ("content-length", str(len(found)))])
     message.body = found
 
 

@@ -388,7 +388,7 @@ class SessionIngress:
         if request.metadata and content_type(request.get("content-type")) != SDP:
             kept = [(name, value) for name, value in kept if name not in ("content-type", "content-length")]
             request.body = b""
-        request.headers = kept
+        request.put_all(kept)
 
 
 def _requires(request: SipMessage) -> bool:

@@ -12,6 +12,7 @@ a CANCEL where it was ringing; a final answer where the caller had none. Where t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,8 @@ CSEQ_AHEAD = 1000
 """Added to the number that was kept: requests that were sent later used the next ones, and it has only to grow."""
 GIVEN_UP = "given_up_"
 """What legs at trunks that were silent are called, with their number."""
-_REPEATED = ("via", "route", "from", "to", "call-id", "cseq")
-_KEPT = ("from", "to", "call-id", "cseq", "record-route", "contact")
+_REPEATED = re.compile(r"^(?:via|route|from|to|call-id|cseq):[^\r\n]*", re.IGNORECASE | re.MULTILINE)
+_KEPT = frozenset({"from", "to", "call-id", "cseq", "record-route", "contact"})
 
 
 def legs_of(bridge: Bridge) -> dict[str, Any]:
@@ -118,14 +119,14 @@ def restored(
 
 def _sent(invite: str) -> str:
     """Our INVITE without what its CANCEL and its ACK do not need."""
-    start, *lines = invite.partition("\r\n\r\n")[0].split("\r\n")
-    return "\r\n".join([start, *(line for line in lines if line.partition(":")[0].lower() in _REPEATED)])
+    head = invite.partition("\r\n\r\n")[0]
+    return "\r\n".join([head.partition("\r\n")[0], *_REPEATED.findall(head)])
 
 
 def _asked(request: SipMessage) -> str:
     """An INVITE without what its answer does not need."""
-    lines = [f"INVITE {request.uri} SIP/2.0", *(f"Via: {via}" for via in request.vias)]
-    lines += [f"{name}: {value}" for name in _KEPT for value in request.all(name)]
+    lines = [f"INVITE {request.uri} SIP/2.0", *[f"Via: {via}" for via in request.vias]]
+    lines += [f"{name}: {value}" for name, value in request.headers if name in _KEPT]
     return "\r\n".join(lines)
 
 

@@ -100,9 +100,10 @@ class LegFile:
         not so in time, or the disk is known not to answer."""
         if self.waits > seconds:
             return False
-        done = threading.Event()
-        self._jobs.put(done.set)
-        return done.wait(seconds)
+        done = threading.Lock()
+        done.acquire()  # until the job has run
+        self._jobs.put(done.release)
+        return done.acquire(timeout=seconds)
 
     @property
     def waits(self) -> float:

@@ -71,10 +71,11 @@ class StepQueue:
 
     def _call(self) -> None:
         with self._lock:
-            if self._awake or self._wake is None:
+            wake = self._wake
+            if self._awake or wake is None:
                 return
             self._awake = True
-        self._wake()
+        wake()
 
     def start(self, wake: Callable[[], None]) -> None:
         """The loop runs: ``wake`` makes it call ``drain``."""
@@ -104,10 +105,11 @@ class StepQueue:
                 _log.exception("step failed")
         with self._lock:
             self._awake = False  # before it is looked again: who posts meanwhile sees it, or is seen
-            if not len(self) or self._wake is None:
+            wake = self._wake
+            if not len(self) or wake is None:
                 return
             self._awake = True
-        self._wake()
+        wake()
 
 
 class LoopWaker:

@@ -104,18 +104,34 @@ def mend(message: SipMessage, source: Address, leads_nowhere: Callable[[str, int
     message came from. Of a response's From and To that cannot be read the tag is kept, which alone counts."""
     if message.cseq_method not in ("INVITE", "UPDATE"):  # a registrar's Contacts are our own
         return
+    if message.usual and not message.all("record-route") and len(message.all("contact")) < 2:
+        _mend_usual(message, source, leads_nowhere)
+        return
     first = _first_hop(message)
     for at, (name, value) in enumerate(message.headers):
         if name == "contact" and message.code < 300 and not first:
             uri = split_address((split_list(value) or [""])[0])[1]
             if value.strip() != "*" or not message.method:
-                message.headers[at] = (name, _led(value, uri, message, source, leads_nowhere))
+                message.put(at, name, _led(value, uri, message, source, leads_nowhere))
         elif name == "record-route" and message.code < 300 and first and first in value:
             uri = split_address(first)[1]
             led = _led(first, uri, message, source, leads_nowhere, ";lr")
-            message.headers[at] = (name, value.replace(first, led))
+            message.put(at, name, value.replace(first, led))
         elif name in ("from", "to") and not message.method and not usable_uri(_located(split_address(value)[1])):
-            message.headers[at] = (name, f"<sip:unreadable.invalid>;tag={tag_of(value)}")
+            message.put(at, name, f"<sip:unreadable.invalid>;tag={tag_of(value)}")
+
+
+def _mend_usual(
+    message: SipMessage, source: Address, leads_nowhere: Callable[[str, int, Address], bool] | None
+) -> None:
+    """The same of a message whose addresses can all be read, with one Contact and no proxy."""
+    value = message.get("contact")
+    if value is None or message.code >= 300:
+        return
+    led = _led(value, split_address(value)[1], message, source, leads_nowhere)
+    if led != value:
+        place = next(place for place, (name, _) in enumerate(message.headers) if name == "contact")
+        message.put(place, "contact", led)
 
 
 def _led(
@@ -131,7 +147,7 @@ def _led(
     user, at, place = uri.partition(":")[2].rpartition("@")
     port = _PORT.search(place)
     other = _TRANSPORT.search(place)
-    came = read_via(message.vias[0]) if message.vias else None
+    came = read_via(message.vias[0]) if other and message.vias else None
     if (other and came and other[1].lower() != came.transport.lower()) or leads_nowhere(
         host_of(uri), int(port[1]) if port else 5060, source
     ):
