@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache, partial
 from itertools import count
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any, Final
 
 import structlog
@@ -26,7 +26,7 @@ from gate.sip.peers import DialogPeer, Endpoint
 from gate.sip.sippy_adapter.event_loop import StepQueue
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.sippy_adapter.rewriting import mend, parsable
-from gate.sip.transactions import LONG, SERVERS, T1, Do, Event, Machine, State, Timer, Transaction, event_of
+from gate.sip.transactions import LONG, SERVERS, T1, TABLE, Do, Event, Machine, State, Timer, Transaction, event_of
 from gate.sip.udp import Transport
 
 _log = structlog.get_logger("gate.sip")
@@ -37,6 +37,8 @@ ASKED_AGAIN_SECONDS = 2.0
 """An INVITE that is sent again after this interval or a longer one, 3.5 s and more after the first, is asked for."""
 UNHEARD_SECONDS = 24.0
 """An answer that is repeated for so long reaches nobody who acknowledges it: it is for 32 s (RFC 3261 13.3.1.4)."""
+TOGETHER = 0.25
+"""Seconds."""
 KEPT_SECONDS = 64.0
 """How long an ended dialog absorbs what is repeated in it."""
 
@@ -44,18 +46,15 @@ Told = Callable[[SipMessage | None], None]
 """Called with an answer; None: none came in time."""
 
 
-class LoopTimer:
-    """A timer; ``step`` is None once it has run or is cancelled."""
+class LoopTimer(list[Any]):
+    """A timer, as the heap compares it: when it is due, its number, and its step, None once that has run or is
+    cancelled."""
 
-    __slots__ = ("step",)
-    step: Callable[[], None] | None
-
-    def __init__(self, step: Callable[[], None]) -> None:
-        self.step = step
+    __slots__ = ()
 
     def cancel(self) -> None:
         """Stop it."""
-        self.step = None
+        self[2] = None
 
 
 class Loop:
@@ -67,10 +66,13 @@ class Loop:
         self._poll = select.epoll()
         self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll.register(self._woken, select.EPOLLIN)
-        self._timers: list[tuple[float, int, LoopTimer]] = []
+        self._timers: list[LoopTimer] = []
+        self._groups: dict[int, list[LoopTimer]] = {}
+        """By their time, in ``TOGETHER``."""
         self._numbers = count()
         self._readers: dict[int, Callable[[], None]] = {}
         self._ident = 0
+        self._ending, self._closed = Lock(), False
         self.ahead = 0.0
         """Seconds by which a test has moved its clock on."""
         self.stopped = False
@@ -82,7 +84,9 @@ class Loop:
     def wake(self) -> None:
         """End its sleep. Its own thread does not sleep: it looks at the steps before it does."""
         if get_ident() != self._ident:
-            os.eventfd_write(self._woken, 1)
+            with self._ending:
+                if not self._closed:
+                    os.eventfd_write(self._woken, 1)
 
     def reads(self, sock: socket.socket, read: Callable[[], None]) -> None:
         """``read()`` when something has come there."""
@@ -91,39 +95,63 @@ class Loop:
 
     def after(self, seconds: float, step: Callable[[], None]) -> LoopTimer:
         """Run ``step`` later."""
-        timer = LoopTimer(step)
-        heapq.heappush(self._timers, (time.monotonic() + self.ahead + seconds, next(self._numbers), timer))
+        timer = LoopTimer((time.monotonic() + self.ahead + seconds, next(self._numbers), step))
+        heapq.heappush(self._timers, timer)
         return timer
+
+    def about(self, seconds: float, step: Callable[[], None]) -> LoopTimer:
+        """Run ``step`` later, and up to ``TOGETHER`` later than that, with others: what is only forgotten wakes nobody
+        by itself."""
+        timer = LoopTimer((time.monotonic() + self.ahead + seconds, next(self._numbers), step))
+        place = int(timer[0] / TOGETHER) + 1
+        if (group := self._groups.get(place)) is not None:
+            group.append(timer)
+        else:
+            self._groups[place] = [timer]
+            due = LoopTimer((place * TOGETHER, next(self._numbers), partial(self._fire_group, place)))
+            heapq.heappush(self._timers, due)
+        return timer
+
+    def _fire_group(self, place: int) -> None:
+        for timer in self._groups.pop(place):
+            self._fire(timer)
 
     def run(self) -> None:
         """Until ``stopped``."""
-        steps, timers, poll = self._steps, self._timers, self._poll.poll
+        steps, timers, poll, clock = self._steps, self._timers, self._poll.poll, time.monotonic
         self._ident = get_ident()
         posted, inside, new = steps.rows
         while not self.stopped:
-            while timers and timers[0][2].step is None:
+            while timers and timers[0][2] is None:
                 heapq.heappop(timers)
-            pause = 0.0 if posted or inside or new else max(0.0, timers[0][0] - self.now()) if timers else 1.0
+            pause = 1.0
+            if posted or inside or new:
+                pause = 0.0
+            elif timers:
+                pause = max(0.0, timers[0][0] - clock() - self.ahead)
             for number, _ in poll(pause):
                 if number == self._woken:
                     os.eventfd_read(number)
                 else:
-                    self._readers[number]()
+                    self._do(self._readers[number])
             if posted or inside or new:
                 steps.drain()
-            now = self.now()
+            now = clock() + self.ahead
             while timers and timers[0][0] <= now:
-                timer = heapq.heappop(timers)[2]
-                if timer.step is not None and (posted or inside or new):
+                timer = heapq.heappop(timers)
+                if timer[2] is not None and (posted or inside or new):
                     steps.post(partial(self._fire, timer))
                 else:
                     self._fire(timer)
 
     @staticmethod
     def _fire(timer: LoopTimer) -> None:
-        step, timer.step = timer.step, None
-        if step is None:
-            return
+        step, timer[2] = timer[2], None
+        if step is not None:
+            Loop._do(step)
+
+    @staticmethod
+    def _do(step: Callable[[], None]) -> None:
         try:
             step()
         except Exception:  # noqa: BLE001 - the line thread's boundary: one bad step must not end every call
@@ -131,8 +159,10 @@ class Loop:
 
     def close(self) -> None:
         """Free its descriptors."""
-        self._poll.close()
-        os.close(self._woken)
+        with self._ending:
+            self._closed = True
+            self._poll.close()
+            os.close(self._woken)
 
 
 class Running(Transaction):
@@ -168,6 +198,7 @@ class Carrier:
         does."""
         self.l4r, self.loop = transport, loop
         self._on_request = on_request
+        self.only: Endpoint | None = transport.only
         self.tclient: dict[tuple[str, str], Running] = {}
         self.tserver: dict[Any, Running] = {}
         self._legs: dict[tuple[str, str], TableLeg] = {}
@@ -177,7 +208,7 @@ class Carrier:
         self.belongs: Callable[[str, str], bool] = lambda sent_to, host: False
         """``host`` speaks for the host that something was sent to, by the configuration."""
         self._leads_nowhere = lru_cache(1024)(transport.leads_nowhere)
-        self.now, self.after = loop.now, loop.after
+        self.now, self.after, self.about = loop.now, loop.after, loop.about
 
     def leg(self, on_event: Callable[[Any], None], peer: DialogPeer, *rest: Any, **named: Any) -> TableLeg:
         """A new leg."""
@@ -193,7 +224,10 @@ class Carrier:
 
     def happen(self, tx: Running, event: Event, message: SipMessage | None = None) -> None:
         """Something has happened to it."""
-        self._follow(tx, tx.happens(event), message)
+        step = TABLE.get((tx.machine, tx.state, event))
+        if step is not None:
+            tx.state = step[0]
+            self._follow(tx, step[1], message)
 
     def _follow(self, tx: Running, does: tuple[Do, ...], message: SipMessage | None) -> None:
         for do in does:
@@ -204,14 +238,15 @@ class Carrier:
                     tx.tell(message if do is Do.TELL else None)
             elif do is Do.STILL:
                 for timer in tx.timers.values():
-                    timer.step = None
+                    timer[2] = None
             elif do is Do.ACK and message is not None:
                 tx.way.send_to(like_invite(tx.data, "ACK", message.get("to") or ""), tx.to)
             elif do is Do.FORGET:
                 self._forget(tx)
             elif (wait := tx.wait(do)) is not None:
                 seconds = tx.patience if do is Do.WAIT else wait.seconds
-                tx.timers[wait.timer] = self.after(seconds, partial(self._due, tx, wait.event))
+                starts = self.about if wait.event is Event.OVER and seconds else self.after
+                tx.timers[wait.timer] = starts(seconds, partial(self._due, tx, wait.event))
 
     def _due(self, tx: Running, event: Event) -> None:
         """A timer has run. An INVITE is decided anew before it is sent late."""
@@ -249,7 +284,7 @@ class Carrier:
 
     def _forget(self, tx: Running) -> None:
         for timer in tx.timers.values():
-            timer.step = None
+            timer[2] = None
         tx.tell = tx.leg = None
         (self.tserver if tx.machine in SERVERS else self.tclient).pop(tx.key, None)
 
@@ -428,13 +463,13 @@ class Carrier:
     def keep(self, leg: TableLeg) -> None:
         """A leg that may be spoken to from now on, until it has been over for a while."""
         self._legs[leg.ids] = leg
-        self.after(KEPT_SECONDS, partial(self._look_at, leg))
+        self.about(KEPT_SECONDS, partial(self._look_at, leg))
 
     def _look_at(self, leg: TableLeg, *, last: bool = False) -> None:
         if last:
             self.let_go(leg)
         else:
-            self.after(KEPT_SECONDS, partial(self._look_at, leg, last=leg.over and leg.settled))
+            self.about(KEPT_SECONDS, partial(self._look_at, leg, last=leg.over and leg.settled))
 
     def let_go(self, leg: TableLeg) -> None:
         """Nothing more is heard of it."""

@@ -116,7 +116,7 @@ class Engine:
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
         transport.needs_nothing = self.ingress.responses.acknowledged_by
         transport.on_wait_inside = partial(self.overload.note, "inside")
-        self._swept = time.monotonic()
+        self._swept, self._sweeps_every = time.monotonic(), SWEEP_SECONDS
         self.bridges: dict[str, Bridge] = {}
         self._admitted: set[TransactionKey] = set()
         """Transactions of the calls that were let through, and of those that ended lately: keys alone, for the calls
@@ -169,6 +169,10 @@ class Engine:
     def after(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
         """Run ``step`` later."""
         return EngineTimer(seconds, step, self.streams.post)
+
+    def about(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
+        """The same where nobody waits for it: something is forgotten."""
+        return self.after(seconds, step)
 
     def admitted(self, key: TransactionKey) -> bool:
         """True where this transaction's call was let through."""
@@ -315,7 +319,7 @@ class Engine:
             bridge.keep_legs()
         else:
             self.book.over(call_id)
-        self.after(KEPT_SECONDS, lambda: self._drop(call_id, key))
+        self.about(KEPT_SECONDS, lambda: self._drop(call_id, key))
 
     def legs_changed(self, bridge: Bridge) -> None:
         """A leg that was given up has been heard of: the journal follows."""
@@ -361,7 +365,7 @@ class Engine:
 
     def _sweep(self) -> None:
         now = time.monotonic()
-        self.overload.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
+        self.overload.note("timers", max(0.0, now - self._swept - self._sweeps_every))
         self.overload.note("decisions", self.ingress.pending.look())
         self.overload.note("media", self.relay.late())
         self._swept = now

@@ -73,7 +73,7 @@ class Forks:
                 ref(leg), ref(bridge), bridge.id, route, leg.peer, leg.flow, leg.username or "", leg.password or "",
                 *leg.parties, told=not tells,
             )  # fmt: skip
-            self._engine.after(KEPT_SECONDS, partial(self._look, key))
+            self._engine.about(KEPT_SECONDS, partial(self._look, key))
 
     def _look(self, key: tuple[str, str], *, last: bool = False) -> None:
         """It is forgotten between one and two such times after its end."""
@@ -81,7 +81,7 @@ class Forks:
             del self._invited[key]
         else:
             leg = self._invited[key].leg()
-            self._engine.after(KEPT_SECONDS, partial(self._look, key, last=leg is None or leg.over))
+            self._engine.about(KEPT_SECONDS, partial(self._look, key, last=leg is None or leg.over))
 
     def takes(self, response: SipMessage, source: Address, endpoint: Endpoint) -> bool:
         """True for a 2xx of another callee than the one that the call goes on with, and for one that is repeated."""

@@ -24,6 +24,7 @@ from gate.sip.engine import SWEEP_SECONDS, Engine
 from gate.sip.hep import Capture
 from gate.sip.message import Address, SipMessage
 from gate.sip.peers import Endpoint
+from gate.sip.pending import TRYING_AFTER
 from gate.sip.recording_sessions import RecordingBridge
 from gate.sip.registrar import Registrar
 from gate.sip.sippy_adapter.classes import ED2
@@ -349,21 +350,20 @@ class TableEngine(Engine):
 
     def __init__(self, loop: Loop, *values: Any) -> None:
         self.loop = loop
+        self.after, self.about = loop.after, loop.about  # type: ignore[method-assign,assignment]
         super().__init__(*values)
 
     def _carrier(self, transport: Any) -> Any:
         return Carrier(transport, self.loop, self._takes)
 
     def _sweeping(self) -> LoopTimer:
-        return self.loop.after(SWEEP_SECONDS, self._sweep_on)
+        return self.loop.after(self._sweeps_every, self._sweep_on)
 
     def _sweep_on(self) -> None:
-        self._sweeper = self._sweeping()
+        """Seldom where no call waits for its decision: what comes meanwhile is due no earlier than the next time."""
         self._sweep()
-
-    def after(self, seconds: float, step: Callable[[], None]) -> LoopTimer:  # type: ignore[override]
-        """Run ``step`` later."""
-        return self.loop.after(seconds, step)
+        self._sweeps_every = SWEEP_SECONDS if len(self.ingress.pending) else TRYING_AFTER
+        self._sweeper = self._sweeping()
 
     def _takes(self, request: SipMessage, tx: Running, source: Address, endpoint: Endpoint) -> bool:
         """An INVITE that was let through."""

@@ -174,9 +174,13 @@ _FIXED: Final = {
 """Seconds by UDP and by a connection, and what their end is."""
 
 
+BY_CLASS: Final = {1: Event.PROVISIONAL, 2: Event.SUCCESS}
+"""By the first digit of an answer's code what it is; another one is a failure."""
+
+
 def event_of(code: int) -> Event:
     """What an answer with this code is."""
-    return Event.PROVISIONAL if code < 200 else Event.SUCCESS if code < 300 else Event.FAILURE
+    return BY_CLASS.get(code // 100, Event.FAILURE)
 
 
 class Transaction:

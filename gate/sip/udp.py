@@ -45,6 +45,7 @@ _TIMESTAMP = 35
 """SO_TIMESTAMPNS, and the type of what it sends along (``asm-generic/socket.h``): Python has no name for it."""
 _STAMP = struct.Struct("@qq")
 _ANCILLARY = socket.CMSG_SPACE(_STAMP.size)
+_LITERALS = 4096
 _LONGEST_WAIT = 60.0
 """In the kernel; more is a clock that was set."""
 
@@ -82,7 +83,14 @@ class UdpEndpoint(Endpoint):
 
     def send_to(self, data: bytes | str, address: Address, delayed: bool = False) -> None:
         """Send now where ``address`` is a literal, else when its name is known."""
-        self.owner.send(self.sock, data if isinstance(data, bytes) else data.encode("utf-8", "replace"), address)
+        data = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
+        if address in self.owner.literal and self.owner.capture is None:
+            try:
+                self.sock.sendto(data, socket.MSG_DONTWAIT, address)
+            except (OSError, OverflowError, ValueError) as error:
+                _log.debug("a datagram could not be sent", to=f"{address[0]}:{address[1]}", error=str(error))
+        else:
+            self.owner.send(self.sock, data, address)
 
 
 class Transport:
@@ -96,9 +104,11 @@ class Transport:
         self._receive = receive
         self._sockets: list[tuple[socket.socket, Address, bool]] = []
         self._endpoints: dict[tuple[int, str], UdpEndpoint] = {}
-        self._only: UdpEndpoint | None = None
+        self.only: UdpEndpoint | None = None
         """Where there is one socket at one address, there is nothing to choose."""
         self._closing = False
+        self.literal: set[Address] = set()
+        """Literal addresses of IPv4 that something was sent to."""
         self._names: dict[str, tuple[tuple[str, ...], float]] = {}
         """Name -> its addresses, and until when they need not be asked for again."""
         self._unresolved: queue.Queue[tuple[socket.socket, bytes, Address, float] | None] = queue.Queue(1000)
@@ -106,7 +116,7 @@ class Transport:
         self.dropped = 0
         """Datagrams dropped because the line thread did not keep up."""
         self.needs_nothing: Callable[[bytes], bool] = lambda data: False
-        """True for a datagram for which there is nothing to do; asked by the receiving threads."""
+        """True for an ACK for which there is nothing to do; asked by the receiving threads."""
         self.capture: Capture | None = None
         """Is given what is sent."""
         self.on_wait: Callable[[float], None] = lambda seconds: None
@@ -141,7 +151,7 @@ class Transport:
             wild = host.strip("[]") in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
             self._sockets.append((sock, bound, wild))
             alone = len(self._sockets) == 1 and not wild
-            self._only = UdpEndpoint(self, sock, bound) if alone else None
+            self.only = UdpEndpoint(self, sock, bound) if alone else None
 
     @property
     def addresses(self) -> list[Address]:
@@ -157,7 +167,7 @@ class Transport:
                 threading.Thread(target=self._read, args=(sock,), name="sip-udp", daemon=True).start()
             else:
                 sock.setblocking(False)
-                reads(sock, partial(self._read_some, sock))
+                reads(sock, partial(self._read_some, sock, sock.family == socket.AF_INET6))
 
     def close(self) -> None:
         """Close the sockets and end the threads."""
@@ -171,41 +181,48 @@ class Transport:
 
     def _read(self, sock: socket.socket) -> None:
         """The receiving thread."""
+        six = sock.family == socket.AF_INET6
         while not self._closing:
             try:
-                self._take(sock)
+                self._take(sock, six)
             except OSError:
                 if self._closing:
                     return
                 time.sleep(0.01)
 
-    def _read_some(self, sock: socket.socket) -> None:
-        """What waits in a socket, on the line thread. What has just come has nothing behind it, as a rule: it is not
-        asked once more for nothing."""
+    def _read_some(self, sock: socket.socket, six: bool) -> None:
+        """What waits in a socket, on the line thread. What has just come has nothing behind it, as a rule: the socket
+        is not asked once more for nothing, and where no step waits it is taken at once."""
         for _ in range(AT_ONCE):
             try:
-                arrived = self._take(sock)
+                waited = self._take(sock, six, at_once=True)
             except OSError:
                 return
-            if time.monotonic() - arrived < BEHIND_SECONDS:
+            if waited < BEHIND_SECONDS:
                 return
 
-    def _take(self, sock: socket.socket) -> float:
-        """One datagram; when it arrived."""
+    def _take(self, sock: socket.socket, six: bool, *, at_once: bool = False) -> float:
+        """One datagram; how long it has waited, seconds. ``at_once``: one that has not waited goes before no other."""
         data, extra, _, source = sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY)
-        arrived = _arrival(extra)
-        if len(self._steps) > BACKLOG:
+        waited = _waited(extra)
+        waiting = len(self._steps)
+        if waiting > BACKLOG:
             self.dropped += 1
-            return arrived
+            return waited
         if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
-            return arrived
-        address = (f"[{source[0]}]", source[1]) if sock.family == socket.AF_INET6 else (source[0], source[1])
-        if not self.flood_filter.lets(address, len(data)) or self.needs_nothing(data):
-            return arrived
+            return waited
+        address = (f"[{source[0]}]", source[1]) if six else source
+        if not self.flood_filter.lets(address, len(data)) or (data[:4] == b"ACK " and self.needs_nothing(data)):
+            return waited
         if self.flood_filter.heeds(address, data):
             inside = data.startswith(_INSIDE)
-            self._steps.arrived(partial(self._deliver, data, address, arrived, inside), inside=inside)
-        return arrived
+            if at_once and not waiting and waited < BEHIND_SECONDS:
+                (self.on_wait_inside if inside else self.on_wait)(waited)
+                self._receive(data, address, self.getServer(address))
+            else:
+                arrived = time.monotonic() - waited
+                self._steps.arrived(partial(self._deliver, data, address, arrived, inside), inside=inside)
+        return waited
 
     def _deliver(self, data: bytes, source: Address, arrived: float, inside: bool) -> None:
         (self.on_wait_inside if inside else self.on_wait)(time.monotonic() - arrived)
@@ -216,8 +233,8 @@ class Transport:
     def getServer(self, address: Address, is_local: bool = False) -> Endpoint:
         """The endpoint that peers at ``address`` see: the socket of its family, under the local address they reach it
         at."""
-        if self._only is not None:
-            return self._only
+        if self.only is not None:
+            return self.only
         host = address[0]
         v6 = host.startswith("[")
         index = next((at for at, each in enumerate(self._sockets) if each[1][0].startswith("[") == v6), 0)
@@ -246,6 +263,9 @@ class Transport:
         if host.startswith("["):
             self._send(sock, data, (host[1:-1], port))
         elif host[:1].isdigit() and host.replace(".", "").isdigit():
+            if len(self.literal) >= _LITERALS:
+                self.literal.clear()
+            self.literal.add(address)
             self._send(sock, data, (host, port))
         else:
             known = self._names.get(host)
@@ -309,16 +329,15 @@ class Transport:
                 self._send(sock, data, (known[0][0], port))
 
 
-def _arrival(extra: list[tuple[int, int, bytes]]) -> float:
-    """When the kernel got a datagram, by the monotonic clock; now, where it did not say."""
-    now = time.monotonic()
+def _waited(extra: list[tuple[int, int, bytes]]) -> float:
+    """How long ago the kernel got a datagram; 0.0 where it did not say."""
     for level, kind, data in extra:
         if level == socket.SOL_SOCKET and kind == _TIMESTAMP and len(data) >= _STAMP.size:
             seconds, nanoseconds = _STAMP.unpack_from(data)
             # By the clock that the kernel stamps with.
             waited: float = time.clock_gettime(time.CLOCK_REALTIME) - seconds - nanoseconds / 1e9
-            return now - min(max(0.0, waited), _LONGEST_WAIT)
-    return now
+            return min(max(0.0, waited), _LONGEST_WAIT)
+    return 0.0
 
 
 def _is_loopback(host: str) -> bool:
