@@ -113,7 +113,7 @@ class Bridge:
     def answered_after_all(self, route: Route) -> None:
         """An INVITE that was over for this trunk is answered, and hung up on: nobody rings them again."""
         self.unattended(route)
-        if self.stage is Stage.DIALLING and not (self.progress.rung or self.route.emergency):
+        if self.progress.stage is Stage.DIALLING and not (self.progress.rung or self.route.emergency):
             self.give_up(self.pending.refusal, "answered_late")
 
     def ask_again(self, after: str, send: Callable[[], None]) -> None:
@@ -128,7 +128,7 @@ class Bridge:
     def dial_again(self) -> None:
         """It may leave."""
         send, self._ready = self._ready, None
-        if send is not None and self.stage is Stage.DIALLING:
+        if send is not None and self.progress.stage is Stage.DIALLING:
             self.safely(send)()
 
     @property
@@ -209,7 +209,7 @@ class Bridge:
             self.engine.transfers.callee_waits(self) or callee_stays(self)
         ):
             lost = "call_unknown" if self.caller.lost else "hung_up"
-            self.hung_up("caller", "cancelled" if self.stage is Stage.DIALLING else lost)
+            self.hung_up("caller", "cancelled" if self.progress.stage is Stage.DIALLING else lost)
         elif isinstance(event, CCEventUpdate):
             self.offer_answer.offered("caller", event)
         elif isinstance(event, CCEventInfo):
@@ -234,7 +234,7 @@ class Bridge:
         return MsgBody(text) if text and text != str(body) else body
 
     def _offer_ready(self, body: Any, hops: int, ex: Any, own: Any) -> None:
-        if self.stage is not Stage.DIALLING or self.caller.over:
+        if self.progress.stage is not Stage.DIALLING or self.caller.over:
             return
         if own is not None and (body is None or ex is not None):
             _log.error("the media relay refuses the offer; passed on as it is", call_id=self.id, error=str(ex))
@@ -247,15 +247,15 @@ class Bridge:
 
     def on_callee(self, event: Any) -> None:
         """What the trunk and the callee do; one at a time, since the media relay answers later."""
-        if self._busy and isinstance(event, (CCEventRing, CCEventConnect)) and self.stage is Stage.DIALLING:
+        if self._busy and isinstance(event, (CCEventRing, CCEventConnect)) and self.progress.stage is Stage.DIALLING:
             self._waiting.append(event)
             if isinstance(event, CCEventConnect):
                 self.move(Step.PICKED_UP)
         elif isinstance(event, CCEventRing):
             self._ringing(event)
-        elif isinstance(event, CCEventConnect) and self.stage is Stage.DIALLING:
+        elif isinstance(event, CCEventConnect) and self.progress.stage is Stage.DIALLING:
             self._answered(event)
-        elif isinstance(event, (CCEventFail, CCEventRedirect)) and self.stage is Stage.DIALLING:
+        elif isinstance(event, (CCEventFail, CCEventRedirect)) and self.progress.stage is Stage.DIALLING:
             self._failed(event)
         elif isinstance(event, CCEventDisconnect):
             self.hung_up("callee", "call_unknown" if self.callee.lost else "hung_up")
@@ -275,7 +275,7 @@ class Bridge:
         code, phrase, body = event.getData()
         self.move(Step.RANG if code > 100 else Step.HEARD)
         self.failover.heard()
-        if self.stage is not Stage.DIALLING or code <= 100:
+        if self.progress.stage is not Stage.DIALLING or code <= 100:
             return
         if body is None:
             self._tell_ringing(180 if code != 183 else 183, phrase, None)
@@ -285,7 +285,7 @@ class Bridge:
         self._busy = True
 
         def ready(body: Any, ex: Any = None) -> None:
-            if self.stage is Stage.DIALLING:
+            if self.progress.stage is Stage.DIALLING:
                 self.early = body if ex is None else None
                 self._early(code, phrase)
             self._next()
@@ -319,7 +319,7 @@ class Bridge:
         if self.delayed_offer.asked:  # the 200 has the offer (RFC 3261 13.2.1)
             code, phrase, body = 180, "Ringing", None
         if not self.caller.over:
-            self.caller.recvEvent(CCEventRing((code, phrase, settled(body))))
+            self.caller.ring(code, phrase, settled(body))
 
     def _answered(self, event: Any) -> None:
         self.move(Step.PICKED_UP)
@@ -346,7 +346,7 @@ class Bridge:
         self._callee_sdp(body, ready)
 
     def _answer_ready(self, body: Any) -> None:
-        if self.stage is not Stage.DIALLING or self.caller.over:
+        if self.progress.stage is not Stage.DIALLING or self.caller.over:
             return
         self._stop_timers()
         self.move(Step.ANSWER)
@@ -367,7 +367,10 @@ class Bridge:
 
     def keep_legs(self) -> None:
         """Keep what the next start needs to end them, should this be the last that is done."""
-        guarded("legs of a call", lambda: self.engine.book.keep(self.id, stored_dialogs.legs_of(self)))()
+        try:
+            self.engine.book.keep(self.id, stored_dialogs.legs_of(self))
+        except Exception:  # noqa: BLE001 - the call goes on without
+            _log.exception("the legs of a call are not kept", call_id=self.id)
 
     def tell_media(self) -> None:
         """Tell the codec maps as they stand now; each offer may have moved a party, too."""
@@ -378,12 +381,12 @@ class Bridge:
 
     def early_media(self) -> None:
         """183 with the callee's SDP."""
-        if self.stage is Stage.ANSWERED:
+        if self.progress.stage is Stage.ANSWERED:
             self._ring(183, "Session Progress", self.answer)
 
     def connect(self) -> None:
         """200 with the callee's SDP."""
-        if self.stage is not Stage.ANSWERED or self.caller.over:
+        if self.progress.stage is not Stage.ANSWERED or self.caller.over:
             return
         self.move(Step.CONNECT)
         body = settled(self.answer)
@@ -391,7 +394,7 @@ class Bridge:
         if self.delayed_offer.asked:
             self.delayed_offer.connect(body)
         else:
-            self.caller.recvEvent(CCEventConnect((200, "OK", body)))
+            self.caller.connect(body)
         self.keep_legs()
         if not self.route.emergency:
             self.liveness.joined()
@@ -422,7 +425,7 @@ class Bridge:
         self.give_up(code, phrase, passed=passed, retry_after=self.callee.retry_after)
 
     def _no_answer(self) -> None:
-        if self.stage is Stage.DIALLING:
+        if self.progress.stage is Stage.DIALLING:
             self.give_up(480, "no_answer", passed=(480, "Temporarily Unavailable"))
 
     def give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
@@ -446,9 +449,9 @@ class Bridge:
     ) -> None:  # fmt: skip
         """End what is left of both legs, tell the call manager, and close the media last: what stops playing then is an
         effect of the end, and must not be heard of as its cause."""
-        if self.stage is Stage.OVER:
+        if self.progress.stage is Stage.OVER:
             return
-        if self.stage is Stage.DIALLING and self.progress.picked_up:
+        if self.progress.stage is Stage.DIALLING and self.progress.picked_up:
             guarded("news of an answer", self.unattended)(self.route)
         self.move(Step.END)
         self._ready = None

@@ -58,6 +58,13 @@ RETRY_AFTER = "Retry-After: 5\r\n"
 """When an offer may come again that came too early."""
 
 
+def made(kind: Any, data: Any = None) -> Any:
+    """An event as a bridge reads it: sippy's own makers note the time."""
+    event = kind.__new__(kind)
+    event.data = data
+    return event
+
+
 def timer_headers(message: SipMessage) -> TimerHeaders:
     """What a message says of session timers."""
     options = message.all("supported") + message.all("require")
@@ -188,7 +195,7 @@ class DialogLeg:
     @property
     def way(self) -> Endpoint:
         """By which its requests leave."""
-        return self.flow or self.carrier.l4r.getServer(self.dialog.to)
+        return self.flow or self.carrier.only or self.carrier.l4r.getServer(self.dialog.to)
 
     @property
     def ids(self) -> tuple[str, str]:
@@ -403,12 +410,13 @@ class DialogLeg:
 
     # --- our offers ---------------------------------------------------------------------------------------------------
 
-    def _make_offer(self, body: Any) -> None:
+    def make_offer(self, body: Any) -> None:
+        """A re-INVITE."""
         if not self.can_update():
             return
         if self.lSDP is not None and str(self.lSDP) == str(body):
             answer = Body(self.rSDP) if self.rSDP else None
-            self.emit(CCEventConnect((200, "OK", answer)))
+            self.emit(made(CCEventConnect, (200, "OK", answer)))
             return
         self._offer_out(body)
 
@@ -440,13 +448,15 @@ class DialogLeg:
                 body = read_body(message)
                 self.rSDP = str(body) if body is not None else ""
                 self.unanswered = False
-                self.emit(CCEventConnect((code, message.uri, body)))
+                self.emit(made(CCEventConnect, (code, message.uri, body)))
             return
         if OfferDo.TELL not in self.offers(OfferEvent.FAILURE):
             return
         self.lSDP, self.unanswered = None, code == 408
         self.lost = self.lost or code == 481
-        self.emit(CCEventFail((488 if code == 408 else code, message.uri if message else "Request Timeout", None)))
+        self.emit(
+            made(CCEventFail, (488 if code == 408 else code, message.uri if message else "Request Timeout", None))
+        )
         if code == 481:
             self._is_gone(481, "Call/Transaction Does Not Exist")
 
@@ -520,7 +530,7 @@ class DialogLeg:
 
     def _asked_info(self, tx: Running, request: SipMessage, source: Address) -> None:
         self.carrier.respond(tx, request, source, 200, "OK")
-        self.emit(CCEventInfo(read_body(request)))
+        self.emit(made(CCEventInfo, read_body(request)))
 
     def _asked_update(self, tx: Running, request: SipMessage, source: Address) -> None:
         """UPDATE (RFC 3311): without SDP a sign of life; with it an offer, as a re-INVITE is. Before the answer there
@@ -557,9 +567,10 @@ class DialogLeg:
         self._served, self._hurried, self.rSDP = tx, hurried, str(body)
         self._head, self._back = response_head(request, source, "")
         if OfferDo.TELL in self.offers(OfferEvent.OFFERED):
-            self.emit(CCEventUpdate(body))
+            self.emit(made(CCEventUpdate, body))
 
-    def _refuse_offer(self, code: int, phrase: str) -> None:
+    def refuse_offer(self, code: int, phrase: str) -> None:
+        """The peer's offer is not taken."""
         if self.offers(OfferEvent.REFUSE):
             self.rSDP = ""
             self._respond(code, phrase)
@@ -580,7 +591,7 @@ class DialogLeg:
             answer(body)
         elif self.isConnected() and body is not None and str(body) != self.rSDP:
             self.rSDP = str(body)
-            self.emit(CCEventConnect(("ACK", "ACK", body)))
+            self.emit(made(CCEventConnect, ("ACK", "ACK", body)))
 
     def _ack_is_late(self) -> None:
         """Our answer was not acknowledged in time."""
@@ -596,7 +607,7 @@ class DialogLeg:
 
     def _is_gone(self, code: int, phrase: str) -> None:
         """Nobody is there: its call ends both legs; where it has none any more, this one ends."""
-        self.emit(CCEventDisconnect())
+        self.emit(made(CCEventDisconnect))
         self.end(code, phrase, "")
 
 

@@ -13,13 +13,12 @@ import structlog
 
 from gate.core.sdp import whole
 from gate.sip import dialogs
-from gate.sip.dialog_leg import DialogLeg, seconds_of, timer_headers
+from gate.sip.dialog_leg import DialogLeg, made, seconds_of, timer_headers
 from gate.sip.dialogs import (
     TABLE,
     Dialog,
     Do,
     Event,
-    Offer,
     OfferDo,
     OfferEvent,
     Standing,
@@ -29,6 +28,7 @@ from gate.sip.dialogs import (
     requires_reliable,
     response,
     response_head,
+    tagged,
 )
 from gate.sip.header_fields import split_list
 from gate.sip.identity import ALLOW, LOOP_HEADER
@@ -38,10 +38,8 @@ from gate.sip.sippy_adapter.classes import (
     CCEventConnect,
     CCEventDisconnect,
     CCEventFail,
-    CCEventPreConnect,
     CCEventRing,
     CCEventTry,
-    CCEventUpdate,
 )
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.transactions import LONG
@@ -85,21 +83,15 @@ class TableLeg(DialogLeg):
         """What its call wants of it."""
         if isinstance(event, CCEventTry):
             self._ask(event)
-        elif isinstance(event, CCEventRing):
-            self._ring(*event.getData())
-        elif isinstance(event, (CCEventConnect, CCEventPreConnect)):
-            self._connect(event.getData()[2])
-        elif isinstance(event, CCEventUpdate):
-            self._make_offer(event.getData())
-        elif isinstance(event, CCEventFail) and self.offer is Offer.THEIRS:
-            self._refuse_offer(*event.getData()[:2])
 
-    def _ring(self, code: int, phrase: str, body: Any) -> None:
+    def ring(self, code: int, phrase: str, body: Any) -> None:
+        """A provisional answer to the caller."""
         if self.standing is Standing.ASKED and self._served is not None and code > 100:
             more = f"Contact: {self.contact_line}\r\n"
             self._respond(code, phrase, more, body)
 
-    def _connect(self, body: Any) -> None:
+    def connect(self, body: Any) -> None:
+        """200: the answer to the caller, or to the peer's offer."""
         if self.offers(OfferEvent.ANSWER):
             self.lSDP = body
             if self._hurried:
@@ -110,6 +102,8 @@ class TableLeg(DialogLeg):
         elif self.standing is Standing.ASKED:
             self.lSDP = body
             self.happen(Event.ANSWER)
+
+    offer_in_answer = connect
 
     def end(self, code: int, phrase: str, why: Any, retry_after: str = "") -> None:
         """End it, whatever its state: BYE, CANCEL, or ``code`` as the final answer to the caller."""
@@ -134,14 +128,14 @@ class TableLeg(DialogLeg):
         if self.over or self.nobody:
             return
         self._ends = 200, "OK", f"Reason: {why}\r\n", ""
-        self.recvEvent(CCEventPreConnect((200, "OK", body())))
+        self.connect(body())
         self.happen(Event.END)
 
     def answer(self, body: Any, then: Callable[[], None]) -> None:
         """200 with ``body`` to a caller; ``then()`` once it is acknowledged."""
         if not self.over:
             self._when_acknowledged = then
-            self.recvEvent(CCEventPreConnect((200, "OK", body)))
+            self.connect(body)
 
     def forget_ack(self) -> None:
         """Nothing waits for the ACK any more."""
@@ -288,8 +282,8 @@ class TableLeg(DialogLeg):
         self._served, self.heard_at, tx.leg = tx, at, self
         self.session.asked(timer_headers(request))
         self.dialog.asked_by(request)
-        self._head, self._back = response_head(request, source, self.dialog.tag)
-        head, _ = response_head(request, source, "")
+        head, self._back = response_head(request, source, "")
+        self._head = tagged(head, request, self.dialog.tag)
         self.carrier.reply(tx, 100, response(head, 100, "Trying"), self._back)
         self.carrier.keep(self)
         seconds = whole((request.get("expires") or "").strip())
@@ -311,14 +305,14 @@ class TableLeg(DialogLeg):
             return
         body = read_body(request)
         self.rSDP = str(body) if body is not None else ""
-        event = CCEventTry((self.dialog.call_id, "", "", body, None, None))
+        asked = made(CCEventTry, (self.dialog.call_id, "", "", body, None, None))
         hops = request.get("max-forwards")
-        event.max_forwards = whole(hops.strip()) if hops is not None else None
-        self.emit(event)
+        asked.max_forwards = whole(hops.strip()) if hops is not None else None
+        self.emit(asked)
 
     def _do_rings(self, message: SipMessage | None) -> None:
         if message is not None:
-            self.emit(CCEventRing((message.code, message.uri, read_body(message))))
+            self.emit(made(CCEventRing, (message.code, message.uri, read_body(message))))
 
     def _do_ack(self, message: SipMessage | None) -> None:
         if message is not None:
@@ -329,11 +323,11 @@ class TableLeg(DialogLeg):
         if message is not None:
             body = read_body(message)
             self.rSDP = str(body) if body is not None else ""
-            self.emit(CCEventConnect((message.code, message.uri, body)))
+            self.emit(made(CCEventConnect, (message.code, message.uri, body)))
 
     def _do_failed(self, message: SipMessage | None) -> None:
         code, phrase = (408, "Request Timeout") if message is None else (message.code, message.uri)
-        self.emit(CCEventFail((code, phrase, None)))
+        self.emit(made(CCEventFail, (code, phrase, None)))
 
     def _do_cancel(self, _: SipMessage | None) -> None:
         self.carrier.take_back(self.tr)
@@ -350,7 +344,7 @@ class TableLeg(DialogLeg):
 
     def _do_gone(self, _: SipMessage | None) -> None:
         self._stop_timers()
-        self.emit(CCEventDisconnect())
+        self.emit(made(CCEventDisconnect))
 
     def _do_refuse(self, _: SipMessage | None) -> None:
         code, phrase, why, retry_after = self._ends

@@ -25,7 +25,7 @@ from gate.core import sdp
 from gate.core.bridging import Stage
 from gate.sip.failure_mapping import PASSED
 from gate.sip.session_timers import SessionTimers
-from gate.sip.sippy_adapter.classes import CCEventConnect, CCEventFail, CCEventPreConnect, CCEventUpdate, MsgBody
+from gate.sip.sippy_adapter.classes import CCEventConnect, CCEventUpdate, MsgBody
 from gate.sip.sippy_adapter.refreshing import relayed
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class OfferAnswer:
             body.needs_update = False
             if other.lSDP is None:
                 other.lSDP = other.good_local
-            other.recvEvent(CCEventUpdate(body))
+            other.make_offer(body)
 
         self._translate(side, body, self.bridge.safely(ready))
 
@@ -162,7 +162,7 @@ class OfferAnswer:
         self._over()
         if self.wants_answer:
             source.good_local = body.getCopy()
-            source.recvEvent(CCEventConnect((200, "OK", body)))
+            source.connect(body)
         bridge.caller_sdp, bridge.callee_sdp = (offer, answer) if asker == "caller" else (answer, offer)
         bridge.tell_media()
 
@@ -178,7 +178,7 @@ class OfferAnswer:
 
     def _refuse(self, leg: Leg, code: int, phrase: str) -> None:
         if leg.offered:
-            leg.recvEvent(CCEventFail((code, phrase)))
+            leg.refuse_offer(code, phrase)
 
     def stop(self) -> None:
         """The call is over."""
@@ -228,7 +228,7 @@ class OfferAnswer:
             bridge.callee_sdp, bridge.answer = offer, body
             answer = callee.good_local.getCopy()
             answer.content, answer.parsed, answer.needs_update = mine, False, False
-            callee.recvEvent(CCEventConnect((200, "OK", answer)))
+            callee.connect(answer)
             bridge.tell_media()
 
         self._translate("callee", body, self.bridge.safely(ready))
@@ -271,7 +271,7 @@ class DelayedOffer:
         """200 with our offer."""
         caller, self.due = self._bridge.caller, True
         caller.on_answer = self._bridge.safely(self._answered)
-        caller.recvEvent(CCEventPreConnect((200, "OK", body)))
+        caller.offer_in_answer(body)
 
     def _answered(self, body: Any) -> None:
         """The ACK has come."""

@@ -147,7 +147,7 @@ class RecordingBridge(Bridge):
         body = self._answer()
         self.caller.good_local = body.getCopy()
         self.liveness.start()
-        self.caller.recvEvent(CCEventConnect((200, "OK", body)))
+        self.caller.connect(body)
         self.keep_legs()
         self.liveness.joined()
 
@@ -246,13 +246,13 @@ class RecordingBridge(Bridge):
             if wants_answer:
                 reply = self._answer()
                 self.caller.good_local = reply.getCopy()
-                self.caller.recvEvent(CCEventConnect((200, "OK", reply)))
+                self.caller.connect(reply)
 
         self._relay(relayed)
 
     def _refuse(self, wants_answer: bool) -> None:
         if wants_answer and self.caller.offered:
-            self.caller.recvEvent(CCEventFail(NOT_ACCEPTABLE))
+            self.caller.refuse_offer(*NOT_ACCEPTABLE)
 
     def _settled(self, body: Any) -> None:
         if self.caller.lSDP is None:  # sippy's, where a refresh failed

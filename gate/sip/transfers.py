@@ -45,7 +45,7 @@ from gate.sip.pending import Pending
 from gate.sip.rate_limit import RequestKind
 from gate.sip.recording_sessions import RecordingBridge
 from gate.sip.routes import Route
-from gate.sip.sippy_adapter.classes import CCEventFail, CCEventUpdate, MsgBody
+from gate.sip.sippy_adapter.classes import CCEventUpdate, MsgBody
 from gate.sip.sippy_adapter.leg import Leg, reason
 from gate.sip.sippy_adapter.refreshing import relayed
 
@@ -395,7 +395,7 @@ def pass_callee_on(first: Bridge, after: Bridge) -> Leg:
     taken.session.wanted = wanted
     after.offer_answer.timers.goes_on("caller")
     if taken.offered:  # its offer went to the other party: it comes again (RFC 3261 14.1)
-        taken.recvEvent(CCEventFail((491, "Request Pending")))
+        taken.refuse_offer(491, "Request Pending")
     after.tell_media()
     _offer(after, frozenset(), TRIES)
     return before

@@ -21,7 +21,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventPreConnect
+from sippy.CCEvents import (
+    CCEventConnect,
+    CCEventDisconnect,
+    CCEventFail,
+    CCEventPreConnect,
+    CCEventRing,
+    CCEventUpdate,
+)
 from sippy.MsgBody import MsgBody
 from sippy.SipAddress import SipAddress
 from sippy.SipCallId import SipCallId
@@ -445,6 +452,28 @@ class Leg(RefreshingUA):
     def contact_line(self) -> str:
         """Its Contact, as it is written."""
         return str(self.lContact.localStr((self.flow or self.transactions.l4r.getServer(self.rAddr[0])).getSIPaddr()))
+
+    # --- what its call asks -----------------------------------------------------------------------------------------
+
+    def ring(self, code: int, phrase: str, body: Any) -> None:
+        """A provisional answer to the caller."""
+        self.recvEvent(CCEventRing((code, phrase, body)))
+
+    def connect(self, body: Any) -> None:
+        """200: the answer to the caller, or to the peer's offer."""
+        self.recvEvent(CCEventConnect((200, "OK", body)))
+
+    def offer_in_answer(self, body: Any) -> None:
+        """200 with our offer, which the ACK answers."""
+        self.recvEvent(CCEventPreConnect((200, "OK", body)))
+
+    def make_offer(self, body: Any) -> None:
+        """A re-INVITE."""
+        self.recvEvent(CCEventUpdate(body))
+
+    def refuse_offer(self, code: int, phrase: str) -> None:
+        """The peer's offer is not taken."""
+        self.recvEvent(CCEventFail((code, phrase)))
 
     # --- ends -------------------------------------------------------------------------------------------------------
 
