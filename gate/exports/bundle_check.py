@@ -19,6 +19,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import asdict, replace
+
 from gate.core.facts.audit import BundleExported
 from gate.core.facts.calls import CallIn, Decision, Transferred
 from gate.core.facts.derived import OF_CALL, OF_RECIPIENT
@@ -76,26 +78,24 @@ class Claims:
         elif fact.kind == BundleExported.kind and fact.subject == self._bundle:
             self._begun, self._reader_logged = fact.at, str(rows.body_of(fact).get("reader") or "")
 
-    def recording(
-        self, status: str, row: Mapping[str, Any], call: Mapping[str, Any], facts: Sequence[rows.FactRow]
-    ) -> bool:
+    def recording(self, status: str, row: rows.RecordingRow, call: rows.CallRow, facts: Sequence[rows.FactRow]) -> bool:
         """Whether the call's facts bear out what is said of a recording, as far as they can tell."""
-        name, closed, gone = row["recording_id"], row["closed_at"], bool(row["erased_at"])
+        name, closed, gone = row.recording_id, row.closed_at, bool(row.erased_at)
         taken = any(
             fact.kind == Exported.kind and fact.subject == name and rows.body_of(fact).get("bundle") == self._bundle
             for fact in facts
         )
         if status == "restricted":
-            self._restricted.append((name, {"recording_id": name, "call_id": row["call_id"], "number": call["number"]}))
+            self._restricted.append((name, {"recording_id": name, "call_id": row.call_id, "number": call.number}))
         if status == "open" and closed:
             self._late.append((name, str(closed)))
         bears = {
-            "included": taken and bool(row["sha256"]) and not gone,
+            "included": taken and bool(row.sha256) and not gone,
             "restricted": not gone and not taken,
             "erased": gone,
-            "erasing": bool(row["erasure_decided_at"]) and not gone,
+            "erasing": bool(row.erasure_decided_at) and not gone,
             "open": not gone and not taken,
-            "empty": bool(closed) and not row["size"] and not gone,
+            "empty": bool(closed) and not row.size and not gone,
             "missing": bool(closed) and not gone and not taken,
         }
         return bears.get(status, False)
@@ -309,31 +309,36 @@ class _Contents:
             if rows.call_of(fact) != call_id and (fact.body is not None or fact.kind in OF_CALL):
                 self._aside.add(f"leaf {fact.leaf}")
         call = rows.call_row(call_id, facts)
-        if {name: call[name] for name in self._columns["calls"]} != told:
+        if self._values("calls", call) != told:
             self._rows.add(f"call {call_id[:64]}")
-        self._csv(logs, "calls", self._columns["calls"], call)
-        for each in rows.decision_rows(facts):
-            decision = {name: each[name] for name in self._columns["decisions"]}
-            self._same(next(logs["decisions.jsonl"], b""), form.json_line(decision)[:-1], f"decision of {call_id[:64]}")
-            self._csv(logs, "decisions", self._columns["decisions"], decision)
+        self._csv(logs, "calls", call)
+        for decision in rows.decision_rows(facts):
+            line = form.json_line(self._values("decisions", decision))[:-1]
+            self._same(next(logs["decisions.jsonl"], b""), line, f"decision of {call_id[:64]}")
+            self._csv(logs, "decisions", decision)
             self._counts["decisions"] += 1
         for each in rows.recording_rows(facts):
-            recording = {name: each[name] for name in self._columns["recordings"] if name in each}
-            line = form.from_line(next(logs["recordings.jsonl"], b"{}"), "recordings.jsonl")
-            status = line.get("status")
-            same = {**recording, "status": status, "why": line.get("why")} == line and status in form.STATUSES
-            if not same or not self._claims.recording(str(status), line, call, facts):
-                self._rows.add(f"recording {recording['recording_id'][:64]}")
+            given = form.from_line(next(logs["recordings.jsonl"], b"{}"), "recordings.jsonl")
+            status = given.get("status")
+            recording = replace(each, status=status, why=given.get("why"))
+            same = self._values("recordings", recording) == given and status in form.STATUSES
+            if not same or not self._claims.recording(str(status), recording, call, facts):
+                self._rows.add(f"recording {recording.recording_id[:64]}")
                 continue
-            self._csv(logs, "recordings", self._columns["recordings"], line)
+            self._csv(logs, "recordings", recording)
             self._counts["recordings"] += 1
             self._counts[str(status)] += 1
 
-    def _csv(self, logs: Mapping[str, Iterator[bytes]], name: str, columns: Sequence[str], row: rows.BundleRow) -> None:
+    def _values(self, name: str, row: rows.BundleRow) -> dict[str, Any]:
+        """The row as the log's lines of JSON have it: an older bundle has fewer columns."""
+        return {column: getattr(row, column) for column in self._columns[name]}
+
+    def _csv(self, logs: Mapping[str, Iterator[bytes]], name: str, row: rows.BundleRow) -> None:
+        first, second, *_ = columns = self._columns[name]
         wanted = rows.csv_lines(columns, [row]).split(b"\n")[:-1]
         found = [next(logs[f"{name}.csv"], b"") for _ in wanted]  # a text may hold a newline, inside of quotes
         if found != wanted:
-            self._rows.add(f"{name}.csv, {row[columns[0]] or row[columns[1]]}")
+            self._rows.add(f"{name}.csv, {getattr(row, first) or getattr(row, second)}")
 
     def _same(self, found: bytes, wanted: bytes, where: str) -> None:
         if found != wanted:
@@ -349,7 +354,7 @@ class _Contents:
                 leaves = rows.body_of(fact).get("leaves", [])
                 self._receipts.update(leaf for leaf in leaves if isinstance(leaf, int))
             if fact.kind == RegisterImported.kind:
-                row = form.json_line(rows.register_row(fact))[:-1]
+                row = form.json_line(asdict(rows.register_row(fact)))[:-1]
                 self._same(next(logs["registers.jsonl"], b""), row, f"registers.jsonl, leaf {fact.leaf}")
         if next(logs["registers.jsonl"], None) is not None:
             self._rows.add("registers.jsonl has rows that are made by no fact")
@@ -453,7 +458,7 @@ class _Contents:
 
     def _played(self, row: Mapping[str, Any]) -> str:
         """Whether the sound in the bundle is the one whose digest is in the log."""
-        name = form.announcement_member(rows.announcement_of(dict(row)))
+        name = form.announcement_member(rows.announcement_of(row["announcement"], row["announcement_version"]))
         self._sounds.discard(name)
         given = next((each.sha256 for each in self._manifest.members if each.name == name), None)
         if given is None or row["announcement_sha256"] is None:
@@ -464,7 +469,9 @@ class _Contents:
         )
 
     def _announcement(self, row: Mapping[str, Any]) -> bytes | None:
-        entry = self._bundle.members.get(form.announcement_member(rows.announcement_of(dict(row))))
+        entry = self._bundle.members.get(
+            form.announcement_member(rows.announcement_of(row["announcement"], row["announcement_version"]))
+        )
         return entry.read(form.MAX_SOUND) if entry else None
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias, get_type_hints
+
+import msgspec
 
 from gate.core.cells import csv_text
 from gate.core.evidence import commitment, leaf_bytes
@@ -32,113 +35,157 @@ class FactRow(NamedTuple):
     body: str | None
 
 
-BundleRow = dict[str, Any]
-"""A row of a bundle by name of column, as the facts have it. No type is promised: the version that wrote a fact decided
-what stands in it, and a bundle that is opened may be forged."""
-
 AT, SUBJECT, INDEX = "(at)", "(subject)", "(leaf_index)"
-Source = tuple[type[Body], str]
-"""Kind of fact; field of its body, or one of the three above."""
+Cell: TypeAlias = Any
+"""What a fact has in a field. No type is promised: the version that wrote the fact decided what stands in it, and a
+bundle that is opened may be forged."""
 
-CALL: Final[Mapping[str, Source]] = {
-    "at": (calls.Decision, AT),
-    "number": (calls.Decision, "number"),
-    "raw": (calls.Decision, "raw"),
-    "presentation": (calls.Decision, "presentation"),
-    "purpose": (calls.Decision, "purpose"),
-    "topic": (calls.Decision, "topic"),
-    "on_behalf_of": (calls.Decision, "on_behalf_of"),
-    "claimed_by": (calls.Decision, "claimed_by"),
-    "verdict": (calls.Decision, "verdict"),
-    "reason": (calls.Decision, "reason"),
-    "answered_at": (calls.Answered, AT),
-    "codec": (calls.Answered, "codec"),
-    "announced_at": (calls.Announced, AT),
-    "announced_to_its_end": (calls.Announced, "completed"),
-    "connected_at": (calls.Connected, AT),
-    "recorded": (calls.Connected, "recorded"),
-    "unrecorded_why": (calls.Unrecorded, "why"),
-    "recording_id": (recordings.RecordingOpened, SUBJECT),
-    "objected_at": (Objection, AT),
-    "ended_at": (calls.Ended, AT),
-    "ended_by": (calls.Ended, "by"),
-    "cause": (calls.Ended, "cause"),
-    "code": (calls.Ended, "code"),
-    "seconds": (calls.Ended, "seconds"),
-    "decision_leaf": (calls.Decision, INDEX),
-    "kept": (recordings.RecordingClosed, "kept"),
-    "silent": (recordings.RecordingClosed, "silent"),
-    "called_against_refusal_at": (calls.CalledAgainstRefusal, AT),
-    "to_be_shown_by": (calls.Decision, "to_be_shown_by"),
-}
-"""Columns of ``calls``, after ``call_id``."""
 
-DECISION: Final[Mapping[str, Source]] = {
-    "leaf_index": (calls.Decision, INDEX),
-    "call_id": (calls.Decision, SUBJECT),
-    "at": (calls.Decision, AT),
-    **{
-        name: (calls.Decision, name)
-        for name in (
-            "number", "verdict", "reason", "explanation", "purpose", "topic", "presentation", "claimed_by", "source",
-            "consent_id", "objection_id", "registers", "to_be_shown_by", "on_behalf_of", "topic_rule",
-        )
-    },
-}  # fmt: skip
-"""Columns of ``decisions``: one row for each fact."""
+class From(NamedTuple):
+    """A mark of a column: where its value comes from."""
 
-RECORDING: Final[Mapping[str, Source]] = {
-    "call_id": (recordings.RecordingOpened, "call_id"),
-    "opened_at": (recordings.RecordingOpened, AT),
-    "key_id": (recordings.RecordingOpened, "key_id"),
-    "announcement": (calls.Announced, "announcement"),
-    "announcement_version": (calls.Announced, "version"),
-    "announcement_sha256": (calls.Announced, "sha256"),
-    "closed_at": (recordings.RecordingClosed, AT),
-    "sha256": (recordings.RecordingClosed, "sha256"),
-    "size": (recordings.RecordingClosed, "size"),
-    "seconds": (recordings.RecordingClosed, "seconds"),
-    "gaps": (recordings.RecordingClosed, "gaps"),
-    "interrupted": (recordings.RecordingClosed, "interrupted"),
-    "talked": (recordings.RecordingClosed, "talked"),
-    "kept": (recordings.RecordingClosed, "kept"),
-    "lost": (recordings.RecordingClosed, "lost"),
-    "silent": (recordings.RecordingClosed, "silent"),
-    "erasure_decided_at": (recordings.RecordingErasing, AT),
-    "erasure_basis": (recordings.RecordingErasing, "basis"),
-    "erased_at": (recordings.RecordingErased, AT),
-    "receipt_leaf": (recordings.RecordingErased, INDEX),
-    "backups_until": (recordings.RecordingErased, "backups_until"),
-}
-"""Columns of ``recordings``, after ``recording_id`` and before ``status`` and ``why``, which are the gate's word."""
+    body: type[Body]
+    """Kind of fact."""
+    field: str = ""
+    """Field of its body, or one of the three above; empty: the column's own name."""
+    later: bool = False
+    """Bundles of 0.1 do not have the column."""
 
-REGISTER: Final[Mapping[str, Source]] = {
-    "leaf_index": (RegisterImported, INDEX),
-    "imported_at": (RegisterImported, AT),
-    **{name: (RegisterImported, name) for name in ("name", "as_of", "sha256", "count", "coverage", "source_name")},
-}
-"""Columns of ``registers``: snapshots that were in force in the period."""
 
-_LATER: Final = frozenset({"called_against_refusal_at", "to_be_shown_by", "talked", "kept", "lost", "silent"})
-"""Columns that bundles of 0.1 do not have."""
+class BundleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the rows. Their fields are the columns, in this order."""
 
-CALL_COLUMNS: Final = ("call_id", *CALL)
-DECISION_COLUMNS: Final = tuple(DECISION)
-RECORDING_COLUMNS: Final = ("recording_id", *RECORDING, "status", "why")
-COLUMNS: Final = {"calls": CALL_COLUMNS, "decisions": DECISION_COLUMNS, "recordings": RECORDING_COLUMNS}
-COLUMNS_BEFORE: Final = {name: tuple(each for each in of if each not in _LATER) for name, of in COLUMNS.items()}
+
+class CallRow(BundleRow, frozen=True, kw_only=True):
+    """A row of ``calls``."""
+
+    call_id: str
+    at: Annotated[Cell, From(calls.Decision, AT)]
+    number: Annotated[Cell, From(calls.Decision)]
+    raw: Annotated[Cell, From(calls.Decision)]
+    presentation: Annotated[Cell, From(calls.Decision)]
+    purpose: Annotated[Cell, From(calls.Decision)]
+    topic: Annotated[Cell, From(calls.Decision)]
+    on_behalf_of: Annotated[Cell, From(calls.Decision)]
+    claimed_by: Annotated[Cell, From(calls.Decision)]
+    verdict: Annotated[Cell, From(calls.Decision)]
+    reason: Annotated[Cell, From(calls.Decision)]
+    answered_at: Annotated[Cell, From(calls.Answered, AT)]
+    codec: Annotated[Cell, From(calls.Answered)]
+    announced_at: Annotated[Cell, From(calls.Announced, AT)]
+    announced_to_its_end: Annotated[Cell, From(calls.Announced, "completed")]
+    connected_at: Annotated[Cell, From(calls.Connected, AT)]
+    recorded: Annotated[Cell, From(calls.Connected)]
+    unrecorded_why: Annotated[Cell, From(calls.Unrecorded, "why")]
+    recording_id: Annotated[Cell, From(recordings.RecordingOpened, SUBJECT)]
+    objected_at: Annotated[Cell, From(Objection, AT)]
+    ended_at: Annotated[Cell, From(calls.Ended, AT)]
+    ended_by: Annotated[Cell, From(calls.Ended, "by")]
+    cause: Annotated[Cell, From(calls.Ended)]
+    code: Annotated[Cell, From(calls.Ended)]
+    seconds: Annotated[Cell, From(calls.Ended)]
+    decision_leaf: Annotated[Cell, From(calls.Decision, INDEX)]
+    kept: Annotated[Cell, From(recordings.RecordingClosed, later=True)]
+    silent: Annotated[Cell, From(recordings.RecordingClosed, later=True)]
+    called_against_refusal_at: Annotated[Cell, From(calls.CalledAgainstRefusal, AT, later=True)]
+    to_be_shown_by: Annotated[Cell, From(calls.Decision, later=True)]
+
+
+class DecisionRow(BundleRow, frozen=True, kw_only=True):
+    """A row of ``decisions``: one for each fact."""
+
+    leaf_index: Annotated[Cell, From(calls.Decision, INDEX)]
+    call_id: Annotated[Cell, From(calls.Decision, SUBJECT)]
+    at: Annotated[Cell, From(calls.Decision, AT)]
+    number: Annotated[Cell, From(calls.Decision)]
+    verdict: Annotated[Cell, From(calls.Decision)]
+    reason: Annotated[Cell, From(calls.Decision)]
+    explanation: Annotated[Cell, From(calls.Decision)]
+    purpose: Annotated[Cell, From(calls.Decision)]
+    topic: Annotated[Cell, From(calls.Decision)]
+    presentation: Annotated[Cell, From(calls.Decision)]
+    claimed_by: Annotated[Cell, From(calls.Decision)]
+    source: Annotated[Cell, From(calls.Decision)]
+    consent_id: Annotated[Cell, From(calls.Decision)]
+    objection_id: Annotated[Cell, From(calls.Decision)]
+    registers: Annotated[Cell, From(calls.Decision)]
+    to_be_shown_by: Annotated[Cell, From(calls.Decision, later=True)]
+    on_behalf_of: Annotated[Cell, From(calls.Decision)]
+    topic_rule: Annotated[Cell, From(calls.Decision)]
+
+
+class RecordingRow(BundleRow, frozen=True, kw_only=True):
+    """A row of ``recordings``."""
+
+    recording_id: str
+    call_id: Annotated[Cell, From(recordings.RecordingOpened)]
+    opened_at: Annotated[Cell, From(recordings.RecordingOpened, AT)]
+    key_id: Annotated[Cell, From(recordings.RecordingOpened)]
+    announcement: Annotated[Cell, From(calls.Announced)]
+    announcement_version: Annotated[Cell, From(calls.Announced, "version")]
+    announcement_sha256: Annotated[Cell, From(calls.Announced, "sha256")]
+    closed_at: Annotated[Cell, From(recordings.RecordingClosed, AT)]
+    sha256: Annotated[Cell, From(recordings.RecordingClosed)]
+    size: Annotated[Cell, From(recordings.RecordingClosed)]
+    seconds: Annotated[Cell, From(recordings.RecordingClosed)]
+    gaps: Annotated[Cell, From(recordings.RecordingClosed)]
+    interrupted: Annotated[Cell, From(recordings.RecordingClosed)]
+    talked: Annotated[Cell, From(recordings.RecordingClosed, later=True)]
+    kept: Annotated[Cell, From(recordings.RecordingClosed, later=True)]
+    lost: Annotated[Cell, From(recordings.RecordingClosed, later=True)]
+    silent: Annotated[Cell, From(recordings.RecordingClosed, later=True)]
+    erasure_decided_at: Annotated[Cell, From(recordings.RecordingErasing, AT)]
+    erasure_basis: Annotated[Cell, From(recordings.RecordingErasing, "basis")]
+    erased_at: Annotated[Cell, From(recordings.RecordingErased, AT)]
+    receipt_leaf: Annotated[Cell, From(recordings.RecordingErased, INDEX)]
+    backups_until: Annotated[Cell, From(recordings.RecordingErased)]
+    status: Cell = None
+    """The gate's word, as ``why``."""
+    why: Cell = None
+
+
+class RegisterRow(BundleRow, frozen=True, kw_only=True):
+    """A row of ``registers``: a snapshot that was in force in the period."""
+
+    leaf_index: Annotated[Cell, From(RegisterImported, INDEX)]
+    imported_at: Annotated[Cell, From(RegisterImported, AT)]
+    name: Annotated[Cell, From(RegisterImported)]
+    as_of: Annotated[Cell, From(RegisterImported)]
+    sha256: Annotated[Cell, From(RegisterImported)]
+    count: Annotated[Cell, From(RegisterImported)]
+    coverage: Annotated[Cell, From(RegisterImported)]
+    source_name: Annotated[Cell, From(RegisterImported)]
+
+
+@lru_cache
+def sources(row: type[BundleRow]) -> dict[str, From]:
+    """The columns that come from facts."""
+    hints = get_type_hints(row, include_extras=True)
+    marks = {name: getattr(hints[name], "__metadata__", (None,))[0] for name in row.__struct_fields__}
+    return {name: mark._replace(field=mark.field or name) for name, mark in marks.items() if isinstance(mark, From)}
+
+
+def columns(row: type[BundleRow], *, before: bool = False) -> tuple[str, ...]:
+    """All columns; ``before``: those of bundles of 0.1."""
+    later = {name for name, of in sources(row).items() if before and of.later}
+    return tuple(name for name in row.__struct_fields__ if name not in later)
+
+
+TABLES: Final[Mapping[str, type[BundleRow]]] = {"calls": CallRow, "decisions": DecisionRow, "recordings": RecordingRow}
+COLUMNS: Final = {name: columns(row) for name, row in TABLES.items()}
+COLUMNS_BEFORE: Final = {name: columns(row, before=True) for name, row in TABLES.items()}
 """Those of bundles of 0.1: all of their tables have these."""
 
 
 def description() -> bytes:
     """``README.txt`` of a bundle: ``bundle.txt`` with the tables above in their place."""
-    tables = {"calls": CALL, "decisions": DECISION, "recordings": RECORDING, "registers": REGISTER}
-    told = "\n\n".join(f"  {name}\n" + "\n".join(_column_lines(sources)) for name, sources in tables.items())
+    tables = {**TABLES, "registers": RegisterRow}
+    told = "\n\n".join(f"  {name}\n" + "\n".join(_column_lines(sources(row))) for name, row in tables.items())
     return Path(__file__).with_name("bundle.txt").read_text(encoding="utf-8").replace("{rows}", told).encode()
 
 
-def _column_lines(sources: Mapping[str, Source]) -> Iterable[str]:
-    return (f"    {name:<22}{body.kind}: {field}" for name, (body, field) in sources.items())
+def _column_lines(found: Mapping[str, From]) -> Iterable[str]:
+    return (f"    {name:<22}{of.body.kind}: {of.field}" for name, of in found.items())
 
 
 def body_of(fact: FactRow) -> Mapping[str, Any]:
@@ -154,10 +201,13 @@ def body_of(fact: FactRow) -> Mapping[str, Any]:
     return body
 
 
-def _row(sources: Mapping[str, Source], facts: Iterable[FactRow]) -> BundleRow:
+def _cells(row: type[BundleRow], facts: Iterable[FactRow]) -> dict[str, Cell]:
     last = {fact.kind: fact for fact in facts}
     bodies = {kind: body_of(fact) for kind, fact in last.items()}
-    return {name: _value(last.get(of.kind), bodies.get(of.kind, {}), field) for name, (of, field) in sources.items()}
+    return {
+        name: _value(last.get(of.body.kind), bodies.get(of.body.kind, {}), of.field)
+        for name, of in sources(row).items()
+    }
 
 
 def _value(fact: FactRow | None, body: Mapping[str, Any], field: str) -> Any:
@@ -175,48 +225,44 @@ def call_of(fact: FactRow) -> str:
     return call_id if isinstance(call_id, str) else ""
 
 
-def announcement_of(row: BundleRow) -> str:
+def announcement_of(name: Cell, version: Cell) -> str:
     """``ID@VERSION`` of what was played before a recording; empty where that is not known."""
-    name, version = row["announcement"], row["announcement_version"]
     return f"{name}@{version}" if isinstance(name, str) and isinstance(version, str) else ""
 
 
-def call_row(call_id: str, facts: Sequence[FactRow]) -> BundleRow:
+def call_row(call_id: str, facts: Sequence[FactRow]) -> CallRow:
     """The row of a call, from all facts that speak of it, in the order of their leaves. A call in begins with a fact of
     its own kind, which says what a decision says of a call out."""
     begun = [fact._replace(kind=calls.Decision.kind) if fact.kind == calls.CallIn.kind else fact for fact in facts]
-    return {"call_id": call_id, **_row(CALL, begun)}
+    return CallRow(call_id=call_id, **_cells(CallRow, begun))
 
 
-def decision_rows(facts: Sequence[FactRow]) -> list[BundleRow]:
+def decision_rows(facts: Sequence[FactRow]) -> list[DecisionRow]:
     """The decisions among a call's facts."""
-    return [_row(DECISION, [fact]) for fact in facts if fact.kind == calls.Decision.kind]
+    return [DecisionRow(**_cells(DecisionRow, [fact])) for fact in facts if fact.kind == calls.Decision.kind]
 
 
-def recording_rows(facts: Sequence[FactRow]) -> list[BundleRow]:
+def recording_rows(facts: Sequence[FactRow]) -> list[RecordingRow]:
     """The recordings among a call's facts, without ``status`` and ``why``."""
     opened = dict.fromkeys(fact.subject for fact in facts if fact.kind == recordings.RecordingOpened.kind)
-    return [
-        {
-            "recording_id": name,
-            **_row(RECORDING, [fact for fact in facts if fact.subject == name or fact.kind == calls.Announced.kind]),
-        }
-        for name in opened
-    ]
+    about = {
+        name: [each for each in facts if each.subject == name or each.kind == calls.Announced.kind] for name in opened
+    }
+    return [RecordingRow(recording_id=name, **_cells(RecordingRow, about[name])) for name in opened]
 
 
-def register_row(fact: FactRow) -> BundleRow:
+def register_row(fact: FactRow) -> RegisterRow:
     """The row of an import."""
-    return _row(REGISTER, [fact])
+    return RegisterRow(**_cells(RegisterRow, [fact]))
 
 
 # --- facts ---------------------------------------------------------------------------------------------------------
 
 
-def fact_value(fact: FactRow, leaf: bytes | None = None) -> BundleRow:
+def fact_value(fact: FactRow, leaf: bytes | None = None) -> dict[str, Any]:
     """A fact as it stands in a bundle: with ``salt`` (hex) and ``body`` (text); an erased one with its leaf's
     ``commit`` in place of both."""
-    value: BundleRow = {
+    value = {
         "index": fact.leaf,
         "kind": fact.kind,
         "subject": fact.subject,
@@ -257,7 +303,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[BundleRow]) -> bytes:
     A text that a spreadsheet would take for a formula gets an apostrophe before it (``gate.core.cells``): numbers and
     names come from phones.
     """
-    return csv_text([_cell(row[name]) for name in columns] for row in rows).encode("utf-8", "replace")
+    return csv_text([_cell(getattr(row, name)) for name in columns] for row in rows).encode("utf-8", "replace")
 
 
 def csv_head(columns: Sequence[str]) -> bytes:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from gate.core.evidence import parse_checkpoint
 from gate.core.facts.lists import RegisterImported
@@ -27,7 +27,7 @@ from gate.core.rows.keys import RegisteredKey
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import COPY, BundleError, TarWriter
-from gate.exports.bundle_rows import BundleRow, FactRow
+from gate.exports.bundle_rows import BundleRow, FactRow, RecordingRow
 from gate.store.slices import LogSlice
 from gate.types import Progress
 from gate.vault.sealer import Seal
@@ -232,39 +232,39 @@ class _Writing:
                 member.write(form.json_line(line))
 
     def _calls(self, logs: Mapping[str, _SealedLog]) -> None:
-        logs["calls.csv"].write(rows.csv_head(rows.CALL_COLUMNS))
-        logs["decisions.csv"].write(rows.csv_head(rows.DECISION_COLUMNS))
-        logs["recordings.csv"].write(rows.csv_head(rows.RECORDING_COLUMNS))
+        logs["calls.csv"].write(rows.csv_head(rows.COLUMNS["calls"]))
+        logs["decisions.csv"].write(rows.csv_head(rows.COLUMNS["decisions"]))
+        logs["recordings.csv"].write(rows.csv_head(rows.COLUMNS["recordings"]))
         total = self._log.count_calls()
         for call_id, raw in self._log.calls():
             facts = [FactRow(*each) for each in raw]
             call = rows.call_row(call_id, facts)
-            line = {"call": call, "facts": [self._fact(fact) for fact in facts]}
+            line = {"call": asdict(call), "facts": [self._fact(fact) for fact in facts]}
             logs["calls.jsonl"].write(form.json_line(line))
-            logs["calls.csv"].write(rows.csv_lines(rows.CALL_COLUMNS, [call]))
+            logs["calls.csv"].write(rows.csv_lines(rows.COLUMNS["calls"], [call]))
             decisions = rows.decision_rows(facts)
-            _both(logs, "decisions", rows.DECISION_COLUMNS, decisions)
+            _both(logs, "decisions", decisions)
             recordings = [self._status(row) for row in rows.recording_rows(facts)]
-            _both(logs, "recordings", rows.RECORDING_COLUMNS, recordings)
+            _both(logs, "recordings", recordings)
             self._counts["calls"] += 1
             self._counts["decisions"] += len(decisions)
             self._counts["recordings"] += len(recordings)
             if self._counts["calls"] % 200 == 0:
                 self._progress(0.3 * self._counts["calls"] / max(total, 1), f"{self._counts['calls']:,} calls")
 
-    def _status(self, row: BundleRow) -> BundleRow:
-        status, why = self._contents.statuses.get(row["recording_id"], ("open", "it began after the export did"))
+    def _status(self, row: RecordingRow) -> RecordingRow:
+        status, why = self._contents.statuses.get(row.recording_id, ("open", "it began after the export did"))
         self._counts[status] += 1
         if status == "included":
-            self._played.add(rows.announcement_of(row))
-        return row | {"status": status, "why": why}
+            self._played.add(rows.announcement_of(row.announcement, row.announcement_version))
+        return replace(row, status=status, why=why)
 
     def _others(self, logs: Mapping[str, _SealedLog]) -> None:
         for raw in self._log.others(self._contents.bundle):
             fact = FactRow(*raw)
             logs["facts.jsonl"].write(form.json_line(self._fact(fact)))
             if fact.kind == RegisterImported.kind:
-                logs["registers.jsonl"].write(form.json_line(rows.register_row(fact)))
+                logs["registers.jsonl"].write(form.json_line(asdict(rows.register_row(fact))))
             if fact.kind == FactsErased.kind:
                 self._receipts.update(rows.body_of(fact).get("leaves", ()))
         if left := self._emptied - self._receipts:
@@ -273,7 +273,7 @@ class _Writing:
                 hint="if somebody's data was erased just now, export again; else see: dialgate audit verify",
             )
 
-    def _fact(self, fact: FactRow) -> BundleRow:
+    def _fact(self, fact: FactRow) -> dict[str, Any]:
         self._counts["facts"] += 1
         if fact.leaf not in self._run:
             self._outside.append(fact.leaf)
@@ -344,10 +344,10 @@ class _Writing:
         return Parts(manifest, digest, len(data), self._damaged)
 
 
-def _both(logs: Mapping[str, _SealedLog], name: str, columns: Sequence[str], found: Sequence[BundleRow]) -> None:
+def _both(logs: Mapping[str, _SealedLog], name: str, found: Sequence[BundleRow]) -> None:
     for row in found:
-        logs[f"{name}.jsonl"].write(form.json_line(row))
-    logs[f"{name}.csv"].write(rows.csv_lines(columns, found))
+        logs[f"{name}.jsonl"].write(form.json_line(asdict(row)))
+    logs[f"{name}.csv"].write(rows.csv_lines(rows.COLUMNS[name], found))
 
 
 def _base64(data: bytes) -> str:

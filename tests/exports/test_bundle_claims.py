@@ -10,7 +10,7 @@ import pytest
 from gate.exports.bundle import Head, Manifest, Period, To
 from gate.exports.bundle_check import Claims
 from gate.exports.bundle_read import Findings
-from gate.exports.bundle_rows import FactRow
+from gate.exports.bundle_rows import FactRow, call_row, recording_rows
 
 TO = To("auditor", "Auditor", "regulator", "00")
 MANIFEST = Manifest(
@@ -27,9 +27,10 @@ def test_a_restriction_on_whoever_was_transferred_to_the_call_bears_on_its_recor
     claims, findings = Claims(MANIFEST), Findings()
     claims.fact(fact("hold", "h", {"kind": "restriction", "target": "number", "number": "+447700900555"}))
     claims.fact(fact("transferred", "call-1", {"call_id": "call-1", "to": to}))
-    row: dict[str, Any] = {"recording_id": "rec-9", "call_id": "call-9", "closed_at": "x", "sha256": "00", "size": 9}
-    row |= {"erased_at": None, "erasure_decided_at": None}
-    assert claims.recording("restricted", row, {"number": "+447700900123"}, ())
+    opened = fact("recording_opened", "rec-9", {"call_id": "call-9"})
+    (row,) = recording_rows([opened, fact("recording_closed", "rec-9", {"sha256": "00", "size": 9})])
+    call = call_row("call-9", [fact("decision", "call-9", {"number": "+447700900123"})])
+    assert claims.recording("restricted", row, call, ())
     claims.report(findings, [])
     (statuses,) = (check for check in findings.checks if check.name == "statuses")
     assert statuses.ok == borne_out, statuses.text

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from msgspec.structs import asdict, replace
 
 from gate.control.messages import carry_out
 from gate.exports import bundle_rows as rows
@@ -49,14 +50,17 @@ def digest(values: Any) -> str:
 
 def exported(facts: list[rows.FactRow]) -> Iterator[bytes]:
     """All rows that a bundle has of the facts of a call, and the facts themselves."""
-    for columns, found in (
-        (rows.CALL_COLUMNS, [rows.call_row("call", facts)]),
-        (rows.DECISION_COLUMNS, rows.decision_rows(facts)),
-        (rows.RECORDING_COLUMNS, [row | {"status": "sealed", "why": ""} for row in rows.recording_rows(facts)]),
-        (tuple(rows.REGISTER), [rows.register_row(fact) for fact in facts if fact.kind == "register_imported"]),
-    ):
-        yield rows.csv_lines(columns, found)
-        yield json.dumps(found).encode()
+    registers = [rows.register_row(fact) for fact in facts if fact.kind == "register_imported"]
+    sealed = [replace(row, status="sealed", why="") for row in rows.recording_rows(facts)]
+    tables: list[tuple[type[rows.BundleRow], Sequence[rows.BundleRow]]] = [
+        (rows.CallRow, [rows.call_row("call", facts)]),
+        (rows.DecisionRow, rows.decision_rows(facts)),
+        (rows.RecordingRow, sealed),
+        (rows.RegisterRow, registers),
+    ]
+    for table, found in tables:
+        yield rows.csv_lines(rows.columns(table), found)
+        yield json.dumps([asdict(row) for row in found]).encode()
     for fact in facts:
         yield json.dumps(rows.fact_value(fact, b"{}")).encode()
 
