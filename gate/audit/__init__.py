@@ -1,6 +1,7 @@
 """The evidence log, signed as it grows and verified from outside.
 
-- ``checkpoints``  ``Checkpointer``: signed tree heads (C2SP tlog-checkpoint), in the database and as files
+- ``checkpoints``  ``Checkpointer``: signed tree heads (C2SP tlog-checkpoint), in the database and as files; the whole
+                   log as C2SP tlog-tiles
 - ``heads``        checkpoints read back, from the database and from folders, and the log compared with the newest of
                    every place; ``log_signed``: the leaf that each is made with; what a knowing restore has given up;
                    ``Fault``, ``Report``

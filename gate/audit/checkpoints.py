@@ -1,20 +1,26 @@
-"""Signed heads of the log, kept where a rewritten database cannot reach all of them."""
+"""Signed heads of the log, kept where a rewritten database cannot reach all of them; the log as files that any reader
+of C2SP tlog-tiles understands (https://c2sp.org/tlog-tiles)."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from gate.audit.heads import LARGEST, GivenUp, Kept, earlier, file_name, note_text, restores
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
 from gate.core.facts.audit import LogSigned
+from gate.core.rows.audit import TilesWritten
 from gate.durable import read_regular, whole_file
 from gate.errors import AuditError, StoreError
+from gate.sqlite_thread import Connection
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
+from gate.store.tree import VERIFY_HINT, load_frontier, node_provider
 
 SignNote = Callable[[str], str]
 """A checkpoint's text to the signed note that holds it (C2SP signed-note)."""
@@ -203,3 +209,86 @@ def _require_extended(tx: StoreTransaction, size: int, place: str, known: Checkp
             f"the first {known.size} leaves of the evidence log are not those that {place} is signed over",
             hint="nothing was signed; run `dialgate audit verify`",
         )
+
+
+# --- the log as tiles -----------------------------------------------------------------------------------------------
+
+TILE_WIDTH: Final = 256
+"""Hashes, or entries, of a full tile."""
+LONGEST_ENTRY: Final = 0xFFFF
+"""Bytes; the length of an entry is written in two."""
+
+
+def write_tiles(connection: Connection, folder: Path) -> TilesWritten:
+    """Write the log up to its newest checkpoint into ``folder``: ``tile/…``, ``tile/entries/…`` and, when they are
+    there, ``checkpoint``. What is there already is neither read nor written again.
+
+    ``connection`` sees one state. Raises ``AuditError`` where the log is not what was signed, there is no checkpoint,
+    or the folder holds another log; ``OSError``.
+    """
+    found = connection.execute("SELECT size, root, note FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()
+    if found is None:
+        raise AuditError("nothing of the log is signed yet", hint="sign it with: dialgate audit checkpoint")
+    size, root, note = found
+    if load_frontier(connection, size).root != root:
+        raise AuditError(f"the first {size} entries of the log are not those that were signed", hint=VERIFY_HINT)
+    before = _tiles_there(connection, folder, note)
+    node, files = node_provider(connection), 0
+    for level in range(9):  # 256**8 entries are more than there can be
+        count, had = size >> 8 * level, before >> 8 * level
+        if not count:
+            break
+        for tile in range(had // TILE_WIDTH, -(-count // TILE_WIDTH)):
+            first, last = tile * TILE_WIDTH, min((tile + 1) * TILE_WIDTH, count)
+            if last <= had:
+                continue
+            _write_tile(
+                folder, str(level), tile, b"".join(node(8 * level, n) for n in range(first, last)), last - first
+            )
+            files += 1
+            if not level:
+                _write_tile(folder, "entries", tile, _entries(connection, first, last), last - first)
+                files += 1
+    with whole_file(folder / "checkpoint", mode=0o644) as file:
+        file.write(note.encode())
+    return TilesWritten(size=size, root=root.hex(), files=files)
+
+
+def _tiles_there(connection: Connection, folder: Path, note: str) -> int:
+    """How many entries the folder has, by its checkpoint. Raises ``AuditError`` where the log has not grown from it."""
+    try:
+        there = parse_checkpoint(note_text((folder / "checkpoint").read_text()))
+    except FileNotFoundError:
+        return 0
+    except ValueError as error:
+        raise AuditError(f"{folder / 'checkpoint'} is no checkpoint: {error}", hint="name another folder") from error
+    now = parse_checkpoint(note_text(note))
+    same = there.origin == now.origin and there.size <= now.size
+    if not same or load_frontier(connection, there.size).root != there.root:
+        raise AuditError(f"{folder} holds another log, or more of this one", hint="name another folder")
+    return there.size
+
+
+def _entries(connection: Connection, first: int, last: int) -> bytes:
+    bundle = bytearray()
+    for (leaf,) in connection.execute(
+        "SELECT leaf FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index", (first, last)
+    ):
+        if len(leaf) > LONGEST_ENTRY:
+            raise AuditError(f"an entry from {first} to {last - 1} is too long for a tile", hint=VERIFY_HINT)
+        bundle += len(leaf).to_bytes(2, "big") + leaf
+    return bytes(bundle)
+
+
+def _write_tile(folder: Path, kind: str, number: int, content: bytes, width: int) -> None:
+    """``number`` in groups of three digits, all but the last behind an ``x``. A full tile takes the place of those that
+    were partial."""
+    groups = [f"x{int(each):03}" for each in f"{number:,}".split(",")]
+    full = folder.joinpath("tile", kind, *groups[:-1], groups[-1][1:])
+    partial = full.with_name(f"{full.name}.p")
+    path = full if width == TILE_WIDTH else partial / str(width)
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with whole_file(path, mode=0o644) as file:
+        file.write(content)
+    if path is full and partial.exists():
+        shutil.rmtree(partial)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
+from gate.audit.checkpoints import write_tiles
 from gate.cli.asking import ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, columns, json_values, narrate, pairs
 from gate.client.files import must_be_new
 from gate.core.rows.audit import CheckpointRow, Leaf, LogVerified
 from gate.durable import whole_file
-from gate.errors import GateError, UsageError
+from gate.errors import GateError, StoreError, UsageError
 from gate.operations.audit.checkpoints import (
     AuditCancel,
     AuditCheckpoint,
@@ -27,6 +28,7 @@ from gate.operations.audit.checkpoints import (
 )
 from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
 from gate.operations.audit.witnesses import AuditWitnesses, WitnessRow
+from gate.store.reader import Reader, place_of
 
 MAX_NOTE = 8000
 CHECKPOINTS = click.option(
@@ -124,6 +126,24 @@ def checkpoint(view: View, output: Path | None) -> None:
         narrate(f"Wrote {output}: the log's first {signed.size} entries, signed.")
     if view.json or not output:
         view.data(signed, text=lambda shown: shown.note.splitlines())
+
+
+@make("tiles", group=command, example="dialgate audit tiles --to /srv/log")
+@click.option(
+    "--to", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Where."
+)
+def tiles(view: View, folder: Path) -> None:
+    """Write the signed log as files that any reader of C2SP tlog-tiles verifies.
+
+    Again into the same folder, it adds what is new. Entries hold no number: they say what happened, when and by which
+    account. Run it as the gate's account.
+    """
+    with Reader(place_of(view.config)) as reader:
+        try:
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            view.data(write_tiles(reader.connection, folder))
+        except OSError as error:
+            raise StoreError(f"cannot write to {error.filename or folder}: {error.strerror}") from error
 
 
 @make("witnesses", group=command, example="dialgate audit witnesses --json")

@@ -47,7 +47,7 @@ DESIGNED = {
     "hold": {"add", "release", "list"},
     "key": {"new", "list", "add", "change", "retire", "rotate", "passphrase"},
     "proposal": {"list", "confirm", "withdraw"},
-    "audit": {"verify", "restore", "checkpoint"},
+    "audit": {"verify", "restore", "checkpoint", "tiles"},
     "contacts": {"import", "status", "list"},
     "request": {"open", "verify-identity", "clarify", "search", "decide", "fulfil", "list", "show"},
     "letters": {"show", "check"},

@@ -216,6 +216,16 @@ class VerifierKey(Row, frozen=True):
     pem: str
 
 
+class TilesWritten(Row, frozen=True):
+    """The log as tiles, in a folder."""
+
+    size: int
+    """Entries."""
+    root: str
+    files: int
+    """Those that were written now."""
+
+
 class LogVerified(Row, frozen=True):
     """What a verification found; see ``gate.audit.heads.Report``."""
 
