@@ -168,7 +168,8 @@ class DataFolder:
         data = config.data
         if not data.is_dir():
             raise ConfigError(f"the data folder {data} does not exist", hint="make it with: dialgate init")
-        if not (data / "gate.key").exists() and not (data / "gate.db").exists():
+        known = "number.key" if config.store.dsn else "gate.db"
+        if not (data / "gate.key").exists() and not (data / known).exists():
             raise ConfigError(
                 f"the data folder {data} holds no evidence and no key",
                 hint="is its disk mounted? dialgate init makes one",

@@ -145,6 +145,7 @@ def test_the_logs_state_is_there_and_what_is_up(watched: Watched) -> None:
     assert watched.view.look().log.size == 2
 
 
+@pytest.mark.engine("sqlite")
 def test_between_looks_the_write_ahead_log_can_be_cut_and_a_look_that_fails_is_no_end(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,7 @@ def full(play: Play) -> Iterator[None]:
         yield
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("enemy", [locked, full])
 def test_a_call_is_not_connected_while_an_objection_of_its_number_waits_for_room(play: Play, enemy: Any) -> None:
     announced_twice(play)

@@ -126,6 +126,7 @@ def test_the_line_takes_an_objection_by_key_and_thanks_for_it(tmp_path: Path) ->
         assert checked["reason"] == "objected"
 
 
+@pytest.mark.engine("sqlite")
 def test_an_objection_that_cannot_be_written_is_not_thanked_for(tmp_path: Path) -> None:
     gate = taking_calls(tmp_path / "gate", seconds=2.0)
     with started(gate), carrier(gate) as trunk:
@@ -190,6 +191,7 @@ def test_who_rings_back_after_a_call_for_help_is_let_past_the_limits(tmp_path: P
             until(gate, lambda: heard(back, TONES["callback"]) > 0.4, "whoever rings back is not let in")
 
 
+@pytest.mark.engine("sqlite")
 def test_without_evidence_nothing_is_heard_and_nobody_is_rung(tmp_path: Path) -> None:
     gate, port = taking_calls(tmp_path / "gate", to=["account:alice"]), free_port()
     with started(gate):

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.phones import Phones
 from tests.support.registers import record
 from tests.support.running_gate import DIALGATE, RunningGate, dialgate, running
@@ -85,6 +87,7 @@ def test_a_file_that_lands_is_in_force_and_the_crm_is_told(tmp_path: Path) -> No
     gate.verified()
 
 
+@pytest.mark.engine("sqlite")
 def test_a_kill_during_an_import_leaves_the_old_list_or_the_new_one(tmp_path: Path) -> None:
     gate = RunningGate(tmp_path / "gate")
     chance = random.Random(20260302)

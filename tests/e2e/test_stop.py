@@ -306,6 +306,7 @@ def test_the_port_of_the_decision_endpoint_is_taken(gate: RunningGate) -> None:
     assert f"127.0.0.1:{port}" in said and "hint:" in said, said
 
 
+@pytest.mark.engine("sqlite")
 def test_the_data_folder_is_not_there(gate: RunningGate) -> None:
     """A disk that was not mounted: nothing is made in its place."""
     gate.data.rename(gate.folder / "elsewhere")
@@ -324,6 +325,7 @@ def test_nobody_to_seal_to(gate: RunningGate) -> None:
     assert "no key to seal recordings to" in said and "dialgate key" in said, said
 
 
+@pytest.mark.engine("sqlite")
 def test_a_damaged_evidence_database(gate: RunningGate) -> None:
     started_before(gate)
     content = bytearray((gate.data / "gate.db").read_bytes())

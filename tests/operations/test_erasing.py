@@ -56,6 +56,7 @@ def test_nothing_of_the_key_and_no_file_is_left_and_the_log_holds(keeping, tmp_p
     keeping.verified()
 
 
+@pytest.mark.engine("sqlite")
 def test_no_private_key_there_is_opens_it_and_the_person_stays_uncallable(keeping, tmp_path_factory):
     people = [private_key(), private_key("Bob (auditor)", "auditor"), private_key("Eve (escrow)", "escrow")]
     halves = [
@@ -279,6 +280,7 @@ def test_what_a_recorder_leaves_beside_a_file_is_known():
     assert NOTE_SUFFIX in BESIDE
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.deep
 def test_killed_at_fifty_points_of_a_sweep_of_a_thousand(tmp_path):
     chance = random.Random(20270302)

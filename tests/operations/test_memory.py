@@ -87,6 +87,7 @@ def forged(path: Path, change: Callable[[bytes], bytes]) -> None:
     path.write_bytes(change(path.read_bytes()))
 
 
+@pytest.mark.engine("sqlite")
 def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folder: Path, place: Path) -> None:
     with opened(folder) as data:
         said = {"number": OTHER, "how": "phone", "wording": "yes", "who": "Olly Other", "evidence": "a letter"}
@@ -143,6 +144,7 @@ def test_a_request_that_the_store_knows_no_more_of_stops_marketing(folder: Path,
         assert verdict(data, "02079460124") == "not_listed"
 
 
+@pytest.mark.engine("sqlite")
 def test_recordings_do_not_open_after_the_whole_folder_is_put_back(folder: Path) -> None:
     backup = Backup(folder)
     with opened(folder) as data:
@@ -249,6 +251,7 @@ def test_a_journal_that_is_not_the_one_that_was_written_is_named_and_stops_marke
         assert re.search(what, data.one(SecondPlace).why), data.one(SecondPlace).why
 
 
+@pytest.mark.engine("sqlite")
 def test_a_journal_made_with_another_number_key_is_foreign(folder: Path, place: Path) -> None:
     with opened(folder) as data:
         ask(data, ObjectionAdd(number=UNLISTED), ANN)

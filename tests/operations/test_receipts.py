@@ -89,6 +89,7 @@ def test_a_wrong_code_is_said_to_be_wrong_and_guessing_is_stopped(data: DataFold
     assert ask(data, ReceiptShow(code=made), "user:eve(1001)").kept
 
 
+@pytest.mark.engine("sqlite")
 def test_an_erased_receipt_says_only_that_it_is_no_longer_kept(data: DataFolder) -> None:
     old, young = receipted(data.store, 1, NUMBERS[0], LONG_AGO), receipted(data.store, 2, NUMBERS[1], NOW)
     ask(data, RetentionTermsSweep(), ANN)

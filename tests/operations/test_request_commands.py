@@ -51,6 +51,7 @@ from gate.operations.requests.searching import PackMade, Search, request_pack_ma
 from gate.operations.requests.standing import replay
 from gate.store import requests as book
 from tests.core.test_requests import EVENTS, everything
+from tests.support import programs
 from tests.support.databases import query
 from tests.support.example import make_example
 from tests.support.keeping import plant
@@ -212,6 +213,7 @@ def test_a_gate_that_dies_in_between_leaves_event_and_command_undone(place: Path
         folder = open_folder(load(config), stack)
         reference = before(folder, command)
         leaves = folder.store.call(lambda tx: tx.head()[0])
+    programs.adapt(("-c", str(config)))
     died = subprocess.run(
         [sys.executable, "-c", DYING, str(config), command, reference], check=False, capture_output=True, text=True
     )

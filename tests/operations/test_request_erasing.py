@@ -116,6 +116,7 @@ def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(da
     assert states(data)["rec0"] == "closed"
 
 
+@pytest.mark.engine("sqlite")
 def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(data: DataFolder, folder: Path) -> None:
     wraps = [wrap for n in range(3) for _, wrap in data.keys.wraps(f"rec{n}")]
     sealed = {path.name: path.read_bytes() for path in (data.config.data / "recordings").rglob("rec*.dgr")}

@@ -222,6 +222,7 @@ def test_a_file_that_only_mentions_is_looked_for_in_clear(data: DataFolder) -> N
     assert [(row["subject"], json.loads(row["body"])["reference"]) for row in left] == [(hold, "case 4")]
 
 
+@pytest.mark.engine("sqlite")
 def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(data: DataFolder) -> None:
     reference = granted(data)
     carry_out(data, reference)

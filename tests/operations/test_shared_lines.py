@@ -77,6 +77,7 @@ def test_a_pack_has_nothing_of_another_on_the_line(year: Year) -> None:
     assert SAM not in repr(held) and "doors" not in repr(held)
 
 
+@pytest.mark.engine("sqlite")
 def test_an_erasure_leaves_the_consent_of_another_on_the_line(year: Year) -> None:
     shared(year)
     reference = opened("erasure")

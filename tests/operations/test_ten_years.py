@@ -159,6 +159,7 @@ def contents(path: Path) -> Iterator[bytes]:
                 yield unpacked
 
 
+@pytest.mark.engine("sqlite")
 def test_after_ten_years_nothing_is_left_of_a_person_that_has_no_term(year: Year, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
