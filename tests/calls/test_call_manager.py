@@ -79,7 +79,7 @@ def test_the_end_is_kept_with_the_recordings_digest(play: Play) -> None:
 def test_no_room_for_the_decision_refuses_and_is_told_when_there_is_room(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(work: object, done: object) -> None:
+    def no_room(work: object, done: object, asks: object) -> None:
         done(None, StoreError("disk full"))  # type: ignore[operator]
 
     with monkeypatch.context() as patch:
