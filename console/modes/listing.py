@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, on, work
@@ -15,21 +17,28 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from console import keys, words
+from console.feed import on_thread
 from console.modes import revealing, sorting
 from console.modes.base import ModeScreen, known
 from console.modes.row import row_sections
+from console.widgets.ask import Ask, Field
 from console.widgets.filter import FilterLine
 from console.widgets.pages import MarkedTable, PagedTable, Rows, compared
 from console.widgets.report import Report, ReportScroll, Section
 from console.widgets.rows import Column, Row, RowsTable, field_of
 from console.words import InFull, today
+from gate.core.cells import csv_text
 from gate.core.finding import sought, terms
 from gate.core.rows.calls import LiveNow
-from gate.errors import RefusedError
+from gate.errors import RefusedError, UsageError
 from gate.operations.operation import Request
 from gate.operations.parsing import Findable, FindMeant
 from gate.showing import VISIBLE, blunted, grouped
 
+FORMS = ("csv", "json")
+MOST_SAVED = 100_000
+"""Rows of a list that is saved, at most; ``PAGE`` at a time."""
+PAGE = 1000
 FOLLOW_SECONDS = 2.0
 """How often a list looks for news at most."""
 
@@ -69,6 +78,18 @@ def looked_for(text: str) -> Mapping[str, Any]:
     line = sought(text, today())
     found = {"text": line.text or None, "since": line.since, "until": line.until}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def as_file(columns: Sequence[Column[Any]], rows: Sequence[Row], form: str) -> bytes:
+    """Rows as they are shown, a column for each heading and nothing where there is none, as CSV or a JSON list."""
+    names = [column.heading or "-" for column in columns]
+    nothing = words.NOTHING[0]
+    cells = ([column.show(row)[0] for column in columns] for row in rows)
+    shown = [["" if text == nothing else text for text in each] for each in cells]
+    if form == "json":
+        found = [dict(zip(names, each, strict=True)) for each in shown]
+        return json.dumps(found, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    return csv_text([names, *shown]).encode("utf-8", "replace")
 
 
 class ListMode(ModeScreen):
@@ -280,6 +301,48 @@ class ListMode(ModeScreen):
     async def preview(self, row: Row) -> Sequence[Section]:
         """Override: what stands beside the list."""
         return row_sections(row)
+
+    # --- saved ----------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_save_list(self) -> None:
+        """This list with its filter, its order and its columns, as a file."""
+        number, setup = self.at, self.app.setup
+        if setup.files is None:
+            self.notify("Nothing is saved in this console.", timeout=4)
+            return
+
+        async def send(told: Mapping[str, str]) -> tuple[Path, int]:
+            path = Path(told["output"].strip())
+            form = path.suffix.removeprefix(".")
+            if form not in FORMS:
+                raise UsageError(f"{path}: a list is .{' or .'.join(FORMS)}", hint="name the file so")
+            rows = await self._whole(number)
+            columns = self.VIEWS[number].columns
+            assert setup.files is not None  # noqa: S101 - asked above
+            await on_thread(partial(setup.files.write, path, as_file(columns, rows, form)))
+            return path, len(rows)
+
+        name = f"{self.MODE}-{self.VIEWS[number].name}.csv".replace(" ", "-")
+        field = Field("output", "File: .csv or .json", str(setup.exports / name))
+        said = "Its rows as they are shown, with filter and order. Numbers stay hidden in part."
+        ask = Ask("Save this list", (field,), said=said, act="Save", send=send)
+        if (written := await self.app.push_screen_wait(ask)) is not None:
+            path, count = written
+            self.app.done(f"Written: {path}, {words.many(count, 'row')}")
+            await self.app.saved(path)
+
+    async def _whole(self, number: int) -> list[Row]:
+        """Every row of a list. Raises ``UsageError`` where there are more than ``MOST_SAVED``."""
+        fetch, rows, after = self._fetch(number), list[Row](), None
+        while True:
+            page: Rows = await fetch(after, None, PAGE)
+            rows += page.items
+            after = page.next
+            if len(rows) > MOST_SAVED:
+                raise UsageError(f"the list has more than {MOST_SAVED:,} rows", hint="filter it first: /")
+            if after is None:
+                return rows
 
     # --- following ------------------------------------------------------------------------------------------------
 
