@@ -816,7 +816,7 @@ class PostgresqlStore(EvidenceStore):
 
     def _perform_all(self, group: Sequence[Piece], answers: list[Answer]) -> None:
         """Where one of a group fails the database, each is made again by itself: none takes another with it."""
-        if len(group) == 1:
+        if group[0].asks is None:
             super()._perform_all(group, answers)
             return
         before, acted, first, given = self._frontier, self._acted, not answers, len(answers)

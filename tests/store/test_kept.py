@@ -52,6 +52,7 @@ def test_oldest_first_by_key_without_the_erased_ones(store):
         "opened_at": "2026-03-02T09:00:09.000000Z",
         "path": "2026/03/02/rec-000000.dgr",
         "key_id": "key-0",
+        "stored_in": None,
         "erasing_at": None,
         "erasing_basis": None,
         "at": "2026-03-02T09:00:00.000000Z",
