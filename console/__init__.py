@@ -14,7 +14,7 @@ console only shows it. ``gate.client`` (``setup``) does what needs files or priv
 - ``keys``      every key, with an id by which the configuration gives it others
 - ``palette``   the actions of the command palette, with the words by which people look for them; ``help``: the help of
                 ``?``
-- ``typed_ahead`` keys typed before a dialog is open, kept for it
+- ``typed_ahead`` keys go on one by one, to what they are meant for
 - ``manual``    a page of the manual, opened from there, and its tables
 - ``web``       the console in a browser on this machine: who may come in, a window, and the files that it may take;
                 ``web_page.html`` is its page; ``served``: its process, and what bounds that

@@ -27,7 +27,6 @@ from textual.binding import Binding, BindingType
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from console import keys, words
 from console.attention import Attention, Place, placed
@@ -388,12 +387,8 @@ class ConsoleApp(TypedAhead[None]):
         yield from commands(self, screen)
 
     def on_key(self, event: events.Key) -> None:
-        """What was on its way to somewhere else when a field was given the keys is the field's: typed fast, or by a
-        slow line, the words behind ``/`` come with it, and each of their letters would do something of its own."""
-        if event.is_printable and event.character and isinstance(self.focused, Input):
-            event.prevent_default()
-            self.focused.insert_text_at_cursor(event.character)
-        elif isinstance(self.screen, GateScreen) and self.screen.idle(event.key):
+        """A key that does nothing here says why."""
+        if isinstance(self.screen, GateScreen) and self.screen.idle(event.key):
             event.prevent_default()
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
