@@ -340,11 +340,12 @@ def answers_to(
     uri: str,
     algorithms: Sequence[str | None] | None = None,
     *,
-    bodiless: bool = False,
+    body: str | None = None,
 ) -> tuple[str, bool]:
     """What answers the challenge of a 401 or 407 to a request of ours, as a header with its line end, and whether it
     says that only the nonce was too old. Empty where there is no challenge that can be answered (``algorithms``: with
-    these alone), or no credentials. ``bodiless``: the request has no body, so that ``auth-int`` can be answered."""
+    these alone), or no credentials. ``body``: the request's, as text of Latin-1; None: ``auth-int`` is not
+    answered."""
     asks, title = _CHALLENGES.get(message.code, ("", ""))
     for value in message.all(asks) if username else ():
         given = credentials(value)
@@ -354,14 +355,15 @@ def answers_to(
         if known is None or "nonce" not in given or (algorithms is not None and named not in algorithms):
             continue
         offered = [each.strip() for each in qops.split(",")]
-        qop = next((each for each in ("auth", "auth-int" if bodiless else "auth") if each in offered), "")
+        qop = next((each for each in ("auth", "auth" if body is None else "auth-int") if each in offered), "")
         if qops and not qop:
             continue
         realm = given.get("realm", "")
         said = {"uri": uri, "nonce": given["nonce"]}
         if qops:
             said |= {"qop": qop, "nc": "00000001", "cnonce": secrets.token_hex(8)}
-        behind = f":{_hex(known, '')}" if qop == "auth-int" else ""
+        hashed = HASHES[known]((body or "").encode("latin-1", "replace")).hexdigest()
+        behind = f":{hashed}" if qop == "auth-int" else ""
         result = digest(known, _hex(known, f"{username}:{realm}:{password}"), method, said, behind)
         parts = [f'username="{username}"', f'realm="{realm}"', f'nonce="{given["nonce"]}"', f'uri="{uri}"']
         parts += [f'response="{result}"', f"algorithm={algorithm}"]

@@ -317,12 +317,18 @@ class DialogLeg:
             headers = [(name, f"{value}, {RELIABLE}" if name == "supported" else value) for name, value in headers]
         return headers
 
-    def credentials(self, message: SipMessage, method: str, *, tried: bool) -> str:
+    def credentials(self, message: SipMessage, method: str, *, tried: bool, body: Any = None) -> str:
         """The header that answers a challenge; empty where there is none, or where it was answered before and is not
         stale."""
         stale = not self._stale_tried
         found, is_stale = answers_to(
-            message, self.username, self.password, method, self.dialog.target, self.auth_enalgs
+            message,
+            self.username,
+            self.password,
+            method,
+            self.dialog.target,
+            self.auth_enalgs,
+            body=str(body) if body is not None else "",
         )
         if not found or (tried and not (is_stale and stale)):
             return ""
@@ -462,7 +468,7 @@ class DialogLeg:
 
     def _offered_otherwise(self, message: SipMessage, *, tried: bool) -> Callable[[], None] | None:
         """How our offer is sent again upon this refusal; None: it is not."""
-        if message.code in (401, 407) and (found := self.credentials(message, "INVITE", tried=tried)):
+        if message.code in (401, 407) and (found := self.credentials(message, "INVITE", tried=tried, body=self.lSDP)):
             return partial(self._send_offer, found)
         if message.code == 422 and self.session.too_brief(whole((message.get("min-se") or "").strip(), 7) or 0):
             return self._send_offer

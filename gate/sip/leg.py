@@ -256,7 +256,7 @@ class TableLeg(DialogLeg):
             return self._send_invite
         if code not in (401, 407):
             return None
-        credentials = self.credentials(message, "INVITE", tried=self._tried)
+        credentials = self.credentials(message, "INVITE", tried=self._tried, body=self._invite_body)
         self._tried = True
         return partial(self._send_invite, credentials) if credentials else None
 

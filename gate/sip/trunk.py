@@ -248,7 +248,7 @@ class TrunkMonitor:
         if response is None or response.code not in (401, 407) or not self._config.username:
             return ""
         digests, password = self._route.form.digests, self._route.password
-        found, stale = answers_to(response, self._config.username, password, method, uri, digests, bodiless=True)
+        found, stale = answers_to(response, self._config.username, password, method, uri, digests, body="")
         return found if not tried or stale else ""
 
     def _change(self, up: bool | None = None, registered: bool | None = None, code: int = 0) -> None:

@@ -216,7 +216,7 @@ def test_a_carrier_that_wants_the_body_protected_is_answered_where_there_is_none
         f'WWW-Authenticate: Digest realm="c", nonce="n", qop="{offered}"\r\nContent-Length: 0\r\n\r\n'
     )
     message = parse(asks.encode())
-    header, _ = answers_to(message, "u", "p", "REGISTER", "sip:c", bodiless=True)
+    header, _ = answers_to(message, "u", "p", "REGISTER", "sip:c", body="")
     given = credentials(header.partition(": ")[2])
     behind = f":{md5('')}" if chosen == "auth-int" else ""  # RFC 7616 section 3.4.3
     target = md5(f"REGISTER:sip:c{behind}")

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import weakref
 
 import pytest
 
+from gate.sip.auth import credentials
 from gate.sip.line import TableLine
 from tests.support.sip_call import Call
 from tests.support.sip_peer import sdp
@@ -88,3 +90,21 @@ def test_a_caller_that_takes_its_call_back_takes_it_back_at_the_trunk() -> None:
         )
         call.callee.say(487, "Request Terminated")
         assert call.callee.recv(only="ACK")
+
+
+def test_a_trunk_that_wants_the_body_protected_is_answered() -> None:
+    """RFC 7616 3.4.3, with nothing but ``auth-int`` to choose."""
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    with Call(trunk_options={"username": "u", "password_file": "p"}) as call:
+        call.phone.dial()
+        call.callee.ring(code=100)
+        call.callee.say(407, "Auth", headers=('Proxy-Authenticate: Digest realm="r", nonce="n", qop="auth-int"',))
+        again = call.callee.fresh("INVITE")
+        given = credentials(again.get("Proxy-Authorization"))
+        target = md5(f"INVITE:{given['uri']}:{md5(again.body)}")
+        half = md5("u:r:secret")
+        assert again.body
+        assert given["response"] == md5(f"{half}:n:{given['nc']}:{given['cnonce']}:auth-int:{target}")
