@@ -22,13 +22,14 @@ KEY = NoteKey()
 @pytest.fixture
 def store(tmp_path):
     opened = open_store(tmp_path)
+    opened.folder = tmp_path
     put(opened, *(decision(f"c{n}") for n in range(299)))
     yield opened
     opened.close()
 
 
 def pointer(store, *, second=None, sign=KEY.sign, newest=None):
-    folder = store.path.parent / "checkpoints"
+    folder = store.folder / "checkpoints"
     return Checkpointer(store, sign, origin=KEY.name, folder=folder, second=second, newest=newest)
 
 
@@ -63,6 +64,7 @@ def test_nothing_new_is_not_signed_again(store):
 
 def test_an_empty_log_can_be_signed(tmp_path):
     store = open_store(tmp_path)
+    store.folder = tmp_path
     assert pointer(store).write(START).size == 1, "its leaf"
     store.close()
 

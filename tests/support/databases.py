@@ -95,7 +95,7 @@ def use_postgresql() -> None:
     store_at, open_reader, verify = store.store_at, reader.open_reader, verifying.verify
     differences, server = schema.differences, postgresql.Postgresql("")
     for name, module in list(sys.modules.items()):
-        if name.startswith("gate."):
+        if name.startswith(("gate.", "tests.")):
             for each, value in list(vars(module).items()):
                 if isinstance(value, FunctionType) and value in instead:
                     setattr(module, each, instead[value])

@@ -10,11 +10,14 @@ from gate.core.evidence import Frontier, commitment, leaf_bytes, leaf_hash
 from gate.store.erasure import erase_facts
 from gate.store.projections import TABLES, number_hash
 from gate.store.schema import differences
-from tests.support.evidence import PEPPER, START, open_store
+from tests.support.evidence import PEPPER, START, Engine, open_store
 from tests.support.notes import NoteKey
 
 KEY = NoteKey()
 CALLS = 80
+_ZEROBLOB = """CREATE OR REPLACE FUNCTION dialgate.zeroblob(n integer) RETURNS bytea LANGUAGE sql
+AS $$ SELECT decode(repeat('00', n), 'hex') $$"""
+"""SQLite's, for what tests write."""
 
 
 def audit(folder, **more):
@@ -23,8 +26,19 @@ def audit(folder, **more):
     return verify(folder / "gate.db", KEY.open, **arguments | more)
 
 
+def opened(folder):
+    """Its database, to write to as the gate does not."""
+    if Engine.name == "postgresql":
+        from tests.support import postgresql  # psycopg is an extra
+
+        made = postgresql.place_of(folder).connect()
+        made.session.execute(_ZEROBLOB)
+        return made
+    return sqlite3.connect(folder / "gate.db", isolation_level=None)
+
+
 def change(folder, *statements):
-    connection = sqlite3.connect(folder / "gate.db", isolation_level=None)
+    connection = opened(folder)
     for statement in statements:
         sql, *parameters = statement if isinstance(statement, tuple) else (statement,)
         assert connection.execute(sql, parameters).rowcount != 0, f"nothing was changed: {sql}"
@@ -37,7 +51,7 @@ def found(report):
 
 def rewrite(folder, leaf_index=None, **changed):
     """What somebody with the machine and without the signing key can do: every hash is made to fit again."""
-    connection = sqlite3.connect(folder / "gate.db", isolation_level=None)
+    connection = opened(folder)
     if leaf_index is not None:
         (text,) = connection.execute("SELECT body FROM facts WHERE leaf_index = ?", [leaf_index]).fetchone()
         body = json.dumps(json.loads(text) | changed, sort_keys=True, separators=(",", ":"))
