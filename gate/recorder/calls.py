@@ -66,7 +66,8 @@ class Calls:
             if number % TURN == 0:
                 at = until()
             try:
-                recording.resume_when_due(at)
+                if recording.paused:
+                    recording.resume_when_due(at)
                 for side in recording.sides:
                     recording.drain(side, at)
             except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others

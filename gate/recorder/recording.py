@@ -337,7 +337,7 @@ class LiveRecording:
 
     def resume_when_due(self, at: Instant) -> None:
         """The pause is over, whatever becomes of the gate."""
-        if self.paused and at.monotonic >= self._pause_until:
+        if at.monotonic >= self._pause_until:
             self.resume(at)
 
     def resume(self, at: Instant) -> None:
