@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,8 @@ pytestmark = pytest.mark.peer
 BUDGET: Final = Path(__file__).parent / "data" / "budget.json"
 ROOT: Final = Path(__file__).parents[1]
 Counted = dict[str, Counter[str]]
+WINDOW: Final = 2.0
+"""Seconds of talk that are counted, while it goes on before and after."""
 _TRANSACTIONS: Final = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 """What begins and ends a transaction: how many there are depends on what comes together. Commits are counted."""
 
@@ -153,11 +156,13 @@ def test_a_second_of_talk(gate: CountedGate) -> None:
     trunk.start()
     callers = Callers(gate, 4)
     assert callers.dial() == 0
+    speaking = threading.Thread(target=speak, args=(callers.parties + trunk.parties, 3 * WINDOW))
+    speaking.start()
+    until(lambda: any("Curve.add" in place for place in gate.taken()["by_the_clock"]), "nothing is recorded")
     found = []
-    gate.taken()
     for _ in range(2):
         began = time.monotonic()
-        speak(callers.parties + trunk.parties, 2.0)
+        time.sleep(WINDOW)
         taken, spoken = gate.taken(), 4 * (time.monotonic() - began)
         functions = taken["functions"] + taken["by_the_clock"]
         statements = taken["statements"]
@@ -167,6 +172,7 @@ def test_a_second_of_talk(gate: CountedGate) -> None:
                 "statements": Counter({name: n / spoken for name, n in statements.items()}),
             }
         )
+    speaking.join()
     check("second of talk", found)
     callers.hang_up()
     gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
