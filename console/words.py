@@ -15,6 +15,7 @@ from gate.core.terms import TOPICS
 from gate.errors import GateError, RefusedError
 from gate.operations.operation import MayWait
 from gate.showing import clean, grouped, grouped_in, local, masked
+from gate.showing import many as many
 
 Shown = tuple[str, str]
 """A text and its tone."""
@@ -145,11 +146,6 @@ def age(span: timedelta) -> str:
 def count(value: Any) -> Shown:
     """``16,900,000``."""
     return (f"{value:,}", PLAIN) if isinstance(value, int) else NOTHING
-
-
-def many(value: int, noun: str) -> str:
-    """``1 recording``, ``2,000 recordings``."""
-    return f"{value:,} {noun}{'' if value == 1 else 's'}"
 
 
 def size(value: Any) -> Shown:

@@ -48,8 +48,9 @@ def local(stamp: str) -> str:
 
 
 def many(number: int, thing: str) -> str:
-    """``1 call``, ``2,000 calls``."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+    """``1 call``, ``2,000 calls``; ``1 leaf``, ``2 leaves``."""
+    things = thing.removesuffix("f") + "ves" if thing.endswith("leaf") else f"{thing}s"
+    return f"{number:,} {thing if number == 1 else things}"
 
 
 _NUMBER = re.compile(r"(?<![0-9A-Za-z+])\+44((?: ?[0-9]){3,10}(?:(?: ?\*){4} ?[0-9]{2})?)(?![0-9*])")

@@ -188,7 +188,7 @@ class Mode(ListMode):
     def open_row(self, row: Row) -> None:
         """A leaf with what it commits to, a signed note, a recipient."""
         if self.at == CHECKPOINTS:
-            title = f"Checkpoint of {shown.leaves(row.size)}"
+            title = f"Checkpoint of {words.many(row.size, 'leaf')}"
             self.app.push_screen(TextDetail(self.MODE, title, shown.checkpoint(row), row.note, "the note"))
         elif self.at == BREACHES:
             self.app.push_screen(TextDetail(self.MODE, "Breach", shown.breach(row), row.reference, "the reference"))
@@ -292,7 +292,7 @@ class Mode(ListMode):
             return
         for missed in signed.missed:
             self.notify(f"No copy: {clean(missed)}", severity="warning", timeout=8, markup=False)
-        self.app.done(f"Signed: the log's first {shown.leaves(signed.size)}")
+        self.app.done(f"Signed: the log's first {words.many(signed.size, 'leaf')}")
         if self.at != CHECKPOINTS:
             self.show_view(CHECKPOINTS)
         self.table.reload()
@@ -315,4 +315,4 @@ class Mode(ListMode):
 
 def _line(report: LogVerified) -> str:
     held = "holds" if report.ok else "does NOT hold"
-    return f"log {held}: {shown.leaves(report.size)}, root {report.root}"
+    return f"log {held}: {words.many(report.size, 'leaf')}, root {report.root}"

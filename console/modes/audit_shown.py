@@ -32,11 +32,6 @@ _CHECKED: Final = {
 }
 
 
-def leaves(size: int) -> str:
-    """``1 leaf``, ``2,000 leaves``."""
-    return f"{size:,} {'leaf' if size == 1 else 'leaves'}"
-
-
 def copies(row: CheckpointRow) -> words.Shown:
     """Where the files of a checkpoint are."""
     return (clean(", ".join(row.copies)), PLAIN) if row.copies else ("NO FILE", BAD)
@@ -96,7 +91,10 @@ def now(status: LogNow, vkey: str) -> Section:
     head = status.checkpoint
     unsigned = status.size - (head.size if head else 0)
     signed = f"signed to leaf {head.size - 1:,} on {words.moment(head.at)[0]}" if head else "not signed"
-    length: words.Shown = (f"{leaves(status.size)}, {signed}" + (f", {unsigned:,} since" if unsigned else ""), PLAIN)
+    length: words.Shown = (
+        f"{words.many(status.size, 'leaf')}, {signed}" + (f", {unsigned:,} since" if unsigned else ""),
+        PLAIN,
+    )
     key = clean("+".join(vkey.split("+")[:2])) + "+…, K shows it" if vkey else "not for this account"
     return Section("", [("Log", length), ("Verified", verified(status.verified)), ("Key", (key, DIM))])
 
@@ -107,7 +105,7 @@ def verified(last: LastVerification | None) -> words.Shown:
         return "never: v verifies it", WARN
     by = f"on {words.moment(last.at)[0]} by {words.text(last.actor)[0]}"
     if last.ok is True:
-        return f"it held, {leaves(last.size or 0)}, {by}", OK
+        return f"it held, {words.many(last.size or 0, 'leaf')}, {by}", OK
     fault = last.first_fault.message if last.first_fault else None
     return f"it did NOT hold, {by}: {words.text(fault)[0]}", BAD
 
@@ -144,7 +142,10 @@ def leaf(found: LeafShown) -> list[Section]:
         ("Hash", _as_is(found.hash)),
         ("Commits by", _as_is(found.commit)),
         ("Leaf", words.text(found.leaf)),
-        ("Signed", (f"by the checkpoint of {leaves(signed)}", OK) if signed else ("by no checkpoint yet", WARN)),
+        (
+            "Signed",
+            (f"by the checkpoint of {words.many(signed, 'leaf')}", OK) if signed else ("by no checkpoint yet", WARN),
+        ),
     ]
     return [Section("Fact", fact), body, Section("Proof", proof)]
 
@@ -173,7 +174,7 @@ def _as_is(value: Any) -> words.Shown:
 def checkpoint(row: CheckpointRow) -> list[Section]:
     """A signed head with its note."""
     pairs = [
-        ("Over", (f"the first {leaves(row.size)}", PLAIN)),
+        ("Over", (f"the first {words.many(row.size, 'leaf')}", PLAIN)),
         ("Root", _as_is(row.root)),
         ("Signed", words.moment(row.at)),
         ("Files", copies(row)),
@@ -222,7 +223,9 @@ def verification(report: LogVerified) -> list[Section]:
     size, checked = report.size, report.checked
     if report.ok:
         signed = size - checked.get("unsigned", 0)
-        said: list[words.Shown] = [(f"The log holds: {leaves(size)}, each as its row, its hash and the lists say.", OK)]
+        said: list[words.Shown] = [
+            (f"The log holds: {words.many(size, 'leaf')}, each as its row, its hash and the lists say.", OK)
+        ]
         if signed:
             said.append(
                 (f"None of the first {signed:,} was changed, moved, added or taken away since it was signed.", OK)

@@ -239,7 +239,7 @@ def _proof(checked: LeafChecked, made: Ladder) -> list[Section]:
     value = {True: ("as the leaf commits to it", OK), False: ("NOT what the leaf commits to", BAD)}
     left_out = ("left out: it may name somebody, or is erased", DIM)
     holds = checked.included and not checked.signed and checked.value is not False
-    size = f"{checked.size:,} leaves, root {checked.root}"
+    size = f"{words.many(checked.size, 'leaf')}, root {checked.root}"
     return [
         Section(
             "Checked here, from what the gate gave",

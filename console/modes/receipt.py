@@ -19,7 +19,7 @@ from gate.core.receipts import GROUNDS
 from gate.core.terms import Reason
 from gate.errors import GateError
 from gate.operations.receipts import ReceiptsCodes, ReceiptShow, ReceiptShown, ReceiptStatement
-from gate.showing import clean, grouped
+from gate.showing import clean, grouped, many
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
@@ -49,7 +49,7 @@ def sections(receipt: ReceiptShown) -> list[Section]:
         told = (clean(how), PLAIN if receipt.told else WARN)
     signed = ("not signed yet", DIM)
     if proof is not None:
-        signed = (f"in the signed log of {int(proof.checkpoint.splitlines()[1]):,} leaves", PLAIN)
+        signed = (f"in the signed log of {many(int(proof.checkpoint.splitlines()[1]), 'leaf')}", PLAIN)
     return [
         Section("What the callee may show to anybody", _statement_rows(receipt.said)),
         Section(

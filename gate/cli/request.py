@@ -27,7 +27,6 @@ from gate.core.facts.requests import LetterMade, LetterSent, RecipientTold
 from gate.core.request_words import Asks, LetterKind, State, claimed_day, step_words
 from gate.core.rows.requests import HeldCall
 from gate.errors import UsageError
-from gate.exports.bundle import many
 from gate.exports.page import letter_page
 from gate.operations.parsing import Findable
 from gate.operations.requests.course import (
@@ -48,7 +47,7 @@ from gate.operations.requests.listing import CourseFact, ListOf, Prove, RequestP
 from gate.operations.requests.searching import Found, Search
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import Dated
-from gate.showing import local
+from gate.showing import local, many
 
 
 @click.group(
@@ -192,7 +191,7 @@ def _found(standing: Standing) -> str:
     if standing.found is None:
         return ""
     outside = f"; {standing.outside} of the same numbers outside what was searched for"
-    return f"{standing.found} calls{outside if standing.outside else ''}"
+    return f"{many(standing.found, 'call')}{outside if standing.outside else ''}"
 
 
 def _clock(standing: Standing) -> Iterator[str]:

@@ -174,7 +174,7 @@ def _warn(registers: list[RegisterIdentity]) -> None:
 
 
 def _narrate(result: dict[str, Any]) -> None:
-    narrate(f"Screened: {', '.join(result['columns'])} of {result['rows']:,} rows, kept as {result['id']}.")
+    narrate(f"Screened: {', '.join(result['columns'])} of {many(result['rows'], 'row')}, kept as {result['id']}.")
     if result["not_utf8"]:
         narrate(f"Line {result['not_utf8']} is not UTF-8: such fields were read as Windows-1252.")
     if out := result["opted_out"]:

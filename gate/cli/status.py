@@ -72,9 +72,9 @@ def lines(answer: Glance) -> Iterator[str]:
     yield f"last hour: {_counted(sum(answer.last_hour.values()), answer.last_hour)}"
     for row in answer.registers:
         days = f"{row.days_left} days left" if row.days_left is not None and row.days_left >= 0 else "no days left"
-        yield f"{row.name.upper()}: {row.state}, {days}, list of {row.as_of or '-'}, {row.count:,} numbers"
+        yield f"{row.name.upper()}: {row.state}, {days}, list of {row.as_of or '-'}, {many(row.count, 'number')}"
     head = answer.log.checkpoint
-    yield f"log: {answer.log.size:,} leaves, {_verified(answer.log.verified)}, " + (
+    yield f"log: {many(answer.log.size, 'leaf')}, {_verified(answer.log.verified)}, " + (
         f"signed {local(head.at)}" if head else "not signed"
     )
     yield "requests: " + ", ".join(f"{name} {value}" for name, value in asdict(answer.requests).items())

@@ -124,7 +124,7 @@ def test_standard_input_and_output(folder: Path) -> None:
     )
     assert piped.returncode == 0, piped.stderr
     assert piped.stdout.splitlines()[1].startswith(b"02079460101,block,listed_tps,+442079460101,")
-    assert b"Screened: phone of 1 rows" in piped.stderr
+    assert b"Screened: phone of 1 row," in piped.stderr
 
 
 def test_failed_output_leaves_no_file_and_the_old_one_as_it_was(folder: Path) -> None:

@@ -6,7 +6,7 @@ import phonenumbers
 import pytest
 
 from gate.core.numbers import mask
-from gate.showing import grouped, grouped_in
+from gate.showing import grouped, grouped_in, many
 
 WRITTEN = [
     ("+441134960000", "0113 496 0000"),
@@ -67,3 +67,8 @@ def test_the_lengths_of_area_codes_are_libphonenumbers() -> None:
         assert grouped(f"+44{whole}") == theirs(whole)
         if code[0] == "1" and code[1] not in "01" and code[2] != "1":
             assert grouped(f"+44{whole[:9]}") == theirs(whole[:9])
+
+
+def test_one_thing_and_several() -> None:
+    assert [many(1, "call"), many(2000, "call"), many(0, "row")] == ["1 call", "2,000 calls", "0 rows"]
+    assert [many(1, "leaf"), many(786, "leaf")] == ["1 leaf", "786 leaves"]
