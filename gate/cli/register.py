@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from gate.core.rows.lists import RegisterInForce
 from gate.errors import RegisterError
 from gate.operations.registers.importing import RegisterImport, RegisterImported, drop_folder
 from gate.operations.registers.in_force import RegisterStatus
+from gate.registers.coverage import FULL, covers, narrowed
 from gate.registers.watch import PASSED, TAKEN, FileOutcome
 
 if TYPE_CHECKING:
@@ -41,13 +43,35 @@ def command() -> None:
 def import_(view: View, asked: RegisterImport, file: Path) -> None:
     """Put a register FILE in force. A file that is refused leaves the one in force as it is.
 
-    A file with the bytes of an earlier one keeps the earlier day, whatever its name.
+    A file with the bytes of an earlier one keeps the earlier day, whatever its name. Where a coverage is narrower than
+    the one in force, the command shows what that means, and asks; in a script it needs --accept-narrower.
     """
+    asked = _narrowing(view, asked)
     with view.progress(f"Importing {asked.name.upper()}") as progress:
         report = ask(view, replace(asked, path=str(file.resolve())), progress=progress)
     view.data(report)
     if report.first_seen:
         narrate(f"The same bytes came on {report.first_seen}: they keep their day, {report.as_of}.")
+
+
+def _narrowing(view: View, asked: RegisterImport) -> RegisterImport:
+    """The import, accepted by who sits at the terminal where its coverage is narrower than the one in force."""
+    coverage = asked.coverage.split(",")
+    if coverage == [FULL]:
+        return asked
+    registers = {each.name: each for each in ask(view, RegisterStatus()).registers}
+    found = registers.pop(asked.name, None)
+    if found is None or not (had := narrowed(coverage, found.coverage)):
+        return asked
+    narrate(f"The {asked.name.upper()} in force covers {had}. With this file it covers {covers(coverage)} alone.")
+    narrate("Marketing calls to all other numbers are then refused (outside_coverage), until a wider file comes.")
+    for other in registers.values():
+        if other.coverage:
+            narrate(f"The {other.name.upper()} stays as it is: it covers {covers(other.coverage)}.")
+    if asked.accept_narrower or view.json or not sys.stdin.isatty():
+        return asked
+    click.confirm(f"Narrow the {asked.name.upper()} to this coverage?", abort=True, err=True)
+    return replace(asked, accept_narrower=True)
 
 
 @make(

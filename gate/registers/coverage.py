@@ -41,6 +41,20 @@ def checked_coverage(coverage: Sequence[str]) -> tuple[str, ...]:
     return parts
 
 
+def narrowed(coverage: Sequence[str], in_force: Sequence[str]) -> str:
+    """What a register covers that is in force, in words, where a file with this coverage would cover less; else
+    empty. A provider's answers are no coverage that could be narrowed."""
+    lost = [code for code in in_force if code != ASKED and not any(code.startswith(wider) for wider in coverage)]
+    if tuple(coverage) == (FULL,) or not lost:
+        return ""
+    return covers(in_force)
+
+
+def covers(coverage: Sequence[str]) -> str:
+    """A coverage in words."""
+    return "the whole country" if tuple(coverage) == (FULL,) else ", ".join(coverage)
+
+
 class Coverage:
     """Asks whether a number is covered. Only numbers of the country code 44 ever are: the registers hold no others."""
 

@@ -39,6 +39,7 @@ from gate.registers.coverage import (
     CountWithin,
     checked_coverage,
     key_ranges,
+    narrowed,
     parse_coverage,
     too_few,
     without_numbers,
@@ -181,10 +182,8 @@ def check_widened(source: HandedOverFile, coverage: tuple[str, ...], in_force: t
 
 def check_narrowed(source: HandedOverFile, name: str, coverage: tuple[str, ...], in_force: tuple[str, ...]) -> None:
     """``RegisterError`` where the register in force speaks of numbers that it would no longer speak of."""
-    lost = [code for code in in_force if not any(code.startswith(wider) for wider in coverage)]
-    if coverage == (FULL,) or not lost:
+    if not (had := narrowed(coverage, in_force)):
         return
-    had = "the whole country" if in_force == (FULL,) else ", ".join(in_force)
     raise RegisterError(
         f"{source} is refused: the {name.upper()} in force covers {had}, and would cover {', '.join(coverage)} alone: "
         "marketing calls to other numbers would all be refused (outside_coverage)",

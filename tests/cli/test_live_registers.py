@@ -11,6 +11,7 @@ from gate.config.write import amend
 from tests.support.commands import Done, dialgate
 from tests.support.example import go_live, make_example
 from tests.support.registers import write
+from tests.support.terminal import Terminal
 
 SAMPLES = Path(__file__).parents[2] / "sample_lists"
 CODE = "0330000"
@@ -102,3 +103,33 @@ def test_a_narrower_coverage_is_refused_with_what_it_would_mean(config: Path, tm
     assert check(config, far) == "block listed_tps"
     assert taking(config, "tps", part, "--coverage", CODE, "--accept-narrower").code == 0
     assert check(config, far) == "block outside_coverage"
+
+
+def test_at_a_terminal_a_narrower_coverage_is_explained_and_asked_about(config: Path, tmp_path: Path) -> None:
+    amend(config, {"calling": {"live": False}})
+    far, near = "01612345678", NUMBERS[0]
+    whole, part = write(tmp_path / "whole.txt", [near, far]), write(tmp_path / "part.txt", [near, NUMBERS[1]])
+    for name in ("tps", "ctps"):
+        assert taking(config, name, whole).code == 0
+    words = ("register", "import", "ctps", str(part), "--accept-shrink", "--coverage", CODE, "-c", str(config))
+    with Terminal(*words) as terminal:
+        terminal.answer("Narrow the CTPS to this coverage? [y/N]", "")
+        assert terminal.end() != 0
+    shown = " ".join(terminal.text.split())
+    assert f"The CTPS in force covers the whole country. With this file it covers {CODE} alone." in shown
+    assert "Marketing calls to all other numbers are then refused (outside_coverage)" in shown
+    assert "The TPS stays as it is: it covers the whole country." in shown
+    assert coverages(config) == {"tps": ["full"], "ctps": ["full"]}
+    with Terminal(*words) as terminal:
+        terminal.answer("Narrow the CTPS to this coverage? [y/N]", "y")
+        assert terminal.end() == 0, terminal.text
+    assert coverages(config) == {"tps": ["full"], "ctps": [CODE]}
+    with Terminal(*words) as terminal:
+        assert terminal.end() == 0, terminal.text
+    assert "Narrow" not in terminal.text, "it is no narrower than the one in force"
+
+
+def coverages(config: Path) -> dict[str, list[str]]:
+    """What each register in force covers."""
+    rows = dialgate("register", "status", "--json", "-c", str(config)).json["registers"]
+    return {row["name"]: row["coverage"] for row in rows}
