@@ -96,7 +96,8 @@ class Engine:
         """By the trunk's name."""
         self.names = CarrierNames(config, streams.post)
         self.trunks = Trunks(config, trunk_passwords, emergency_password, self._trunk_up, self.names.servers)
-        self.transactions = self._carrier(transport)
+        self.transactions = Transactions(transport, self._on_request)
+        self.transactions.leg = partial(Leg, self.transactions)
         self.streams = streams
         self.hosts_of = transport.hosts_of
         self.flood_filter = transport.flood_filter
@@ -116,7 +117,7 @@ class Engine:
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
         transport.needs_nothing = self.ingress.responses.acknowledged_by
         transport.on_wait_inside = partial(self.overload.note, "inside")
-        self._swept, self._sweeps_every = time.monotonic(), SWEEP_SECONDS
+        self._swept = time.monotonic()
         self.bridges: dict[str, Bridge] = {}
         self._admitted: set[TransactionKey] = set()
         """Transactions of the calls that were let through, and of those that ended lately: keys alone, for the calls
@@ -154,25 +155,11 @@ class Engine:
             monitor.start()
         for flow in self.flows.values():
             flow.start()
-        self._sweeper = self._sweeping()
-
-    def _carrier(self, transport: Transport) -> Any:
-        """What carries transactions and dialogs."""
-        made = Transactions(transport, self._on_request)
-        made.leg = partial(Leg, made)
-        return made
-
-    def _sweeping(self) -> Any:
-        """``_sweep`` from now on."""
-        return Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
+        self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
 
     def after(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
         """Run ``step`` later."""
         return EngineTimer(seconds, step, self.streams.post)
-
-    def about(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
-        """The same where nobody waits for it: something is forgotten."""
-        return self.after(seconds, step)
 
     def admitted(self, key: TransactionKey) -> bool:
         """True where this transaction's call was let through."""
@@ -319,7 +306,7 @@ class Engine:
             bridge.keep_legs()
         else:
             self.book.over(call_id)
-        self.about(KEPT_SECONDS, lambda: self._drop(call_id, key))
+        self.after(KEPT_SECONDS, lambda: self._drop(call_id, key))
 
     def legs_changed(self, bridge: Bridge) -> None:
         """A leg that was given up has been heard of: the journal follows."""
@@ -365,7 +352,7 @@ class Engine:
 
     def _sweep(self) -> None:
         now = time.monotonic()
-        self.overload.note("timers", max(0.0, now - self._swept - self._sweeps_every))
+        self.overload.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
         self.overload.note("decisions", self.ingress.pending.look())
         self.overload.note("media", self.relay.late())
         self._swept = now

@@ -5,6 +5,7 @@ So is whoever answers an INVITE that is over: it was busy elsewhere, taken back,
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from weakref import ref
 import structlog
 
 from gate.sip import stored_dialogs
-from gate.sip.dialogs import place_of
 from gate.sip.header_fields import uri_of
 from gate.sip.message import Address, SipMessage
 from gate.sip.sippy_adapter.patches import guarded
@@ -29,6 +29,7 @@ _log = structlog.get_logger("gate.sip")
 
 KEPT_SECONDS = 64.0
 """How long a callee's 200 may be repeated."""
+_PLACE = re.compile(r"(?:[^@]*@)?(\[[0-9a-fA-F:.]+\]|[^:;?>]+)(?::([0-9]{1,5}))?")
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Forks:
                 ref(leg), ref(bridge), bridge.id, route, leg.peer, leg.flow, leg.username or "", leg.password or "",
                 *leg.parties, told=not tells,
             )  # fmt: skip
-            self._engine.about(KEPT_SECONDS, partial(self._look, key))
+            self._engine.after(KEPT_SECONDS, partial(self._look, key))
 
     def _look(self, key: tuple[str, str], *, last: bool = False) -> None:
         """It is forgotten between one and two such times after its end."""
@@ -81,7 +82,7 @@ class Forks:
             del self._invited[key]
         else:
             leg = self._invited[key].leg()
-            self._engine.about(KEPT_SECONDS, partial(self._look, key, last=leg is None or leg.over))
+            self._engine.after(KEPT_SECONDS, partial(self._look, key, last=leg is None or leg.over))
 
     def takes(self, response: SipMessage, source: Address, endpoint: Endpoint) -> bool:
         """True for a 2xx of another callee than the one that the call goes on with, and for one that is repeated."""
@@ -172,3 +173,11 @@ def _next_hop(response: SipMessage, source: Address) -> Address:
     """The first proxy that has told to be passed, else the callee."""
     routes = stored_dialogs.by_answer(response, response, source)["routes"]
     return place_of(uri_of(routes[0]) if routes else _target(response, source))
+
+
+def place_of(uri: str) -> Address:
+    """Where a ``sip:`` URI leads."""
+    scheme, _, rest = uri.partition(":")
+    found = _PLACE.match(rest)
+    default = 5061 if scheme.lower() == "sips" else 5060
+    return (found[1], int(found[2] or default)) if found else ("", default)

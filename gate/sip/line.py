@@ -1,13 +1,9 @@
-"""The line: ``ports.Line``, and the loop of its thread, for the rest of the gate.
-
-The line on the tables (``carrier``, ``leg``) has not all its duties yet: nothing but a test makes one.
-"""
+"""The line: ``ports.Line``, and the loop of its thread, for the rest of the gate."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import structlog
 
@@ -18,13 +14,11 @@ from gate.ports import LineEvents, MediaRelay, Timer
 from gate.ports.recording_sessions import SessionEvents
 from gate.sip.auth import Authenticator
 from gate.sip.calls_in import CallInBridge
-from gate.sip.carrier import Carrier, Loop, LoopTimer, Running
 from gate.sip.connection import Fault
-from gate.sip.engine import SWEEP_SECONDS, Engine
+from gate.sip.engine import Engine
 from gate.sip.hep import Capture
-from gate.sip.message import Address, SipMessage
+from gate.sip.message import Address
 from gate.sip.peers import Endpoint
-from gate.sip.pending import TRYING_AFTER
 from gate.sip.recording_sessions import RecordingBridge
 from gate.sip.registrar import Registrar
 from gate.sip.sippy_adapter.classes import ED2
@@ -131,20 +125,25 @@ class SipLine:
             if self._events is None:
                 raise GateError("the line has no call manager", hint="Call bind() before run().")
             self.open()
-            self._engine = self._make_engine()
+            adopt_loop()
+            self._engine = Engine(
+                self._config, self._transport, self._streams, self._relay, self._events, self._authenticator,
+                self._registrar, self._trunk_passwords, self._emergency_password, self._trunk_changed, self._book,
+                self._sessions,
+            )  # fmt: skip
         except Exception as error:
             self._failed = error
             self._ready.set()
             raise
-        self._steps.start(self._wake)
-        self._receives()
+        self._steps.start(lambda: ED2.callFromThread(self._steps.drain))
+        self._transport.start()
         self._streams.start()
         self.post(self._engine.end_orphans)
         self._ready.set()
         _log.info("the line is up", addresses=[f"{host}:{port}" for host, port in self.addresses])
         try:
             if not self._stopping:
-                self._loop()
+                ED2.loop()
         finally:
             self._steps.close()
             self._engine.shut_down()
@@ -170,10 +169,10 @@ class SipLine:
 
         def leave() -> None:
             if self._engine is None:
-                self._break()
+                ED2.breakLoop()
             else:
                 self._engine.shut_down()
-                self._engine.leave(self._break)
+                self._engine.leave(ED2.breakLoop)
 
         self.post(leave)
 
@@ -297,32 +296,6 @@ class SipLine:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _of_the_engine(self) -> tuple[Any, ...]:
-        return (
-            self._config, self._transport, self._streams, self._relay, self._events, self._authenticator,
-            self._registrar, self._trunk_passwords, self._emergency_password, self._trunk_changed, self._book,
-            self._sessions,
-        )  # fmt: skip
-
-    def _make_engine(self) -> Engine:
-        """On the line thread, whose loop it gets."""
-        adopt_loop()
-        return Engine(*self._of_the_engine())
-
-    def _wake(self) -> None:
-        """Have the loop run the steps that wait; from any thread."""
-        ED2.callFromThread(self._steps.drain)
-
-    def _receives(self) -> None:
-        """Take what comes by UDP, from now on."""
-        self._transport.start()
-
-    def _loop(self) -> None:
-        ED2.loop()
-
-    def _break(self) -> None:
-        ED2.breakLoop()
-
     def _receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
         self._running().ingress.receive(data, source, endpoint, fault)
 
@@ -340,62 +313,3 @@ class SipLine:
         if self._engine is None:
             raise GateError("the line does not run yet")
         return self._engine
-
-
-# --- the same line on the tables --------------------------------------------------------------------------------------
-
-
-class TableEngine(Engine):
-    """The engine, with the carrier in the place of sippy's transactions."""
-
-    def __init__(self, loop: Loop, *values: Any) -> None:
-        self.loop = loop
-        self.after, self.about = loop.after, loop.about  # type: ignore[method-assign,assignment]
-        super().__init__(*values)
-
-    def _carrier(self, transport: Any) -> Any:
-        return Carrier(transport, self.loop, self._takes)
-
-    def _sweeping(self) -> LoopTimer:
-        return self.loop.after(self._sweeps_every, self._sweep_on)
-
-    def _sweep_on(self) -> None:
-        """Seldom where no call waits for its decision: what comes meanwhile is due no earlier than the next time."""
-        self._sweep()
-        self._sweeps_every = SWEEP_SECONDS if len(self.ingress.pending) else TRYING_AFTER
-        self._sweeper = self._sweeping()
-
-    def _takes(self, request: SipMessage, tx: Running, source: Address, endpoint: Endpoint) -> bool:
-        """An INVITE that was let through."""
-        bridge, self._admitting = self._admitting, None
-        if bridge is None:
-            return not request.to_tag  # a late copy of one that was answered
-        bridge.caller.invited(request, tx, source, endpoint)
-        return True
-
-
-class TableLine(SipLine):
-    """The line on the tables."""
-
-    def __init__(self, *values: Any) -> None:
-        super().__init__(*values)
-        self.loop = Loop(self._steps)
-
-    def _make_engine(self) -> Engine:
-        adopt_loop()  # never run here: what is sippy's still may set timers
-        return TableEngine(self.loop, *self._of_the_engine())
-
-    def _wake(self) -> None:
-        self.loop.wake()
-
-    def _receives(self) -> None:
-        self._transport.start(self.loop.reads)
-
-    def _loop(self) -> None:
-        try:
-            self.loop.run()
-        finally:
-            self.loop.close()
-
-    def _break(self) -> None:
-        self.loop.stopped = True

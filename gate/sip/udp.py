@@ -33,10 +33,6 @@ BACKLOG = 4000
 """Steps waiting for the line thread beyond which datagrams are dropped."""
 _INSIDE = (b"SIP/2.0 ", b"ACK ", b"BYE ", b"INFO ", b"UPDATE ", b"PRACK ")
 """How a datagram begins that cannot be a new call. No CANCEL: it stays behind its INVITE."""
-AT_ONCE = 64
-"""Datagrams that are read before what they ask for is done, where the line thread reads them itself."""
-BEHIND_SECONDS = 0.002
-"""A datagram that has waited so long has others behind it."""
 RESOLVE_SECONDS = 60.0
 STALE_SECONDS = 4.0
 """What has waited longer for a name is not sent: an INVITE would ring somebody whose call is over, or who has objected
@@ -104,7 +100,7 @@ class Transport:
         self._receive = receive
         self._sockets: list[tuple[socket.socket, Address, bool]] = []
         self._endpoints: dict[tuple[int, str], UdpEndpoint] = {}
-        self.only: UdpEndpoint | None = None
+        self._only: UdpEndpoint | None = None
         """Where there is one socket at one address, there is nothing to choose."""
         self._closing = False
         self.literal: set[Address] = set()
@@ -151,23 +147,18 @@ class Transport:
             wild = host.strip("[]") in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
             self._sockets.append((sock, bound, wild))
             alone = len(self._sockets) == 1 and not wild
-            self.only = UdpEndpoint(self, sock, bound) if alone else None
+            self._only = UdpEndpoint(self, sock, bound) if alone else None
 
     @property
     def addresses(self) -> list[Address]:
         """What was bound, ports as they are."""
         return [address for _, address, _ in self._sockets]
 
-    def start(self, reads: Callable[[socket.socket, Callable[[], None]], None] | None = None) -> None:
-        """Receive, from now on: by ``reads(socket, step)``, which calls ``step`` when something has come there; without
-        it on threads of their own."""
+    def start(self) -> None:
+        """Receive, from now on, on threads of their own."""
         threading.Thread(target=self._resolve, name="sip-names", daemon=True).start()
         for sock, _, _ in self._sockets:
-            if reads is None:
-                threading.Thread(target=self._read, args=(sock,), name="sip-udp", daemon=True).start()
-            else:
-                sock.setblocking(False)
-                reads(sock, partial(self._read_some, sock, sock.family == socket.AF_INET6))
+            threading.Thread(target=self._read, args=(sock,), name="sip-udp", daemon=True).start()
 
     def close(self) -> None:
         """Close the sockets and end the threads."""
@@ -190,39 +181,21 @@ class Transport:
                     return
                 time.sleep(0.01)
 
-    def _read_some(self, sock: socket.socket, six: bool) -> None:
-        """What waits in a socket, on the line thread. What has just come has nothing behind it, as a rule: the socket
-        is not asked once more for nothing, and where no step waits it is taken at once."""
-        for _ in range(AT_ONCE):
-            try:
-                waited = self._take(sock, six, at_once=True)
-            except OSError:
-                return
-            if waited < BEHIND_SECONDS:
-                return
-
-    def _take(self, sock: socket.socket, six: bool, *, at_once: bool = False) -> float:
-        """One datagram; how long it has waited, seconds. ``at_once``: one that has not waited goes before no other."""
+    def _take(self, sock: socket.socket, six: bool) -> None:
+        """One datagram."""
         data, extra, _, source = sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY)
-        waited = _waited(extra)
-        waiting = len(self._steps)
-        if waiting > BACKLOG:
+        if len(self._steps) > BACKLOG:
             self.dropped += 1
-            return waited
+            return
         if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
-            return waited
+            return
         address = (f"[{source[0]}]", source[1]) if six else source
         if not self.flood_filter.lets(address, len(data)) or (data[:4] == b"ACK " and self.needs_nothing(data)):
-            return waited
+            return
         if self.flood_filter.heeds(address, data):
             inside = data.startswith(_INSIDE)
-            if at_once and not waiting and waited < BEHIND_SECONDS:
-                (self.on_wait_inside if inside else self.on_wait)(waited)
-                self._receive(data, address, self.getServer(address))
-            else:
-                arrived = time.monotonic() - waited
-                self._steps.arrived(partial(self._deliver, data, address, arrived, inside), inside=inside)
-        return waited
+            arrived = time.monotonic() - _waited(extra)
+            self._steps.arrived(partial(self._deliver, data, address, arrived, inside), inside=inside)
 
     def _deliver(self, data: bytes, source: Address, arrived: float, inside: bool) -> None:
         (self.on_wait_inside if inside else self.on_wait)(time.monotonic() - arrived)
@@ -233,8 +206,8 @@ class Transport:
     def getServer(self, address: Address, is_local: bool = False) -> Endpoint:
         """The endpoint that peers at ``address`` see: the socket of its family, under the local address they reach it
         at."""
-        if self.only is not None:
-            return self.only
+        if self._only is not None:
+            return self._only
         host = address[0]
         v6 = host.startswith("[")
         index = next((at for at, each in enumerate(self._sockets) if each[1][0].startswith("[") == v6), 0)

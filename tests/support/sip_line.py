@@ -3,7 +3,6 @@ of SDP."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 import time
@@ -16,7 +15,7 @@ from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.core.calls_in import CallingIn
 from gate.ports import Anchored, Incoming
 from gate.ports.recording_sessions import SessionEvents
-from gate.sip.line import SipLine, TableLine
+from gate.sip.line import SipLine
 from gate.store.legs import LegFile
 from tests.support.sip_peer import Peer
 from tests.support.waiting import PATIENCE
@@ -265,11 +264,6 @@ def config_for(
     )  # fmt: skip
 
 
-def line_kind() -> type[SipLine]:
-    """The line that the environment asks for: ``DIALGATE_LINE=tables``, or the one in use."""
-    return {"": SipLine, "tables": TableLine}[os.environ.get("DIALGATE_LINE", "")]
-
-
 class RunningLine:
     """A line that runs; a context manager."""
 
@@ -284,7 +278,7 @@ class RunningLine:
         self.call_manager = call_manager or ScriptedCallManager()
         self._folder = tempfile.TemporaryDirectory(prefix="dialgate-legs-")
         legs = LegFile(Path(self._folder.name) / "legs.journal")
-        self.line = line_kind()(config, self.relay, lambda file: (passwords or {}).get(file, "secret"), legs)
+        self.line = SipLine(config, self.relay, lambda file: (passwords or {}).get(file, "secret"), legs)
         self.call_manager.line = self.line
         self.line.bind(self.call_manager, sessions)
         self.relay.later = self.line.post

@@ -1,4 +1,4 @@
-"""The timers of a running line, without waiting for them; of either line."""
+"""The timers of a running line, without waiting for them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 
 from sippy.Core.EventDispatcher import ED2
 
-from gate.sip.line import TableLine
-from gate.sip.transactions import Event, Timer
 from tests.support.sip_line import RunningLine
 from tests.support.waiting import PATIENCE
 
@@ -20,8 +18,6 @@ def pass_time(running: RunningLine, seconds: float) -> None:
     ran = threading.Event()
 
     def advance() -> None:
-        if isinstance(running.line, TableLine):
-            running.line.loop.ahead += seconds
         for timer in ED2.tlisteners:
             if timer.etime is not None:
                 timer.etime.offset(-seconds)
@@ -47,10 +43,7 @@ def expire(running: RunningLine) -> None:
     def now() -> None:
         transactions = _transactions(running)
         invite = _invite(transactions.tserver)
-        if isinstance(running.line, TableLine):
-            invite.leg._expired()
-        else:
-            transactions.timerE(invite)
+        transactions.timerE(invite)
 
     running.call(now)
 
@@ -61,10 +54,7 @@ def time_out(running: RunningLine) -> None:
     def now() -> None:
         transactions = _transactions(running)
         invite = _invite(transactions.tclient)
-        if isinstance(running.line, TableLine):
-            transactions.happen(invite, Event.LATE)
-        else:
-            transactions.timerB(invite)
+        transactions.timerB(invite)
 
     running.call(now)
 
@@ -75,13 +65,8 @@ def send_late(running: RunningLine) -> None:
     def now() -> None:
         transactions = _transactions(running)
         invite = _invite(transactions.tclient)
-        if isinstance(running.line, TableLine):
-            invite.timers[Timer.REPEAT].cancel()
-            invite.interval = 4.0
-            transactions._due(invite, Event.REPEAT)
-        else:
-            invite.teA.cancel()
-            invite.tout = 2.0
-            transactions.timerA(invite)
+        invite.teA.cancel()
+        invite.tout = 2.0
+        transactions.timerA(invite)
 
     running.call(now)
