@@ -143,7 +143,7 @@ def test_modes_and_keys_are_those_of_the_console() -> None:
 
 def test_fields_of_a_decision_over_http_are_those_of_the_operation() -> None:
     assert [row[0].strip("`") for row in rows("http-api", "field")] == [
-        name for name in OPERATIONS["decide"].request.__struct_fields__ if name != "refused_claim"
+        name for name in OPERATIONS["decide"].request.__struct_fields__ if name not in ("refused_claim", "again")
     ]
 
 

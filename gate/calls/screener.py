@@ -12,6 +12,7 @@ from gate.calls.trust import Trust
 from gate.core import numbers, screening
 from gate.core.abandoned import caller_of, campaign_of
 from gate.core.days import LONDON, midnight
+from gate.core.evidence import stamp
 from gate.core.facts import Fact
 from gate.core.facts.calls import Abandoned, LookedAgain
 from gate.core.facts.gate import CampaignStopped, ManyAbandoned
@@ -140,6 +141,19 @@ class Screener:
             if tally.reaches(bounds.stop_percent, bounds.least) and not tx.stopped(call.caller, campaign):
                 stop = CampaignStopped(**rate, stop_percent=bounds.stop_percent)
                 tx.append(stop.fact(secrets.token_hex(16), fact.at, "gate"))
+
+    def stands(self, tx: StoreTransaction, attempt: Attempt, now: datetime, decision_id: str) -> Decision | None:
+        """What a question is answered that was let through as ``decision_id`` within ``ONE_ATTEMPT``; None where it was
+        not, or would not be now. Nothing is kept."""
+        decision = self._check(tx, attempt, _read(attempt.raw_number), now, None, in_hand=True)
+        asked_by = tx.values(
+            str,
+            "SELECT claimed_by FROM calls WHERE call_id = ? AND number = ? AND at > ?"
+            " AND source = 'ask' AND verdict = 'allow'",
+            (decision_id, decision.number, stamp(now - ONE_ATTEMPT)),
+        )
+        own = caller_of(attempt.claimed_by) in map(caller_of, asked_by)
+        return decision if own and decision.allowed else None
 
     def taken_back(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> str:
         """Why an attempt that was allowed may not be connected any more: what the person has said since, on another

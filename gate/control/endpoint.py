@@ -12,7 +12,9 @@ string, as JSON, as a form, or as plain text, which is the number alone. The ans
 ``block`` and the reason. Whoever looks only at the status, or only for a word, is safe as well: in plain text a block
 is never a 200, and nothing but an allow has the word in it.
 
-``POST /v1/decisions`` asks up to 1,000 questions at once; each has a decision and a leaf of its own.
+``POST /v1/decisions`` asks up to 1,000 questions at once; each has a decision and a leaf of its own. A question or an
+outcome that is sent again with its ``Idempotency-Key`` is answered as before (``Keys``); an allow only as long as the
+number may still be dialled.
 
 ``PUT /v1/recording``: a phone system hands in what it recorded. The body is a WAV file, the query says whose call.
 
@@ -50,7 +52,20 @@ from gate.control.bounds import BACKLOG, BoundedServer, Bounds, answering, by_ad
 from gate.control.messages import CarryOut, parsed
 from gate.control.own_lists import COMPLAINTS, ENTER, LOOK_UP, Note, OwnLists
 from gate.control.sockets import fault, status
-from gate.control.work import LARGEST_BODY, Answer, Busy, Workers, answer, body, fields_of, once, pairs, raw_body
+from gate.control.work import (
+    LARGEST_BODY,
+    Answer,
+    Busy,
+    Keys,
+    Sent,
+    Workers,
+    answer,
+    body,
+    fields_of,
+    once,
+    pairs,
+    raw_body,
+)
 from gate.core.terms import Reason, Verdict
 from gate.errors import ConfigError, ControlError, GateError, RefusedError, StoreError, UsageError
 from gate.handed_over_file import HandedOverFile
@@ -407,6 +422,7 @@ def endpoint_app(
     checkers = Workers("health", threads=1, most=8)
     uploads = RecordingUpload(carry_out)
     own_lists = OwnLists(carry_out, note)
+    keys = Keys()
     # So that many at once take none from those who ask one at a time.
     batches = Workers("batch", threads=2, most=2 * AT_A_GO)
 
@@ -447,9 +463,32 @@ def endpoint_app(
                 response.headers["Allow"] = error.headers["Allow"]
             return response
 
-    async def decide(request: Request[Any], actor: str, by: Workers = workers) -> dict[str, Any]:
-        """In time; one that comes later is in the log and nowhere else."""
+    async def decide(
+        request: Request[Any], actor: str, sent: Sent, place: int = 0, by: Workers = workers
+    ) -> dict[str, Any]:
+        """In time. What was done for the same request before is not done again; an allow that no longer holds is
+        decided anew."""
+        before = sent.works.get(place)
+        if before is None or (before.done() and (before.cancelled() or before.exception() is not None)):
+            work = sent.works[place] = asyncio.ensure_future(by.call(carry_out, request, Caller(actor)))
+            return await in_time(work)
+        decided = await in_time(before)
+        if (
+            not isinstance(request, Decide)
+            or decided["verdict"] != Verdict.ALLOW
+            or decided["reason"] == Reason.EMERGENCY_CALL
+        ):
+            return decided
+        request = msgspec.structs.replace(request, again=decided["decision_id"])
         work = asyncio.ensure_future(by.call(carry_out, request, Caller(actor)))
+        again = await in_time(work)
+        if again["decision_id"] == decided["decision_id"]:
+            return decided
+        sent.works[place] = work
+        return again
+
+    async def in_time(work: asyncio.Future[Any]) -> dict[str, Any]:
+        """One that comes later is in the log and nowhere else."""
         done, _ = await asyncio.wait({work}, timeout=DECISION_SECONDS)
         if not done:
             work.add_done_callback(lambda late: late.cancelled() or late.exception())
@@ -461,9 +500,12 @@ def endpoint_app(
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
         try:
-            request = _within(asked[_HOLDER], parsed("decide", await question(asked)))
+            fields = await question(asked)
+            request = _within(asked[_HOLDER], parsed("decide", fields))
+            sent = keys.of(asked, asked[_HOLDER].name, fields)
             with answering(asked):
-                return formatted(asked, await decide(request, _actor(asked)))
+                async with sent.lock:
+                    return formatted(asked, await decide(request, _actor(asked), sent))
         except GateError as error:
             return _refused(asked, _code(error), error, _reason(error))
 
@@ -473,12 +515,13 @@ def endpoint_app(
             return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
         places = asyncio.Semaphore(2)
 
-        async def one(fields: Any) -> dict[str, Any]:
+        async def one(place: int, fields: Any) -> dict[str, Any]:
             try:
                 if not isinstance(fields, dict):
                     raise UsageError("the question is not a JSON object", hint='send {"number": "…"} and the like')
                 async with places:
-                    decided = await decide(_within(asked[_HOLDER], parsed("decide", fields)), _actor(asked), batches)
+                    request = _within(asked[_HOLDER], parsed("decide", fields))
+                    decided = await decide(request, _actor(asked), sent, place, batches)
             except GateError as error:
                 decided = _block(error, _reason(error))
             count(str(decided["verdict"]), str(decided["reason"]))
@@ -490,10 +533,13 @@ def endpoint_app(
                 raise UsageError(
                     f"decisions is not a list of 1 to {AT_A_GO} questions", hint='send {"decisions": [{"number": "…"}]}'
                 )
+            sent = keys.of(asked, asked[_HOLDER].name, questions)
         except GateError as error:
-            return _refused(asked, _code(error), error)
+            return _refused(asked, _code(error), error, _reason(error))
         with answering(asked):
-            response = answer({"decisions": await asyncio.gather(*map(one, questions))})
+            async with sent.lock:
+                decided = await asyncio.gather(*(one(place, each) for place, each in enumerate(questions)))
+            response = answer({"decisions": decided})
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -502,8 +548,11 @@ def endpoint_app(
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
         try:
+            fields = await body(asked)
+            request, sent = parsed("calls_outcome", fields), keys.of(asked, asked[_HOLDER].name, fields)
             with answering(asked):
-                return answer(await decide(parsed("calls_outcome", await body(asked)), _actor(asked)))
+                async with sent.lock:
+                    return answer(await decide(request, _actor(asked), sent))
         except GateError as error:
             return answer(fault(error), _code(error))
 
@@ -591,6 +640,7 @@ def _within(token: Token, request: Request[Any]) -> Decide:
         request,
         account=request.account or token.account,
         refused_claim=request.refused_claim or request.purpose not in token.purposes,
+        again="",
     )
 
 

@@ -113,6 +113,8 @@ def document() -> str:
 # --- HTTP for programs ----------------------------------------------------------------------------------------------
 
 _BLOCK: Final = {"$ref": "#/components/schemas/Block"}
+_NOT_OVER_HTTP: Final = frozenset({"path", "file", "refused_claim", "again", "once"})
+"""Fields of requests that the HTTP side fills in itself."""
 _OF_A_TOKEN: Final = "The token is missing or wrong, or is not for this."  # noqa: S105 - a sentence
 
 
@@ -147,27 +149,30 @@ def http_openapi() -> dict[str, Any]:
             {"type": "object", "properties": {"verdict": {"const": "block"}, "reason": {"type": "string"}}},
         ]
     }
-    for name in ("ObjectionAdd", "ConsentAdd", "SubscriberSet", "Decide"):
-        components[name]["properties"].pop("once" if name != "Decide" else "refused_claim")
-    for name in ("once", "received", "channel"):
+    for name in ("ObjectionAdd", "ConsentAdd", "SubscriberSet", "Decide", "ComplaintEnter"):
+        for field in _NOT_OVER_HTTP & components[name]["properties"].keys():
+            components[name]["properties"].pop(field)
+    for name in ("received", "channel"):
         components["ComplaintEnter"]["properties"].pop(name)
     decided = {"anyOf": [of["decide"][1], _BLOCK]}
     paths: dict[str, Any] = {
         "/v1/decision": {
             "get": _http("decision", "May this number be dialled?", "decide", decided, query=kinds["decide"][0]),
-            "post": _http("decisionPosted", "The same, in a body.", "decide", decided, body=of["decide"][0]),
+            "post": _http(
+                "decisionPosted", "The same, in a body.", "decide", decided, body=of["decide"][0], again=True,
+            ),
         },
         "/v1/decisions": {
             "post": _http(
                 "decisions", "Up to 1,000 questions at once.", "decide",
                 _object({"decisions": {"type": "array", "items": decided}}),
-                body=_object({"decisions": {"type": "array", "maxItems": 1000, "items": of["decide"][0]}}),
+                body=_object({"decisions": {"type": "array", "maxItems": 1000, "items": of["decide"][0]}}), again=True,
             ),
         },
         "/v1/outcome": {
             "post": _http(
                 "outcome", "What became of a call that was let through and dialled elsewhere.", "decide",
-                of["calls_outcome"][1], body=of["calls_outcome"][0],
+                of["calls_outcome"][1], body=of["calls_outcome"][0], again=True,
             ),
         },
         "/v1/recording": {
@@ -236,9 +241,10 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _http(
     name: str, summary: str, right: str, response: Any, *, body: Any = None, query: type | None = None,
-    wav: bool = False, once: bool = False,
+    wav: bool = False, once: bool = False, again: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
-    """An operation for programs with a token for ``right``."""
+    """An operation for programs with a token for ``right``. ``once``: an entry that is kept once with its key;
+    ``again``: an answer that is repeated with its key."""
     said: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
@@ -256,13 +262,13 @@ def _http(
     if wav:
         said["requestBody"] = {"required": True, "content": {"audio/wav": {"schema": {"type": "string"}}}}
     if query is not None:
-        fields = [each for each in msgspec.structs.fields(query) if each.name not in ("path", "file", "refused_claim")]
+        fields = [each for each in msgspec.structs.fields(query) if each.name not in _NOT_OVER_HTTP]
         schemas, _ = msgspec.json.schema_components([each.type for each in fields], schema_hook=_anything)
         said["parameters"] = [
             {"name": each.encode_name, "in": "query", "required": each.required, "schema": _alone(schema)}
             for each, schema in zip(fields, schemas, strict=True)
         ]
-    if once:
+    if once or again:
         header = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}}
         said["parameters"] = [header]
     return said

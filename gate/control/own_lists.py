@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gate.control.messages import CarryOut, parsed
 from gate.control.sockets import fault, status
-from gate.control.work import Workers, answer, fields_of, pairs, raw_body
+from gate.control.work import KEY, Workers, answer, fields_of, pairs, raw_body
 from gate.errors import GateError, UsageError
 from gate.operations.lists.entries import KEPT_BEFORE
 from gate.operations.operation import Caller, Request, operation_of
@@ -34,7 +34,6 @@ LOOK_UP: Final[Mapping[str, str]] = {
     "/v1/subscribers": "subscriber_list",
 }
 """Path -> the operation that shows those of a number."""
-KEY: Final = "Idempotency-Key"
 _QUERY: Final = frozenset({"number", "after", "limit"})
 Note = Callable[[str, str, Request[Any]], Awaitable[None]]
 """Counts a look-up by number: actor, operation, request."""

@@ -6,6 +6,8 @@ Blocking work goes on threads, within bounds, and every failure is a ``GateError
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import re
 import socket
 import struct
@@ -20,7 +22,7 @@ import structlog
 from aiohttp import web
 
 from gate.control.messages import CarryOut
-from gate.errors import ControlError, GateError, UsageError
+from gate.errors import ControlError, GateError, RefusedError, UsageError
 from gate.operations.operation import Caller, Request, operation_of
 
 log = structlog.get_logger("gate.control")
@@ -174,6 +176,56 @@ def fields_of(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError("the request is not a JSON object", hint='send {"number": "…"} and the like')
     return value
+
+
+KEY: Final = "Idempotency-Key"
+LONGEST_KEY: Final = 200
+KEY_SECONDS: Final = 60.0
+"""How long a key that is kept in memory stands for its request."""
+MOST_KEYS: Final = 10_000
+
+
+class Sent:
+    """A request under its key."""
+
+    def __init__(self, digest: bytes, until: float) -> None:
+        self.digest = digest
+        """SHA-256 of its fields."""
+        self.until = until
+        self.lock = asyncio.Lock()
+        """Held while it is answered: the same one that comes meanwhile waits for what comes of it."""
+        self.works: dict[int, asyncio.Future[Any]] = {}
+        """What was done for it, by its place in a batch."""
+
+
+class Keys:
+    """Requests with an ``Idempotency-Key``: within ``KEY_SECONDS`` one that is sent again is done once. In memory:
+    after a restart it is done anew. Lives on the event loop."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[str, str, str], Sent] = {}
+
+    def of(self, asked: web.Request, token: str, fields: object) -> Sent:
+        """The request of a token, as it came before where it did. Raises ``RefusedError`` (``key_used``) where another
+        one came with its key."""
+        until = asyncio.get_running_loop().time() + KEY_SECONDS
+        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).digest()
+        key = asked.headers.get(KEY, "").strip()
+        if not key:
+            return Sent(digest, until)
+        if len(key) > LONGEST_KEY:
+            raise UsageError(f"the {KEY} is longer than {LONGEST_KEY} characters", hint="send a shorter one")
+        while self._sent and self._sent[oldest := next(iter(self._sent))].until <= until - KEY_SECONDS:
+            del self._sent[oldest]
+        name = token, asked.path, key
+        if name not in self._sent and len(self._sent) >= MOST_KEYS:
+            raise Busy("too many keys are in use", hint="try again in a minute, or send no key")
+        sent = self._sent.setdefault(name, Sent(digest, until))
+        if sent.digest != digest:
+            raise RefusedError(
+                "another request was sent with this key", reason="key_used", hint="take a new key for each request"
+            )
+        return sent
 
 
 MOST_FIELDS: Final = 16

@@ -232,6 +232,75 @@ def test_many_at_once_have_a_decision_each_while_calls_go_on(gate: RunningGate) 
     gate.verified()
 
 
+def decided(gate: RunningGate) -> int:
+    """How many decisions are in the log."""
+    (kept,) = gate.rows("SELECT COUNT(*) AS n FROM facts WHERE kind = 'decision'")
+    return int(kept["n"])
+
+
+def test_a_question_that_is_sent_again_with_its_key_is_one_attempt(gate: RunningGate) -> None:
+    def ask(body: dict[str, Any], key: str, who: str = "dialler") -> Answered:
+        return asked(gate, who, "POST", "/v1/decision", body, Idempotency_Key=key)
+
+    gate.add_token("other", purposes=["marketing"])
+    gate.stop()
+    gate.start()
+    for number, verdict in ((UNLISTED, "allow"), (LISTED, "block")):
+        together: list[Answered] = []
+        threads = [
+            threading.Thread(target=lambda: together.append(ask({"number": number}, verdict)))  # noqa: B023 - joined
+            for _ in range(4)
+        ]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        again = ask({"number": number}, verdict)
+        assert {each.text for each in together} == {again.text} and again.body["verdict"] == verdict
+    assert decided(gate) == 2
+    other = ask({"number": LISTED}, "allow")
+    assert (other.status, other.body["verdict"], other.body["reason"]) == (409, "block", "key_used")
+    assert ask({"number": LISTED}, "k" * 201).status == 400
+    before = decided(gate)
+    assert ask({"number": UNLISTED}, "allow", "other").body["decision_id"] != again.body["decision_id"], "another's key"
+    assert decided(gate) == before + 1
+
+
+def test_many_questions_and_an_outcome_that_are_sent_again_are_kept_once(gate: RunningGate) -> None:
+    def ask(path: str, body: dict[str, Any], key: str) -> Answered:
+        return asked(gate, "dialler", "POST", path, body, Idempotency_Key=key)
+
+    questions = [{"number": f"0163296{number:04d}"} for number in range(20)] + [{"number": LISTED}]
+    first = ask("/v1/decisions", {"decisions": questions}, "1")
+    assert ask("/v1/decisions", {"decisions": questions}, "1").text == first.text
+    assert decided(gate) == 21
+    for body in (questions[:20], [*questions, {"number": UNLISTED}]):
+        refused = ask("/v1/decisions", {"decisions": body}, "1")
+        assert (refused.status, refused.body["reason"]) == (409, "key_used")
+    outcome = {"decision_id": first.body["decisions"][0]["decision_id"], "outcome": "live"}
+    kept = [ask("/v1/outcome", outcome, "o") for _ in range(2)]
+    assert [each.status for each in kept] == [200, 200] and kept[0].text == kept[1].text
+    assert ask("/v1/outcome", outcome | {"outcome": "machine"}, "o").status == 409
+    assert asked(gate, "dialler", "POST", "/v1/outcome", outcome).status == 400, "without a key it is a second report"
+    (kept_once,) = gate.rows("SELECT COUNT(*) AS n FROM facts WHERE kind = 'outcome_reported'")
+    assert (decided(gate), kept_once["n"]) == (21, 1)
+    gate.verified()
+
+
+def test_an_allow_is_not_repeated_after_an_objection(gate: RunningGate) -> None:
+    def ask() -> dict[str, Any]:
+        body: dict[str, Any] = asked(
+            gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED}, Idempotency_Key="1"
+        ).body
+        return body
+
+    first = ask()
+    assert asked(gate, "crm", "POST", "/v1/objections", {"number": UNLISTED, "source": "form"}).status == 201
+    second = ask()
+    assert (first["verdict"], second["verdict"], second["reason"]) == ("allow", "block", "objected")
+    assert ask() == second and decided(gate) == 2
+
+
 def test_https_with_a_certificate_that_is_renewed_while_it_runs(tmp_path: Path) -> None:
     gate = RunningGate(tmp_path / "gate")
     gate.http = f"127.0.0.1:{free_port()}"

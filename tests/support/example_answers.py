@@ -122,6 +122,7 @@ class ExampleAnswers:
         on_behalf_of: str = "",
         campaign: str = "",
         refused_claim: bool = False,
+        again: str = "",
     ) -> dict[str, Any]:
         if refused_claim:
             return {"verdict": "block", "reason": "claim_refused", "decision_id": "d-2", "actor": actor}

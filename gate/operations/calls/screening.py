@@ -174,6 +174,12 @@ class Decide(Request[Decided], frozen=True, kw_only=True):
             "What it says that the call is for is not its to say: the strictest is presumed, and the call is refused."
         ),
     ] = False
+    again: Annotated[
+        Line,
+        about(
+            "The `decision_id` of an allow that is asked for again within a minute: where it still holds, it stands."
+        ),
+    ] = ""
 
 
 @operation(Decide, "decide", roles=ADMINS)
@@ -211,7 +217,12 @@ def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
         raise StoreError("the disk of the data folder does not answer", hint="see the gate's log")
     if limit is not None and not leaf:  # nobody fills the log: it is counted
         raise RefusedError("too many questions in this minute", reason=limit, hint="see calls_a_minute in [[token]]")
-    decision = _logged(folder, attempt, now, decision_id, folder.gate.obstacle("") or limit or claim, origin)
+    obstacle = folder.gate.obstacle("") or limit or claim
+    if asked.again and obstacle is None:
+        stands = folder.store.call(lambda tx: folder.screener.stands(tx, attempt, now, asked.again))
+        if stands is not None and not folder.gate.obstacle(stands.number):
+            return Decided(**asdict(_verdict(folder, stands, now)), decision_id=asked.again)
+    decision = _logged(folder, attempt, now, decision_id, obstacle, origin)
     if decision.allowed and (obstacle := folder.gate.obstacle(decision.number)):
         # It was made without what the line still has to tell: another leaf takes it back.
         decision_id = folder.new_id()
