@@ -89,7 +89,7 @@ class View:
         else:
             click.echo("\t".join(name for name, _ in columns))
             for row in rows:
-                click.echo("\t".join(clean(_plain(row.get(name))) for name, _ in columns))
+                click.echo("\t".join(clean(plain(row.get(name))) for name, _ in columns))
         if value.get("next"):
             narrate(f"There are more: --after '{value['next']}'")
 
@@ -169,10 +169,11 @@ def pairs(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
                 yield f"{indent}  - {lines[0].strip()}" if lines else f"{indent}  -"
                 yield from lines[1:]
         else:
-            yield f"{name} {_plain(inner) or '-'}"
+            yield f"{name} {plain(inner) or '-'}"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value in words; a time is London's."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -181,7 +182,7 @@ def _plain(value: Any) -> str:
         return f"{value:.1f}"
     if isinstance(value, list | tuple):
         return (
-            ", ".join(_plain(inner) if not _is_span(inner) else " to ".join(map(_plain, inner)) for inner in value)
+            ", ".join(plain(inner) if not _is_span(inner) else " to ".join(map(plain, inner)) for inner in value)
             or "-"
         )
     if isinstance(value, Mapping):
@@ -230,4 +231,4 @@ def _brief(value: Any, this: date) -> str:
     if isinstance(value, str) and (_TIME.fullmatch(value) or _DAY.fullmatch(value)):
         with suppress(ValueError):
             return brief(value, this)
-    return _plain(value)
+    return plain(value)

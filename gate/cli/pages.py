@@ -88,7 +88,10 @@ def _papers(view: View, folder: Path) -> None:
 
 @click.group("receipts")
 def receipts() -> None:
-    """Callees look up the code of their receipt on a page that the firm hosts."""
+    """Callees look up the code of their receipt on a page that the firm hosts.
+
+    `dialgate receipt CODE` shows one here.
+    """
 
 
 @make("publish", group=receipts, example="dialgate receipts publish /srv/www/receipts")
@@ -110,7 +113,10 @@ def publish(view: View, folder: Path) -> None:
 @asks(ReceiptShow, "code")
 def receipt(view: View, asked: ReceiptShow) -> None:
     """Show a callee's receipt by its code: whether the call was screened, when, against which edition of which
-    register, with which result, who made it, and how to object. The number that was called is not in it."""
+    register, with which result, who made it, and how to object. The number that was called is not in it.
+
+    `dialgate receipts publish DIR` writes the page on which callees look up theirs.
+    """
     view.data(ask(view, asked), text=_lines, prose=True)
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from gate.cli.asking import PROOF_FILE, Day, ask, asks, proven, reach, rows_found
 from gate.cli.command import FOLDER, NEW_FILE, Group, make
 from gate.cli.letters import FORMS, show_letter, write_letter
-from gate.cli.output import View, json_values, narrate
+from gate.cli.output import View, json_values, narrate, plain
 from gate.client.files import output_file
 from gate.client.gate import Gate
 from gate.core import days
@@ -401,7 +401,7 @@ def _found_lines(found: Found) -> Iterator[str]:
         yield f"{name}: {len(entries)}"
         for entry in entries:
             shown = {key: value for key, value in entry.items() if value not in (None, "", 0)}
-            yield "  " + ", ".join(f"{words(key)} {value}" for key, value in shown.items())
+            yield "  " + ", ".join(f"{words(key)} {plain(value)}" for key, value in shown.items())
 
 
 @make(

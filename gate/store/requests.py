@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Final
 
@@ -323,7 +323,8 @@ def contacts_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldContac
     return [
         HeldContact(
             **asdict(row)
-            | {"number": number, "imported_at": current.imported_at, "on_behalf_of": current.on_behalf_of or None}
+            | {"number": number, "since": stamp(datetime.fromtimestamp(row.since, UTC))}
+            | {"imported_at": current.imported_at, "on_behalf_of": current.on_behalf_of or None}
         )
         for number in numbers
         for current in contacts.in_force(tx)

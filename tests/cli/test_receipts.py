@@ -53,6 +53,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_the_two_commands_with_like_names_lead_to_each_other() -> None:
+    one, all_of_them = (" ".join(dialgate(name, "--help").out.split()) for name in ("receipt", "receipts"))
+    assert "dialgate receipts publish DIR" in one and "dialgate receipt CODE" in all_of_them
+
+
 def test_a_receipt_is_shown_in_lines_and_as_json(home: Path) -> None:
     with opened(home / "gate") as data:
         made = receipted(data.store, 1, NUMBERS[0], NOW)

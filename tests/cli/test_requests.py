@@ -222,7 +222,8 @@ def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Pat
         written(data, "exported", "other", ANN, given | {"call_id": "call-other", "recipient": "k-stranger"})
     reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
-    officer("search", reference)
+    (contact_line,) = [each for each in officer("search", reference).out.splitlines() if "reference 20260302" in each]
+    assert re.search(r", since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", contact_line), "a time is shown as a time"
     officer("decide", reference, "--grant")
     made = officer("fulfil", reference, *key(folder), "-o", "pack.html")
     passphrase = re.findall(r"by other means: (\S+)", made.err)[0]

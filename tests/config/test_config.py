@@ -20,6 +20,7 @@ from gate.config.faults import lines
 from gate.config.write import NOTICE, document, write_new
 from gate.errors import ConfigError, UsageError
 from gate.media.prompts import prepare
+from tests.support.example import make_example
 from tests.support.examples import examples
 from tests.support.settings import VALID, secret, write
 
@@ -33,6 +34,14 @@ def faults(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load(path)
     return [line.replace(f"{folder}/", "") for line in caught.value.message.splitlines()]
+
+
+def test_the_example_says_what_each_purpose_is_for(tmp_path: Path) -> None:
+    text = (make_example(tmp_path / "gate") / "config.toml").read_text()
+    for purpose, comment in re.findall(r'^purpose = "(.+)" # (.+)$', text, re.MULTILINE):
+        assert purpose in ("marketing", "service")
+        assert comment == "marketing; or service where nothing is sold: registers and hours are then skipped"
+    assert text.count("\npurpose = ") == 2
 
 
 def test_a_valid_file_is_read_whole(tmp_path: Path) -> None:

@@ -301,6 +301,15 @@ def test_an_allow_is_not_repeated_after_an_objection(gate: RunningGate) -> None:
     assert ask() == second and decided(gate) == 2
 
 
+def test_a_program_reads_of_no_phone(gate: RunningGate) -> None:
+    """The sentences of reasons were written for callers."""
+    claimed = asked(gate, "dialler", "POST", "/v1/decision", {"number": UNLISTED, "purpose": "service"})
+    stranger = asked(gate, "wrong", "POST", "/v1/decision", {"number": UNLISTED})
+    assert [each.body["reason"] for each in (claimed, stranger)] == ["claim_refused", "not_authenticated"]
+    for each in (claimed, stranger):
+        assert "phone" not in each.text, each.text
+
+
 def test_https_with_a_certificate_that_is_renewed_while_it_runs(tmp_path: Path) -> None:
     gate = RunningGate(tmp_path / "gate")
     gate.http = f"127.0.0.1:{free_port()}"

@@ -71,6 +71,15 @@ def test_what_was_never_imported_is_missing(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_what_was_deleted_is_missing_and_not_called_never_imported(tmp_path: Path) -> None:
+    _full(tmp_path / "r")
+    library = RegisterLibrary(tmp_path / "r")
+    assert library.status(TODAY)[0].state == "ok"
+    shutil.rmtree(tmp_path / "r")
+    until(lambda: library.view(LISTED)[0].state == "missing")
+    assert library.status(TODAY)[0].problem == "no list of it is in force"
+
+
 @pytest.mark.parametrize("number", ["", "+", "+44", "abc", "+44x", "+" + "9" * 5000, "\ud800", "0", "+0", "-5"])
 def test_what_is_no_number_is_covered_by_nothing_and_raises_nothing(tmp_path: Path, number: str) -> None:
     _full(tmp_path / "r")

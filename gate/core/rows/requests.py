@@ -136,8 +136,8 @@ class HeldContact(Row, frozen=True):
     reference: str
     verdict: str
     reason: str
-    since: int
-    """When the verdict became what it is, in seconds since 1970."""
+    since: str
+    """When the verdict became what it is."""
     was: str | None
     """The verdict before that."""
     imported_at: str
