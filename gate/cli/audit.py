@@ -28,6 +28,7 @@ from gate.operations.audit.checkpoints import (
 )
 from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
 from gate.operations.audit.witnesses import AuditWitnesses, WitnessRow
+from gate.showing import many
 from gate.store.reader import Reader, place_of
 
 MAX_NOTE = 8000
@@ -123,7 +124,7 @@ def checkpoint(view: View, output: Path | None) -> None:
         must_be_new(output)
         with whole_file(output, mode=0o644) as file:
             file.write(signed.note.encode())
-        narrate(f"Wrote {output}: the log's first {signed.size} entries, signed.")
+        narrate(f"Wrote {output}: the log of {many(signed.size, 'entry')}, signed.")
     if view.json or not output:
         view.data(signed, text=lambda shown: shown.note.splitlines())
 

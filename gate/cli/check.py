@@ -10,7 +10,7 @@ from gate.cli.command import make
 from gate.cli.output import View
 from gate.core.terms import Verdict
 from gate.operations.calls.screening import Check, Checked, RegisterFinding
-from gate.showing import local
+from gate.showing import local, many
 
 
 @make(
@@ -52,5 +52,5 @@ def _register(register: RegisterFinding) -> str:
     name, days = register.name.upper(), register.days_left
     if register.state != "ok":
         return f"{name}: {register.state}"
-    left = "of a later day" if days is None else "too old" if days < 0 else f"{days} days left"
+    left = "of a later day" if days is None else "too old" if days < 0 else f"{many(days, 'day')} left"
     return f"{name}: as of {register.as_of}, {left}, {register.sha256[:16]}"

@@ -91,7 +91,7 @@ def _narrate(imported: ContactsImported) -> None:
     if imported.objections:
         narrate(f"Kept as objections: {many(imported.objections, 'number')} whose row in the file wants no calls.")
     if imported.subscribers:
-        narrate(f"{imported.subscribers:,} numbers: the file has who has their line, which was not noted before.")
+        narrate(f"{many(imported.subscribers, 'number')}: the file has who has their line, which was not noted before.")
     for each in imported.faults[:_SHOWN]:
         where = f"line {each.line}" + (f", {each.column}" if each.column else "")
         narrate(f"{where}{' (' + each.reference + ')' if each.reference else ''}: {each.fault}")
@@ -113,8 +113,8 @@ def status(view: View, asked: ContactsStatus) -> None:
     elif now.up_to_date is False:
         narrate("A register has changed: the contacts are being screened again.")
     for name, count in now.others.items():
-        whose = f"on behalf of {name}: --on-behalf-of {name}" if name else "are the firm's own"
-        narrate(f"{count:,} contacts {whose}")
+        whose = f"on behalf of {name}: --on-behalf-of {name}" if name else "of the firm's own"
+        narrate(f"{many(count, 'contact')} {whose}")
     registers = [{key: getattr(each, key) for key in ("name", "state", "as_of", "count")} for each in now.registers]
     shown = {key: value for key, value in asdict(now).items() if key != "others" and value != ""}
     view.data(shown | {"registers": registers})

@@ -348,7 +348,9 @@ class Demo:
 
     def _verify(self) -> None:
         audit = run("audit", "verify", "-c", str(self.config))
-        self.check("log_verified", audit["ok"], f"\n9. The evidence log holds: {audit['size']} leaves, verified.")
+        self.check(
+            "log_verified", audit["ok"], f"\n9. The evidence log holds: {many(audit['size'], 'leaf')}, verified."
+        )
         sealed = run("recording", "verify", "-c", str(self.config))
         self.check("recordings_verified", all(item["ok"] for item in sealed["items"]))
 

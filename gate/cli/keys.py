@@ -19,6 +19,7 @@ from gate.core.rows.keys import Recipient
 from gate.errors import GateError, UsageError, VaultError
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire
 from gate.operations.keys.wraps import KeyDrop
+from gate.showing import many
 from gate.vault import keyfile
 from gate.vault.keyfile import change_passphrase, load_private
 from gate.vault.publickey import HALVES, HINT, PURPOSES, parse_recipient
@@ -121,12 +122,13 @@ def list_(view: View) -> None:
         none="There is no recipient: dialgate key new, then dialgate key add",
     )
     for each in answer.retired:
-        narrate(f"Retired, and still opens {each.recordings} recordings: {each.name} ({each.id})")
+        narrate(f"Retired, and still opens {many(each.recordings, 'recording')}: {each.name} ({each.id})")
     for warning in answer.warnings:
         narrate(f"Warning: {warning}.")
     for each in answer.recipients:
         if each.alone:
-            narrate(f"Warning: {each.alone} recordings would be lost with the key of {each.name}: dialgate key rotate")
+            lost = many(each.alone, "recording")
+            narrate(f"Warning: {lost} would be lost with the key of {each.name}: dialgate key rotate")
 
 
 def _given(recipient: Recipient) -> str:
@@ -168,9 +170,10 @@ def retire(view: View, asked: KeyRetire) -> None:
     answer = ask(view, asked)
     view.data(answer)
     if answer.alone:
-        narrate(f"{answer.alone} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
+        alone = many(answer.alone, "recording")
+        narrate(f"{alone} could then be opened by nobody else: dialgate key rotate KEY --to FILE")
     elif not asked.dry_run and answer.recordings:
-        narrate(f"This key still opens {answer.recordings} recordings; to end that: dialgate key drop")
+        narrate(f"This key still opens {many(answer.recordings, 'recording')}; to end that: dialgate key drop")
 
 
 @make(
@@ -239,11 +242,10 @@ def drop(view: View, asked: KeyDrop) -> None:
     answer = ask(view, asked)
     view.data(answer)
     if answer.held:
-        narrate(f"{answer.held} recordings are held and stay as they are.")
+        narrate(f"{many(answer.held, 'recording', 'stays')} because of a hold.")
     if answer.unproven:
-        narrate(
-            f"{answer.unproven} recordings stay: {asked.target} has not proven to open them. dialgate key prove KEY"
-        )
+        stay, them = many(answer.unproven, "recording", "stays"), "it" if answer.unproven == 1 else "them"
+        narrate(f"{stay}: {asked.target} has not proven to open {them}. dialgate key prove KEY")
     narrate_waits(answer.waits)
 
 

@@ -21,7 +21,7 @@ from gate.errors import UsageError
 from gate.exports.letter_samples import NOW, faults, samples
 from gate.exports.letters import WORDING, firm_of, note, outdated, render, shipped_wording, templates_of
 from gate.operations.requests.letters import ExplainLetter, Reasoned, Rendered, RestsOn
-from gate.showing import local
+from gate.showing import local, many
 
 HINT: Final = (
     "These sentences of yours do not say what the new wording says. Compare: dialgate letters copy NEW-DIR, then "
@@ -150,6 +150,6 @@ def check(view: View, compared: bool) -> None:
     if due := authority_due(view.config, today()):
         narrate(f"Note: {due}.")
     if found:
-        narrate(f"{len(found)} faults: no letter is made with a faulty wording.")
+        narrate(f"{many(len(found), 'fault')}: no letter is made with a faulty wording.")
         sys.exit(1)
     narrate(f"All letters come out, with {templates / WORDING if templates else 'the shipped wording'}.")

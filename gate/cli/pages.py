@@ -30,6 +30,7 @@ from gate.exports.report import month_page, record_page
 from gate.operations.receipts import ReceiptShow, ReceiptShown
 from gate.operations.reports.article30 import UNSAID, ProcessingRecord, ReportArticle30
 from gate.operations.reports.month import ReportMonth
+from gate.showing import many
 
 
 @make(
@@ -142,7 +143,9 @@ def _lines(receipt: ReceiptShown) -> Iterator[str]:
     yield "To object: " + "; ".join(each for each in asdict(said.object).values() if each).replace("\n", ", ")
     yield f"Code: {_outcome(receipt)}"
     proof = receipt.proof
-    signed = f"in the signed log of {proof.checkpoint.splitlines()[1]} leaves" if proof else "not signed yet"
+    signed = (
+        f"in the signed log of {many(int(proof.checkpoint.splitlines()[1]), 'leaf')}" if proof else "not signed yet"
+    )
     yield f"Leaf: {receipt.leaf_index}, for the decision of leaf {said.decision}; {signed}"
 
 

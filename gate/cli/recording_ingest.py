@@ -20,6 +20,7 @@ from gate.errors import UsageError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.ingest.folder import Ask, IngestFolder, NotRemoved, go_on, hand_in, note_of, removable
 from gate.operations.ingest.ingesting import RecordingIngest, RecordingIngested
+from gate.showing import many
 
 
 @make(
@@ -52,7 +53,7 @@ def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | Non
         if each["refused"]:
             narrate(f"{each['file']}: this call was made against the gate's answer ({each['refused']}).")
     if left := [each for each in rows if each["why"]]:
-        narrate(f"{len(left)} of {len(rows)} files are still there in clear.")
+        narrate(f"Of {many(len(rows), 'file')} {len(left):,} {'is' if len(left) == 1 else 'are'} still there in clear.")
         sys.exit(1)
 
 

@@ -19,6 +19,7 @@ from gate.core.rows.calls import ListedRecording
 from gate.operations.calls.recordings import RecordingList, RecordingTake, RecordingVerified, RecordingVerify
 from gate.operations.parsing import Findable
 from gate.operations.retention.copies import CopiesAdd
+from gate.showing import many
 
 
 @click.group("recording", cls=Group, later={"gate.cli.recording_ingest": ("ingest",)})
@@ -106,5 +107,7 @@ def verify(view: View, asked: RecordingVerify) -> None:
     shown = columns(RecordingVerified, "recording_id", "ok", "fault")
     view.rows(verified, "items", shown, none="There is no recording.")
     if bad:
-        narrate(f"{len(bad)} of {len(verified.items)} recordings do not hold.")
+        narrate(
+            f"Of {many(len(verified.items), 'recording')} {len(bad):,} {'does' if len(bad) == 1 else 'do'} not hold."
+        )
         sys.exit(1)

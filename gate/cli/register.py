@@ -20,6 +20,7 @@ from gate.operations.registers.importing import RegisterImport, RegisterImported
 from gate.operations.registers.in_force import RegisterStatus
 from gate.registers.coverage import FULL, covers, narrowed
 from gate.registers.watch import PASSED, TAKEN, FileOutcome
+from gate.showing import many
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -128,7 +129,7 @@ def _row(outcome: FileOutcome) -> dict[str, Any]:
 
 def _line(row: dict[str, Any]) -> str:
     report = row["report"]
-    what = f"{report['count']:,} numbers as of {report['as_of']}" if report else row["why"]
+    what = f"{many(report['count'], 'number')} as of {report['as_of']}" if report else row["why"]
     return f"{row['register'].upper()} {row['state']}: {row['file']}: {what}".lstrip()
 
 
@@ -169,4 +170,4 @@ def _warn(register: RegisterInForce) -> None:
     elif days is not None and days < 0:
         narrate(f"{name} is too old: marketing calls are refused until a newer file is imported.")
     elif days is not None and days <= 7:
-        narrate(f"{name} supports calls for {days} more days: import a newer file.")
+        narrate(f"{name} supports calls for {many(days, 'day')} more: import a newer file.")

@@ -198,7 +198,7 @@ def _clock(standing: Standing) -> Iterator[str]:
     if standing.due and standing.days_left is not None:
         paused = f"; the clock stands still since {standing.paused_on}" if standing.paused_on else ""
         days = standing.days_left
-        left = f"{days} days left" if days >= 0 else f"{-days} days ago"
+        left = f"{many(days, 'day')} left" if days >= 0 else f"{many(-days, 'day')} ago"
         policy = f"; by policy {standing.policy_due}" if standing.policy_due != standing.due else ""
         yield f"  due: {standing.due} ({left}; by law {standing.ico_due}{policy}){paused}"
     elif standing.state is State.IDENTITY_ASKED:

@@ -167,7 +167,9 @@ def _make_pack(
     must_be_new(output)
     there = recordings_in(held)
     if there and not keys:
-        raise UsageError(f"{len(there)} recordings have to be opened", hint="give the private key: --key FILE")
+        raise UsageError(
+            f"{many(len(there), 'recording', 'has')} to be opened", hint="give the private key: --key FILE"
+        )
     privates = asked.private_keys(keys, passphrase_files) if there else []
     with view.progress("recordings") as progress:
         made = write_pack(view.config, gate, held, privates, output, leave_out, progress)

@@ -20,6 +20,7 @@ from gate.operations.erasure.terms import RetentionTermsShow, RetentionTermsSwee
 from gate.operations.retention.copies import CopiesAdd, CopiesDestroyed, CopiesList, CopyEntered
 from gate.operations.retention.holds import HoldAdd, HoldGroundSet, HoldList, HoldRelease
 from gate.operations.retention.schedule import RetentionDay, RetentionForecast, RetentionStatus, RetentionSweep
+from gate.showing import many
 
 
 @click.group("retention")
@@ -38,7 +39,8 @@ def status(view: View) -> None:
     if now.waits:
         narrate(f"The daily sweep does not run: {now.waits}.")
     if now.unfinished:
-        narrate(f"{now.unfinished} erasures are not finished; the next sweep or start of the gate goes on with them.")
+        left = many(now.unfinished, "erasure", "is")
+        narrate(f"{left} not finished; the next sweep or start of the gate goes on.")
 
 
 @make(
@@ -95,7 +97,7 @@ def forecast(view: View, asked: RetentionForecast, day: date | None, after: str 
     columns = [("day", "Day"), ("due", "To erase"), ("held", "Held")]
     view.rows(going, "days", columns, none="Nothing goes in these days.")
     for each in others.terms:
-        narrate(f"Until then {each.soon:,} {each.what} are past their term of {each.months} months.")
+        narrate(f"Until then {each.soon:,} {each.what} are past their term of {many(each.months, 'month')}.")
 
 
 _EMPTY = "Empty what is past its term now; a running gate does it once a day."
@@ -116,7 +118,10 @@ def terms(view: View, swept: bool) -> None:
     columns = [("what", "What"), ("months", "Months"), ("due", past), ("soon", "Within 30 days")]
     view.rows(now, "terms", columns, none="There are no terms.")
     if now.held:
-        narrate(f"{now.held} calls stay: they are held, still have a recording, or somebody has asked about them.")
+        stay, they = many(now.held, "call", "stays"), "it is" if now.held == 1 else "they are"
+        narrate(
+            f"{stay}: {they} held, still recorded, or somebody has asked about {'it' if now.held == 1 else 'them'}."
+        )
     if now.waits:
         narrate(f"The daily sweep of terms does not run: {now.waits}.")
 
@@ -155,7 +160,7 @@ def add(view: View, asked: HoldAdd) -> None:
     if added.notice:
         narrate(added.notice)
     if added.gone:
-        narrate(f"It comes too late for {added.gone} recordings, which are erased.")
+        narrate(f"It comes too late for {many(added.gone, 'recording')}, erased already.")
 
 
 @make(

@@ -71,7 +71,9 @@ def lines(answer: Glance) -> Iterator[str]:
         yield f"calls that other systems are having recorded: {count:,}"
     yield f"last hour: {_counted(sum(answer.last_hour.values()), answer.last_hour)}"
     for row in answer.registers:
-        days = f"{row.days_left} days left" if row.days_left is not None and row.days_left >= 0 else "no days left"
+        days = (
+            f"{many(row.days_left, 'day')} left" if row.days_left is not None and row.days_left >= 0 else "no days left"
+        )
         yield f"{row.name.upper()}: {row.state}, {days}, list of {row.as_of or '-'}, {many(row.count, 'number')}"
     head = answer.log.checkpoint
     yield f"log: {many(answer.log.size, 'leaf')}, {_verified(answer.log.verified)}, " + (

@@ -27,6 +27,7 @@ from gate.operations.calls.recordings import RecordingList
 from gate.operations.keys.recipients import KeyList
 from gate.operations.status.glance import GateStatus, Status
 from gate.operations.status.trunk_tests import DAYS, Outcome
+from gate.showing import many
 from gate.vault.sealed_files import bucket_of
 
 FULL_PERCENT: Final = 90
@@ -254,7 +255,8 @@ def _registers(status: GateStatus) -> Iterator[Finding]:
         if each.state != "ok" or each.days_left is None or each.days_left < 0:
             yield Finding(State.FAIL, "lists", f"{name} supports no calls ({each.state})", mend)
         else:
-            yield Finding(State.OK, "lists", f"{name} of {each.as_of} supports calls for {each.days_left} days more")
+            left = many(each.days_left, "day")
+            yield Finding(State.OK, "lists", f"{name} of {each.as_of} supports calls for {left} more")
 
 
 def _keys(gate: Gate) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from gate.errors import RegisterError
+from gate.showing import many
 
 FULL = "full"
 ASKED = "asked"
@@ -143,8 +144,7 @@ def too_few(name: str, coverage: Sequence[str], total: int, count: CountWithin) 
         held = total if code == FULL else sum(count(*each) for each in numbers_of(code))
         if held < wanted:
             where = "the whole country" if code == FULL else code
-            numbers = "1 number" if held == 1 else f"{held:,} numbers"
-            return f"it holds {numbers} of {where}, and the {name.upper()} holds {wanted:,} there at least"
+            return f"it holds {many(held, 'number')} of {where}, and the {name.upper()} holds {wanted:,} there at least"
     if tuple(coverage) == (FULL,) and name in LEAST and (none := without_numbers(MAJOR, count)):
         return f"it holds no number of {', '.join(none)}: it is not the {name.upper()} of the whole country"
     return ""

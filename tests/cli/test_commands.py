@@ -51,13 +51,13 @@ def test_register_import_and_status(gate: ExampleAnswers, tmp_path: Path, monkey
         "register", "import", "tps", "tps.txt", "--as-of", "2026-03-01", "--coverage", "0161, 020", "--json"
     )
     assert done.json["count"] == 3
-    asked = gate.asked[0][1]
+    asked = next(given for name, given in gate.asked if name == "register_import")
     assert asked["said"] == str(tmp_path / "tps.txt")
     assert (asked["as_of"], asked["coverage"], asked["accept_shrink"]) == (date(2026, 3, 1), "0161,020", False)
     shown = dialgate("register", "status")
     assert shown.out.splitlines()[0] == "name\tstate\tcount\tas_of\tdays_left\tcoverage\tsha256"
     assert shown.out.splitlines()[1].startswith("tps\tok\t1200\t2026-03-01\t3\tfull\tabab")
-    assert "TPS supports calls for 3 more days" in shown.err
+    assert "TPS supports calls for 3 days more" in shown.err
     assert "CTPS is missing: marketing calls are refused" in shown.err
     assert dialgate("register", "status", "--json").json["registers"][0]["name"] == "tps"
 
@@ -147,7 +147,7 @@ def test_calls_and_recordings(gate: ExampleAnswers) -> None:
     bad = dialgate("recording", "verify")
     assert bad.code == 1
     assert "r-2\tno\tthe file is missing" in bad.out
-    assert bad.err == "1 of 2 recordings do not hold.\n"
+    assert bad.err == "Of 2 recordings 1 does not hold.\n"
 
 
 def test_audit(gate: ExampleAnswers, tmp_path: Path) -> None:

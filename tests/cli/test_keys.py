@@ -135,6 +135,19 @@ def test_a_rotation_that_is_killed_goes_on_and_nobody_loses_anything(folder: Pat
     assert dialgate("audit", "verify").code == 0
 
 
+def test_one_recording_is_no_recordings(folder: Path) -> None:
+    key(folder, "add", str(folder / "ada.recipient"))
+    planted(folder, 1, ADA.recipient)
+    assert "Warning: 1 recording would be lost with the key of Ada" in dialgate("key", "list").err
+    key(folder, "add", str(folder / "bob.recipient"))
+    alone = dialgate("key", "retire", ADA.id, "--dry-run").err
+    assert alone.startswith("1 recording could then be opened by nobody else")
+    assert "1 of the 1 recording that Ada (compliance) opens" in dialgate("key", "retire", ADA.id).err
+    assert rotated(folder, "ada", "bob").json["added"] == 1
+    assert "This key still opens 1 recording;" in dialgate("key", "retire", ADA.id).err
+    assert "Retired, and still opens 1 recording: Ada" in dialgate("key", "list").err
+
+
 def test_losing_one_key_loses_nothing_and_is_told_beforehand(folder: Path) -> None:
     key(folder, "add", str(folder / "ada.recipient"))
     planted(folder, 3, ADA.recipient)

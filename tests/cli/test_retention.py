@@ -45,7 +45,7 @@ def test_a_hold_is_put_on_and_taken_off(gate: ExampleAnswers) -> None:
     done = dialgate("hold", "add", "--number", "020 7946 0123", *why, "--restriction", "--json")
     assert (done.code, done.json["id"]) == (0, "h-1")
     assert "0123" not in done.json["number"]
-    assert "too late for 1 recordings" in done.err
+    assert "too late for 1 recording, erased already" in done.err
     assert gate.asked[-1][1]["restriction"] is True
     assert dialgate("hold", "release", "h-1", "--reason", "settled").code == 0
     assert "h-1" in dialgate("hold", "list").out

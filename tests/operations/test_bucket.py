@@ -194,7 +194,7 @@ def test_a_bucket_that_is_away_keeps_files_here_and_somebody_is_told(firm: Firm)
             assert [*data.one(Uploads).warnings()] == []
             firm.clock.time = YOUNG + timedelta(minutes=61)
             (warning,) = data.one(Uploads).warnings()
-            assert "1 recording" in warning
+            assert "1 recording waits for the bucket since" in warning
         finally:
             firm.server.start()
         if isinstance(firm.server, Moto):  # it forgets

@@ -14,7 +14,7 @@ import pytest
 
 from gate import types
 from gate.core.rows import Heading, Row, heading
-from gate.core.rows.calls import CallRow, ReceiptRow, RecordingRow
+from gate.core.rows.calls import CallRow, ListedRecording, ReceiptRow, RecordingRow
 from gate.errors import StoreError
 from gate.store import schema
 from gate.store.queries import Source
@@ -109,6 +109,7 @@ def test_a_value_that_is_not_as_promised_is_an_error_of_the_store(kind: type[obj
 def test_what_stands_above_a_field() -> None:
     assert [heading(Thing, name) for name in ("id", "made_at", "days_left")] == ["Id", "Since", "Days left"]
     assert [heading(CallRow, name) for name in ("call_id", "at", "answered_at")] == ["Call", "At", "Answered"]
+    assert heading(ListedRecording, "opened_at") == "Recorded"
 
 
 # --- rows stay typed, from the SELECT to the widget ---------------------------------------------------------------

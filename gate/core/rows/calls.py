@@ -65,7 +65,7 @@ class RecordingRow(Row, frozen=True, kw_only=True):
     leaf_index: int
     recording_id: str
     call_id: str | None
-    opened_at: str
+    opened_at: Annotated[str, Heading("Recorded")]
     path: str | None
     """Relative to the folder of recordings."""
     key_id: str | None

@@ -209,11 +209,11 @@ class Eraser:
             plan = self._store.call(planned)
             plan.calls = [each for each in plan.calls if each.call_id in decided]
             if outcome.faults:
-                count, fault = len(outcome.faults), outcome.faults[0].fault
-                return plan, f"{count} recordings have lost their key, but their files would not go: {fault}"
+                locked, fault = many(len(outcome.faults), "recording", "has"), outcome.faults[0].fault
+                return plan, f"{locked} no key any more, but the files would not go: {fault}"
             if not plan.standing:
                 return plan, ""
-        return plan, f"{len(plan.standing)} recordings were held when their turn came and are not now"
+        return plan, f"{many(len(plan.standing), 'recording', 'was')} held when the turn came, and no hold is there now"
 
     def _empty(self, plan: Plan, actor: str, progress: Progress | None) -> Iterator[int]:
         """Facts of the calls, then whatever else holds a number of theirs, then contacts; how many at a time."""

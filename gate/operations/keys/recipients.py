@@ -17,6 +17,7 @@ from gate.core.rows.keys import Recipient, RecipientWorth
 from gate.errors import NoRecipients, RefusedError, VaultError
 from gate.log import Logger
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, about, operation
+from gate.showing import many
 from gate.store.recipients import Terms, in_the_log, logged
 from gate.vault.publickey import Recipient as Sealed
 from gate.vault.sealer import Admitted
@@ -209,7 +210,7 @@ def key_retire(folder: DataFolder, asked: KeyRetire, caller: Caller) -> KeyRetir
     worth = keyring.worth(asked.recipient_id)
     if worth.alone and not asked.dry_run:
         raise RefusedError(
-            f"{worth.alone} of the {worth.recordings} recordings that {row.name} opens could then be"
+            f"{worth.alone:,} of the {many(worth.recordings, 'recording')} that {row.name} opens could then be"
             " opened by nobody else",
             reason=SOLE,
             hint="Give them to another recipient first: dialgate key rotate KEY --to RECIPIENT",

@@ -22,6 +22,7 @@ from gate.core.rows.audit import CopyKind, CopyRow
 from gate.errors import UsageError
 from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.standing import last
+from gate.showing import many
 from gate.store import requests as book
 from gate.store.handed_out import copies_page, open_copies
 from gate.store.transaction import StoreTransaction
@@ -221,8 +222,7 @@ def copy_warnings(folder: DataFolder) -> list[str]:
     late = [each for each in folder.store.call(open_copies) if each.until < today]
     if not late:
         return []
-    count = "1 copy" if len(late) == 1 else f"{len(late):,} copies"
     return [
-        f"{count} in clear should be destroyed, the first by {late[0].until}: dialgate copies list, then dialgate "
-        "copies destroyed ID --how …"
+        f"{many(len(late), 'copy')} in clear should be destroyed, the first by {late[0].until}: "
+        "dialgate copies list, then dialgate copies destroyed ID --how …"
     ]

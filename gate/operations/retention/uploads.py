@@ -103,13 +103,13 @@ class Uploads:
             return
         if self.waited() > GAP:
             yield (
-                f"{many(now.count, 'recording')} wait for the bucket since {local(now.since.isoformat())}: {now.fault}."
-                " They lie in the folder of recordings, and calls go on."
+                f"{many(now.count, 'recording', 'waits')} for the bucket since {local(now.since.isoformat())}: "
+                f"{now.fault}. The folder of recordings keeps what waits, and calls go on."
             )
         disk = shutil.disk_usage(self._folder.config.data)
         if (used := 100 - disk.free * 100 // disk.total) >= settings.disk_mark_percent:
             yield (
-                f"The disk is {used} % full with {many(now.count, 'recording')} that wait for the bucket: when it is"
+                f"The disk is {used} % full with {many(now.count, 'recording')} not in the bucket yet: when it is"
                 f" full no call can be recorded. {now.fault}."
             )
 

@@ -34,7 +34,7 @@ from gate.operations.retention.copies import copy_warnings
 from gate.operations.retention.holds import hold_warnings
 from gate.operations.status import trunk_tests
 from gate.operations.status.trunk_tests import TrunkTested
-from gate.showing import local
+from gate.showing import local, many
 from gate.store import queries
 from gate.store.requests import nameless
 
@@ -246,7 +246,7 @@ def attention(answer: GateStatus, log: LogNow) -> Iterator[str]:
             why = each.problem or ("its days are over" if each.state == "ok" else each.state)
             yield f"{name} supports no calls: {why}. Import a file: dialgate register import"
         elif left <= SOON_DAYS:
-            yield f"{name} supports calls for {left} days more. Import a newer file: dialgate register import"
+            yield f"{name} supports calls for {many(left, 'day')} more. Import a newer file: dialgate register import"
     if log.verified and log.verified.ok is not True:
         yield f"The log did not hold on {local(log.verified.at)}: dialgate audit verify"
     if overdue := answer.requests.overdue:
