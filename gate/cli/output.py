@@ -182,8 +182,7 @@ def plain(value: Any) -> str:
         return f"{value:.1f}"
     if isinstance(value, list | tuple):
         return (
-            ", ".join(plain(inner) if not _is_span(inner) else " to ".join(map(plain, inner)) for inner in value)
-            or "-"
+            ", ".join(plain(inner) if not _is_span(inner) else " to ".join(map(plain, inner)) for inner in value) or "-"
         )
     if isinstance(value, Mapping):
         return json_module.dumps(value, ensure_ascii=False) if value else "-"
