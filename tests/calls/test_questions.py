@@ -138,6 +138,24 @@ def test_a_token_may_ask_so_often_a_minute(play: Play, tmp_path: Path) -> None:
     assert manager.question("http:dialler") == (None, True)
 
 
+def test_an_allow_that_is_asked_for_again_stands_for_a_minute_and_for_who_asked(play: Play) -> None:
+    def stands(call_id: str = "q", number: str = NUMBER, claimed_by: str = "http:dialler@127.0.0.1") -> bool:
+        attempt = Attempt(number, Purpose.MARKETING, Topic.GENERAL, OWN, False, claimed_by)
+        screener, now = play.call_manager._screener, play.clock.now()
+        return play.store.call(lambda tx: screener.stands(tx, attempt, now, call_id)) is not None
+
+    ask(play, "q", claimed_by="http:dialler@127.0.0.1")
+    ask(play, "listed", LISTED, claimed_by="http:dialler@127.0.0.1")
+    assert stands() and stands(claimed_by="http:dialler@127.0.0.2")
+    assert not stands(claimed_by="http:other@127.0.0.1") and not stands(claimed_by="account:alice")
+    assert not stands("listed", LISTED) and not stands("nobody's") and not stands(number="020 7946 0777")
+    play.pass_time(59)
+    assert stands()
+    play.pass_time(1)
+    assert not stands()
+    assert play.kinds().count("decision") == 2
+
+
 def test_over_its_limit_it_is_refused_by_name(tmp_path: Path) -> None:
     make_example(tmp_path / "gate")
     answers = iter([(Reason.TOO_MANY_CALLS_A_MINUTE, True), (Reason.TOO_MANY_CALLS_A_MINUTE, False)])
