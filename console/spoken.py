@@ -106,4 +106,4 @@ def _label(widget: Widget) -> str:
     """The label that stands before a field."""
     beside = list(widget.parent.children) if widget.parent is not None else []
     before = beside[beside.index(widget) - 1] if widget in beside[1:] else None
-    return f"{before.content}:" if isinstance(before, Label) else ""
+    return f"{str(before.content).replace(' *', ', needed')}:" if isinstance(before, Label) else ""

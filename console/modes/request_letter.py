@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 import msgspec
 from textual import work
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from console import keys
@@ -60,6 +60,8 @@ class LetterScreen(DetailScreen):
         letter = self.letter
         to = (clean(letter.to), LOUD) if letter.to else ("no e-mail address is known: print it and post it", WARN)
         pairs = [("To", to), ("Subject", (clean(letter.subject), PLAIN))]
+        if letter.to and letter.unmailed:
+            pairs.append(("Mail", (f"not from here: {clean(letter.unmailed)}", WARN)))
         if letter.kind in self._sent:
             pairs.append(("Sent", (clean(f"to {letter.to}"), LOUD)))
         text = [(clean(line), PLAIN) for line in letter.text.splitlines()]
@@ -72,8 +74,13 @@ class LetterScreen(DetailScreen):
         if action == "proof":
             return (self.letter.kind in PROVEN and self.letter.asks is not Asks.COMPLAINT and self._saves()) or None
         if action == "send":
-            return bool(self.letter.to) or None
+            return not self.letter.unmailed or None
         return True
+
+    def why_not(self, binding: Binding) -> str:
+        """The gate may have no mail server, the letter no address."""
+        why = self.letter.unmailed if binding.action == "send" else ""
+        return f"Not by mail: {clean(why)}. Print it and post it." if why else super().why_not(binding)
 
     def _saves(self) -> bool:
         return self.app.setup.files is not None

@@ -135,6 +135,11 @@ def _short(field: Field) -> str:
     return field.label.partition(":")[0]
 
 
+def _is_marked(field: Field) -> bool:
+    """It can be left empty, and must not be."""
+    return field.needed and not field.choices
+
+
 class Ask(Dialog[Any]):
     """Fill in some fields; None where it was left. Enter goes on to the next field, at the last it answers.
 
@@ -158,10 +163,12 @@ class Ask(Dialog[Any]):
     Ask.-high VerticalScroll {{ max-height: 24; }}
     Ask.-faulty.-low VerticalScroll {{ max-height: 8; }}
     Ask .dialog-title {{ text-style: bold; color: $primary; }}
-    Ask Input {{ padding: 0 1; background: $panel; }}
+    Ask Label {{ color: $muted; }}
+    Ask Input, Ask Choice {{ width: 1fr; margin-left: 2; padding: 0 1; background: $panel; }}
     Ask Input:focus {{ background: $cursor; background-tint: transparent; }}
     Ask .dialog-fault {{ color: $error; height: auto; }}
     Ask Horizontal {{ height: 1; align-horizontal: right; }}
+    Ask Horizontal Label {{ width: 1fr; }}
     Ask Button {{ margin-left: 2; }}
     """
 
@@ -194,7 +201,7 @@ class Ask(Dialog[Any]):
                 yield Static(self._said, markup=False)
             with VerticalScroll(can_focus=False):
                 for field in self._fields:
-                    yield Label(field.label, markup=False)
+                    yield Label(f"{field.label} *" if _is_marked(field) else field.label, markup=False)
                     if field.choices:
                         yield Choice(field.choices, field.value, id=field.name)
                         continue
@@ -203,6 +210,7 @@ class Ask(Dialog[Any]):
                     )
             yield Static("", classes="dialog-fault", markup=False)
             with Horizontal():
+                yield Label("* needed" if any(map(_is_marked, self._fields)) else "")
                 yield Button("Cancel", id="dialog-cancel", compact=True)
                 yield Button(self._act, id="dialog-ok", variant="primary", compact=True)
 

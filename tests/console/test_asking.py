@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from textual import events
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Label
 
 from console.modes.request_forms import call_time, day
 from console.widgets.ask import NO_YES, Ask, Field
@@ -16,7 +16,7 @@ from console.widgets.choice import Choice
 from console.widgets.danger import Danger, DangerDialog, Plan
 from console.words import it_is
 from gate.errors import UsageError
-from tests.console.conftest import Themed, app_of, screen_text, shows, typed, until
+from tests.console.conftest import SMALL, Themed, app_of, screen_text, shows, typed, until
 from tests.console.day import NOW
 from tests.console.served import Served
 from tests.support.waiting import PATIENCE
@@ -43,6 +43,18 @@ async def test_a_refused_form_keeps_what_was_typed_and_says_why(served: Served) 
         await until(pilot, shows(pilot, "Not taken:", "/nowhere/tps.txt", "14/7/2026"))
         assert app.screen is form, "the same form, as it was filled in"
         assert "regex" not in screen_text(app) and "str" not in screen_text(app).split()
+
+
+async def test_what_must_be_filled_in_is_marked_and_what_holds_a_value_is_not() -> None:
+    app = Themed()
+    fields = [Field("why", "Why"), Field("note", "Note", needed=False), Field("stop", "Stop", choices=NO_YES)]
+    async with app.run_test(size=SMALL) as pilot:
+        app.push_screen(Ask("Why is that?", fields))
+        await until(pilot, shows(pilot, "Why *", "* needed"))
+        assert [line.count("*") for line in screen_text(app).splitlines() if "*" in line] == [1, 1]
+        label, value = app.screen.query("Label").first(Label), app.screen.query_one("#why", Input)
+        assert value.region.x == label.region.x + 2
+        assert label.styles.color != value.styles.color
 
 
 class Asked(Themed):

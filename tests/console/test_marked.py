@@ -150,11 +150,11 @@ async def test_what_is_said_is_what_its_user_did(shared: Served) -> None:
         await pilot.press("h")
         await until(pilot, shows(pilot, "Hold 1 call?"))
         said = speech.news(app)
-        assert said.startswith("Hold 1 call?") and said.endswith("Reason:")
+        assert said.startswith("Hold 1 call?") and said.endswith("Reason, needed:")
         lines = text_of(app.screen)
         assert "Hold 1 call?" in lines and not any("Verdict" in line or "│" in line for line in lines)
         await typed(pilot, "a complaint")
-        assert speech.news(app) == "Where the matter is kept: case 17/2026"
+        assert speech.news(app) == "Where the matter is kept, needed: case 17/2026"
         await pilot.press("escape")
         app.push_screen(Ask("Really?", (), ready=True))
         assert "Really?" not in speech.news(app)  # it is not drawn yet

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from console.app import ConsoleApp
 from console.feed import Session
+from console.widgets.ask import Ask
 from gate.client.files import OutputFiles
 from gate.client.opening import KeyOpener
 from gate.client.pages import ReportPages
@@ -269,10 +270,9 @@ async def test_a_refusal_shows_both_letters_and_is_over_when_both_were_told(work
         await typed(pilot, "your claim of 3 March")
         await pilot.press("enter")
         await until(pilot, shows(pilot, "refusal (1 of 2", "Dear Pat Person"))
-        await pilot.press("m")
-        await until(pilot, shows(pilot, "by mail?"))
-        await pilot.press("escape")
-        await until(pilot, shows(pilot, "Dear Pat Person"))
+        await until(pilot, shows(pilot, "not from here: no mail server is configured ([mail] host)"))
+        await pressed(pilot, "m", "Not by mail: no mail server", "Print it and post it")
+        assert not isinstance(app.screen, Ask)
         await pressed(pilot, "tab", "authority (2 of 2", "no e-mail address is known")
         await pressed(pilot, "S", "Folder")
         await pilot.press("enter")

@@ -453,6 +453,7 @@ class ExampleAnswers:
             "eml": "RGVhciBBbm4=",
             "sha256": "ab" * 32,
             "sentences": [],
+            "unmailed": "",
         }
         return self._request("request_letter", fields, **letter, sent=fields["send"])
 

@@ -49,6 +49,7 @@ from gate.store.queries import facts_of
 from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
+    from gate.config import Config
     from gate.operations.data_folder import DataFolder
 
 PROGRESS: Final = "progress"
@@ -98,6 +99,8 @@ class Rendered(Response, frozen=True):
     sha256: str
     sent: bool
     sentences: list[Reasoned]
+    unmailed: str
+    """Why it cannot go by mail from here; empty where it can."""
 
 
 class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
@@ -174,7 +177,7 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
     folder.keep(kinds.LetterMade(**body, rests=_rests(letter)), request_id, caller.actor)
     if asked.send:
         folder.keep(kinds.LetterSent(**body, server=_sent(folder, letter)), request_id, caller.actor)
-    return _as_rendered(said_in_it, letter, sent=asked.send)
+    return _as_rendered(folder.config, said_in_it, letter, sent=asked.send)
 
 
 def _digests(letter: Letter) -> dict[str, str]:
@@ -191,7 +194,8 @@ def _rests(letter: Letter) -> dict[str, list[int | str]]:
     return rests
 
 
-def _as_rendered(facts: LetterFacts, letter: Letter, *, sent: bool) -> Rendered:
+def _as_rendered(config: Config, facts: LetterFacts, letter: Letter, *, sent: bool) -> Rendered:
+    unmailed = "" if config.mail.host else "no mail server is configured ([mail] host)"
     return Rendered(
         reference=facts.reference,
         asks=facts.asks,
@@ -203,6 +207,7 @@ def _as_rendered(facts: LetterFacts, letter: Letter, *, sent: bool) -> Rendered:
         eml=base64.b64encode(letter.eml).decode(),
         sha256=_digests(letter)["sha256"],
         sent=sent,
+        unmailed=unmailed if letter.to else "no e-mail address is known",
         sentences=_reasoned(letter.sentences),
     )
 
@@ -262,7 +267,7 @@ def consent_letter(folder: DataFolder, asked: WriteConsentLetter, caller: Caller
     said_in_it = folder.store.call(facts)
     letter = _rendered(folder, said_in_it)
     folder.keep(ConsentLetterMade(**_digests(letter), rests=_rests(letter)), asked.consent, caller.actor)
-    return _as_rendered(said_in_it, letter, sent=False)
+    return _as_rendered(folder.config, said_in_it, letter, sent=False)
 
 
 class Explained(Response, frozen=True):
