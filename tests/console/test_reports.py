@@ -96,7 +96,7 @@ async def test_the_doctors_lines_are_shown_with_what_mends_them(told: tuple[Serv
         await pilot.press("y")
         assert f"chmod 700 {served.config.data}" in app.clipboard.splitlines()
         await pilot.press("G")
-        await until(pilot, shows(pilot, "evidence: the log is signed"))
+        await until(pilot, shows(pilot, "evidence: the log in", "is signed"))
 
 
 def campaign_facts() -> list[dict[str, Any]]:

@@ -238,7 +238,7 @@ def handed_out_a_bundle(screen: Counted) -> None:
     screen.wait("Export a bundle", "For Auditor")
     month = today.replace(day=1) - timedelta(days=1)
     screen.press("BTab", "BTab")
-    screen.instead(f"01/{month:%m/%Y}", f"{today - timedelta(days=2):%d/%m/%Y}")
+    screen.instead(f"01/{month:%m/%Y}", f"{today - timedelta(days=2):%d %b %Y}")  # not as the other field has it
     screen.instead(f"{month:%d/%m/%Y}", f"{today:%d/%m/%Y %H:%M:%S}")
     screen.fill("annual audit", "", "")
     screen.wait("Written:", "recordings: 1 of 1")

@@ -291,12 +291,12 @@ def test_a_request_that_two_have_carried_out_is_shown(data: DataFolder) -> None:
     """Its course has facts of the proposal, which have keys of the same names as others and lack theirs."""
     reference = granted_by_two(data)
     shown = ask(data, Show(request=reference), BEN)
-    lines = [step(msgspec.to_builtins(fact)) for fact in shown.facts]
+    lines = [step(fact) for fact in shown.facts]
     assert any("proposal closed (done)" in line for line in lines), lines
     assert any("erasure done" in line for line in lines)
     ask(data, AnswerSent(request=reference), ANN)
     shown = ask(data, Show(request=reference), BEN)
-    lines = [step(msgspec.to_builtins(fact)) for fact in shown.facts]
+    lines = [step(fact) for fact in shown.facts]
     assert any("who asks, noted" in line for line in lines), "a fact whose body is erased"
 
 
