@@ -53,9 +53,7 @@ class DetailScreen(GateScreen):
 
     @work(exclusive=True, group="detail")
     async def _load(self) -> None:
-        sections = await self.sections()
-        if sections is not None:
-            self.query_one(Report).show(sections)
+        self._show(await self.sections())
 
     async def sections(self) -> Sequence[Section] | None:
         """Override: what to show; None where it could not be had (and that was said)."""
@@ -77,9 +75,12 @@ class DetailScreen(GateScreen):
         self.returned()
 
     def _draw_again(self) -> None:
-        sections = self.drawn()
+        self._show(self.drawn())
+
+    def _show(self, sections: Sequence[Section] | None) -> None:
         if sections is not None:
-            self.query_one(Report).show(sections)
+            for report in self.query(Report):  # none is there where it was left meanwhile
+                report.show(sections)
 
     def hidden(self) -> None:
         """Override: nothing is shown in full any more."""

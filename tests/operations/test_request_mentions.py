@@ -202,7 +202,7 @@ def test_facts_are_not_emptied_while_their_recording_opens(data: DataFolder, mon
         ask(data, HoldRelease(hold_id=hold, reason="settled"), ANN)
         return outcome
 
-    with monkeypatch.context() as patch, pytest.raises(StoreError, match="held when their turn came"):
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match="held when the turn came"):
         patch.setattr(data.retention, "erase_asked", meanwhile)
         carry_out(data, reference)
     assert ask(data, CallsShow(call_id="call-rec0"), ANN).call.number == PERSON
