@@ -75,6 +75,7 @@ REFUSED: dict[str, tuple[int, str]] = {
     "store move --to sqlite": (2, "the evidence is in SQLite already"),
     "restore /mnt": (2, "'compliance.key' does not exist"),
     "receipts publish /srv": (1, "/srv/www: Permission denied"),
+    "audit tiles": (1, "cannot write to /srv/log: Permission denied"),
     "recording ingest call.wav --call-id": (3, "the gate made no decision on this call"),
     "recording ingest /var": (2, "'/var/spool/asterisk/monitor' does not exist"),
     "screen .*--via": (2, "is no provider of the configuration"),
