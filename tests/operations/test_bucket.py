@@ -147,7 +147,9 @@ def test_a_file_leaves_the_folder_once_it_was_read_back_and_is_heard_as_before(f
         data.files.drop("2026/03/03/young.dgr")
         piece = ask(data, RecordingPiece(recording_id="young"), ANN)
         assert piece.size == len(stored)
+        data.files.drop("2026/03/03/young.dgr")
         assert ask(data, RecordingVerify(), ANN).items[-1].ok
+        assert not path.exists(), "verifying all leaves no copies"
 
 
 def test_what_was_fetched_leaves_again_and_nothing_is_sent_twice(firm: Firm) -> None:

@@ -260,8 +260,11 @@ def _verified(folder: DataFolder, row: RecordingRow) -> tuple[bool, str | None]:
         return True, "still being recorded"
     if not row.size:
         return True, "nothing was recorded"
+    here = sealed_at(folder.files.folder, row.path).is_file()
     try:
         found = scan(folder.files.at(_lying(row), row.sha256))
+        if not here:  # all that lie in the bucket would fill the disk
+            folder.files.drop(row.path or "")
     except FileNotFoundError:
         return False, "the file is missing"
     except Exception as error:  # noqa: BLE001 - each file's fault is a row of the report, whatever it is
