@@ -24,7 +24,7 @@ from gate.operations.data_folder import DataFolder
 from gate.operations.retention.uploads import FETCHED, Uploads
 from gate.vault import bucket as buckets
 from gate.vault.bucket import Bucket
-from gate.vault.files import Removal
+from gate.vault.files import BucketAway, Removal
 from gate.vault.sealed_files import Lying
 from tests.support import bundles
 from tests.support.asking import ask
@@ -263,6 +263,23 @@ def test_killed_at_thirty_points_no_recording_is_in_neither_place(locked: Firm) 
         assert [*data.files.each_here()] == []
         assert all(each.ok for each in ask(data, RecordingVerify(), ANN).items)
     assert len(locked.there()) == 13, "no part of a broken upload stays"
+
+
+def test_a_bucket_that_is_away_is_asked_once_a_look_however_many_wait(
+    locked: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with locked.opened() as data:
+        for name in ("one", "two", "three"):
+            locked.record(data, name)
+        asked: list[str] = []
+
+        def check(_: Bucket) -> None:
+            asked.append("check")
+            raise BucketAway("it does not answer")
+
+        monkeypatch.setattr(Bucket, "check", check)
+        assert fails(data) == "it does not answer"
+        assert (asked, data.one(Uploads).waiting.count) == (["check"], 3)
 
 
 # --- none goes where it must not

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -21,25 +18,13 @@ from gate.operations.erasure import recordings as erasing
 from gate.operations.retention import sweeper
 from gate.vault import keystore
 from tests.support.keeping import Keeping
+from tests.support.killing import stepping
 
 
 def sweep(folder: Path, left: int) -> None:
     """At start what is left of the last one, then the sweep; killed after so many steps."""
 
-    def step() -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def stepped(work: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **extra: Any) -> Any:
-            step()
-            result = work(*args, **extra)
-            step()
-            return result
-
-        return run
+    stepped = stepping(left)
 
     erasing.BATCH = sweeper.BATCH = 8
     keeping = Keeping(folder)

@@ -8,12 +8,9 @@ is a process of its own, forked here; what ended it is printed, a line each: ``e
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -22,6 +19,7 @@ from gate.daemon.opening import open_folder
 from gate.operations.retention.uploads import Uploads
 from gate.vault import bucket
 from tests.support.keeping import NOW, SetClock
+from tests.support.killing import stepping
 
 CALLS = ("put_object", "create_multipart_upload", "upload_part", "complete_multipart_upload", "head_object")
 """What is asked of the bucket."""
@@ -30,20 +28,7 @@ CALLS = ("put_object", "create_multipart_upload", "upload_part", "complete_multi
 def look(folder: Path, left: int) -> None:
     """One look, killed after so many steps."""
 
-    def step() -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def stepped(work: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **extra: Any) -> Any:
-            step()
-            result = work(*args, **extra)
-            step()
-            return result
-
-        return run
+    stepped = stepping(left)
 
     with ExitStack() as stack:
         data = open_folder(load(folder / "config.toml"), stack, SetClock(NOW))

@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -21,13 +22,14 @@ from msgspec import UNSET
 
 from gate.core.facts.recordings import RecordingStored
 from gate.core.rows.calls import RecordingRow
+from gate.core.rows.retention import KeptRecording
 from gate.errors import GateError, VaultError
 from gate.log import Logger
 from gate.operations.erasure.recordings import recording_of
 from gate.showing import local, many
 from gate.store import kept
 from gate.types import batched
-from gate.vault.files import sealed_at
+from gate.vault.files import BucketAway, sealed_at
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -69,7 +71,7 @@ class Uploads:
         if files.bucket is None:
             return
         with self._one:
-            checked, fault = False, None
+            checked, usable, fault = False, True, None
             left: list[RecordingRow] = []
             for part in batched(files.each_here(), 500):
                 for row in self._closed(dict(part)):
@@ -78,11 +80,16 @@ class Uploads:
                             self._drop_fetched(row)
                             continue
                         if not checked:
+                            checked, usable = True, False
                             files.bucket.check()
-                            checked = True
-                        self._send(row)
+                            usable = True
+                        if usable:
+                            self._send(row)
+                        else:  # the others are not asked about one by one, each with its time limit
+                            left.append(row)
                     except GateError as error:
                         fault = error
+                        usable = usable and not isinstance(error, BucketAway)
                         if not row.stored_at:
                             left.append(row)
             oldest = min((row.closed_at or "" for row in left), default="")
@@ -134,17 +141,16 @@ class Uploads:
                 f"the file of recording {row.recording_id} is not the one in the log: it is not sent",
                 hint="dialgate recording verify",
             )
-        standing = partial(kept.these, recording_ids=[row.recording_id])
-        found = [each for each in folder.store.call(standing) if not each.erasing_at]
+
+        def standing(tx: StoreTransaction) -> list[KeptRecording]:
+            return [each for each in kept.these(tx, [row.recording_id]) if not each.erasing_at]
+
+        found = folder.store.call(standing)
         if not found:
             return
         last = folder.retention.terms.last_day(recording_of(found[0]))
         until = datetime.combine(last, time(), folder.retention.terms.timezone).astimezone(UTC)
-
-        def wanted() -> bool:
-            return any(not each.erasing_at for each in folder.store.call(standing))
-
-        stored = folder.files.store(path, row.sha256 or "", until, wanted)
+        stored = folder.files.store(path, row.sha256 or "", until, lambda: bool(folder.store.call(standing)))
         if stored is None:
             return
 
@@ -156,19 +162,17 @@ class Uploads:
                 version=stored.version or UNSET,
                 locked_until=stored.locked_until.isoformat() if stored.locked_until else UNSET,
             )
-            if wanted_in(tx):
+            if standing(tx):
                 tx.append(body.fact(row.recording_id, folder.clock.now(), ACTOR))
-
-        def wanted_in(tx: StoreTransaction) -> bool:
-            return any(not each.erasing_at for each in standing(tx))
 
         folder.store.call(keep)
         folder.files.drop(path)
 
     def _drop_fetched(self, row: RecordingRow) -> None:
         path = sealed_at(self._folder.files.folder, row.path)
-        if datetime.fromtimestamp(path.stat().st_mtime, UTC) < self._folder.clock.now() - FETCHED:
-            self._folder.files.drop(row.path or "")
+        with suppress(FileNotFoundError):  # it went meanwhile
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < self._folder.clock.now() - FETCHED:
+                self._folder.files.drop(row.path or "")
 
 
 def _digest(path: Path) -> str | None:
