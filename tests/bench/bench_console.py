@@ -219,7 +219,7 @@ def deciding(gate: RunningGate, seconds: float) -> Iterator[Row]:
 def flooded(folder: Path, seconds: float) -> Iterator[Row]:
     """Keys while 200 snapshots a second come in."""
     with snapshots(folder / "data" / "control.sock", RATE) as told_of, console(folder / "config.toml") as terminal:
-        terminal.until(lambda: terminal.picture.marked(range(FIRST_ROW, 12)) is not None, 30)
+        terminal.until(lambda: cursor(terminal) is not None, 30)
         began, before = time.monotonic(), told_of.value
         keys = pressing(terminal, up_and_down(terminal), seconds)
         rate = (told_of.value - before) / (time.monotonic() - began)
@@ -258,7 +258,7 @@ def day_of_modes(gate: RunningGate, rounds: int) -> Iterator[Row]:
 def day_of_snapshots(folder: Path, count: int) -> Iterator[Row]:
     """So many pictures of the calls in hand, as fast as they can be painted."""
     with snapshots(folder / "data" / "control.sock", 2 * RATE) as told_of, console(folder / "config.toml") as terminal:
-        terminal.until(lambda: terminal.picture.marked(range(FIRST_ROW, 12)) is not None, 30)
+        terminal.until(lambda: cursor(terminal) is not None, 30)
 
         def after() -> Iterator[float]:
             while told_of.value < count:
@@ -292,18 +292,23 @@ def pressing(terminal: Painted, keys: Keys, seconds: float) -> list[float]:
 
 def up_and_down(terminal: Painted) -> Keys:
     """The cursor of a table some lines down, and up again; the rows below it may change meanwhile."""
-    lines = range(FIRST_ROW, 12)
 
     def at(line: int) -> Callable[[], bool]:
-        return lambda: terminal.picture.marked(lines) == line
+        return lambda: cursor(terminal) == line
 
-    first = terminal.picture.marked(lines)
+    first = cursor(terminal)
     assert first is not None, terminal.picture.text
     while True:
         for by in (1, 2, 3):
             yield "j", at(first + by)
         for by in (2, 1, 0):
             yield "k", at(first + by)
+
+
+def cursor(terminal: Painted) -> int | None:
+    """The line of the call that the cursor is on; a heading painted before the rows is none."""
+    line = terminal.picture.marked(range(FIRST_ROW, 12))
+    return line if line is not None and "**" in terminal.picture.line(line) else None
 
 
 def paused(terminal: Painted) -> Callable[[], bool]:
