@@ -113,6 +113,7 @@ def _write(
                 assemble(
                     file, head, tail, _within_reach(gate, wrapped.recordings, room), wrapped.lines(),
                     (lambda done: bar(done / total, f"{done:,} of {total:,} recordings")) if bar else lambda done: None,
+                    made.damaged,
                 )  # fmt: skip
         except FileNotFoundError as error:
             raise GateError(
@@ -140,15 +141,18 @@ def _part(gate: Gate, bundle: str, path: Path) -> BinaryIO:
     return copy
 
 
-def _within_reach(gate: Gate, recordings: Iterable[tuple[str, Path]], room: Path) -> Iterator[tuple[str, Path]]:
-    """Sealed files where they lie; for an account that may not read the gate's folder copies, one at a time."""
-    for recording_id, path in recordings:
+def _within_reach(
+    gate: Gate, recordings: Iterable[tuple[str, Path, str]], room: Path
+) -> Iterator[tuple[str, Path, str]]:
+    """Sealed files where they lie; of what lies in the bucket, and for an account that may not read the gate's folder,
+    copies, one at a time."""
+    for recording_id, path, sha256 in recordings:
         if os.access(path, os.R_OK):
-            yield recording_id, path
+            yield recording_id, path, sha256
             continue
         copy = room / path.name
         hand_out(gate, recording_id, copy)
-        yield recording_id, copy
+        yield recording_id, copy, sha256
         copy.unlink()
 
 
@@ -168,7 +172,8 @@ def _take(
             if row.status == "included":
                 wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in row.wraps]
                 ids = {"recording_id": row.recording_id, "key_id": row.key_id or ""}
-                wrapped.add(Path(row.path or ""), rewrapped(wraps, privates, target, **ids), target.id, **ids)
+                key = rewrapped(wraps, privates, target, **ids)
+                wrapped.add(Path(row.path or ""), row.sha256 or "", key, target.id, **ids)
         if bar:
             bar(0.0, f"{taken:,} recordings' keys")
 

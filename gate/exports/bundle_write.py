@@ -45,6 +45,8 @@ class Recorded:
     path: Path
     sha256: str
     """In the log."""
+    size: int | None = None
+    """In the log, of one that may lie in the bucket alone: then it is not read before it is put into the bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +115,24 @@ def assemble(
     file: BinaryIO,
     head: BinaryIO,
     tail: BinaryIO,
-    recordings: Iterable[tuple[str, Path]],
+    recordings: Iterable[tuple[str, Path, str]],
     wraps: Iterable[bytes],
     progress: Callable[[int], None] = lambda done: None,
+    damaged: Collection[str] = (),
 ) -> None:
-    """The bundle from its parts, as whoever exports does it: recordings by (id, sealed file) in their order, ``wraps``
-    the lines of ``WRAPS``."""
+    """The bundle from its parts, as whoever exports does it: recordings by (id, sealed file, SHA-256 in the log) in
+    their order, each looked at when it is its turn; ``wraps`` the lines of ``WRAPS``. Raises ``BundleError`` where a
+    file is not the one in the log, and ``damaged`` does not name it."""
     tar = TarWriter(file)
     shutil.copyfileobj(head, file, COPY)
-    for done, (recording_id, path) in enumerate(recordings, 1):
+    for done, (recording_id, path, sha256) in enumerate(recordings, 1):
         with path.open("rb") as sealed, tar.member(form.recording_member(recording_id)) as member:
             member.copy(sealed)
+        if member.digest.hexdigest() != sha256 and recording_id not in damaged:
+            raise BundleError(
+                f"the file of recording {recording_id} is not the one whose digest is in the log",
+                hint=f"dialgate recording verify {recording_id}",
+            )
         progress(done)
     shutil.copyfileobj(tail, file, COPY)
     tar.add(form.WRAPS, form.wraps_bytes(wraps))
@@ -297,13 +306,15 @@ class _Writing:
     def _recordings(self) -> None:
         total = max(self._counts["included"], 1)
         for done, each in enumerate(self._recorded, 1):
-            digest, size = hashlib.sha256(), 0
-            with each.path.open("rb") as sealed:
-                while block := sealed.read(COPY):
-                    digest.update(block)
-                    size += len(block)
-            self._tar.elsewhere(form.recording_member(each.recording_id), size, digest.hexdigest())
-            if digest.hexdigest() != each.sha256:
+            try:
+                with each.path.open("rb") as sealed:
+                    digest, size = hashlib.file_digest(sealed, "sha256").hexdigest(), sealed.tell()
+            except FileNotFoundError:
+                if each.size is None:
+                    raise
+                digest, size = each.sha256, each.size
+            self._tar.elsewhere(form.recording_member(each.recording_id), size, digest)
+            if digest != each.sha256:
                 self._damaged.append(each.recording_id)
             self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
 

@@ -107,6 +107,20 @@ class Bucket:
         except OSError as error:
             raise trouble(error, f"cannot write {into.name}") from error
 
+    def piece(self, name: str, offset: int, count: int) -> tuple[bytes, int]:
+        """So many bytes of the sealed file from ``offset`` on, fewer at its end and none after it, and its size. Only
+        the whole of it shows whether it is the one in the log."""
+        found = self._head(self._settings.prefix + name)
+        if found is None:
+            raise BucketError(f"{name} is not in the bucket {self._settings.name}", hint=_HINT)
+        if offset >= found.size:
+            return b"", found.size
+        where = {"Bucket": self._settings.name, "Key": self._settings.prefix + name}
+        with self._asked(f"for {name}"):
+            body = self._client.get_object(**where, Range=f"bytes={offset}-{offset + count - 1}")["Body"]
+            with body:
+                return body.read(count), found.size
+
     def remove(self, name: str) -> bool:
         """Delete every version of the object and every part of it, past a governance lock; whether there was one.
 

@@ -5,6 +5,7 @@ A file is sent, fetched and removed one at a time. What is to be erased is remov
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gate.config import read_secret
-from gate.durable import sync_folder
+from gate.durable import read_below, sync_folder
 from gate.vault.files import SUFFIX, BucketAway, BucketError, Removal, Stored, remove, sealed_at, sealed_files, trouble
 
 if TYPE_CHECKING:
@@ -74,9 +75,21 @@ class SealedFiles:
                 bucket.fetch(lying.path, sha256 or "", path)
         return path
 
-    def may_be_there(self, lying: Lying) -> bool:
-        """It lies in the folder, or the log says that it lies in a bucket."""
-        return bool(lying.stored_in) or sealed_at(self.folder, lying.path).is_file()
+    def is_there(self, lying: Lying) -> bool:
+        """It lies in the folder, or in the bucket, which is asked. Raises ``VaultError``."""
+        if not lying.path or sealed_at(self.folder, lying.path).is_file():
+            return bool(lying.path)
+        return bool(lying.stored_in or self.bucket) and self._bucket_of(lying).holds(lying.path)
+
+    def piece(self, lying: Lying, offset: int, count: int) -> tuple[bytes, int]:
+        """So many bytes of a sealed file from ``offset`` on, and its size: of what lies in the bucket alone no copy is
+        made here. Raises ``OSError``, ``UsageError`` and ``VaultError``."""
+        if (lying.stored_in or self.bucket) and not sealed_at(self.folder, lying.path).is_file():
+            return self._bucket_of(lying).piece(lying.path, offset, count)
+        with read_below(self.folder, lying.path) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(offset)
+            return file.read(count), size
 
     def remove(self, files: Sequence[Lying]) -> list[Removal]:
         """Remove these files wherever they are, durably, and look again: as ``gate.vault.files.remove``."""

@@ -123,7 +123,7 @@ def make(folder: Path) -> dict[str, Any]:
         (row,) = _rows(folder, recording_id)
         ids = {"recording_id": recording_id, "key_id": row["key_id"]}
         given = bundles.rewrapped(keys.wraps(recording_id), [owner], auditor, **ids)
-        wrapped.add(Path(row["path"]), given, auditor.id, **ids)
+        wrapped.add(Path(row["path"]), row["sha256"], given, auditor.id, **ids)
         recorded.append(Recorded(recording_id, row["key_id"], Path(row["path"]), row["sha256"]))
         statuses[recording_id] = ("included", "")
     wrapped.close()

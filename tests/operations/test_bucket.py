@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import random
 import subprocess
@@ -534,6 +535,40 @@ def test_a_bundle_of_what_lies_in_the_bucket_alone_holds(moto: S3Server, tmp_pat
     assert done.json["counts"]["included"] == 3
     opened = made.open(tmp_path / "b.bundle", "-o", str(tmp_path / "out"))
     assert opened.code == 0, opened.out
+    with firm.opened() as data:
+        assert [*data.files.each_here()] == [], "an export of all of them would fill the disk"
+
+
+def test_a_bundle_with_a_recording_that_was_changed_in_the_bucket_is_not_made(moto: S3Server, tmp_path: Path) -> None:
+    made = bundles.make(tmp_path / "made")
+    firm = Firm(made.config.parent, moto)
+    moto.make(firm.bucket)
+    firm.clock.time = bundles.BEGAN + timedelta(days=30)
+    with firm.opened() as data:
+        data.one(Uploads).look()
+    for name in firm.there():
+        sealed = moto.client.get_object(Bucket=firm.bucket, Key=name)["Body"].read()
+        moto.client.put_object(Bucket=firm.bucket, Key=name, Body=sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    done = made.export(tmp_path / "b.bundle", "--json")
+    assert (done.code, [*tmp_path.glob("*b.bundle*")]) == (1, [])
+    assert "is not the one whose digest is in the log" in done.err
+
+
+def test_a_sealed_file_is_handed_out_piece_by_piece_from_the_bucket(
+    firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with firm.opened() as data:
+        path = firm.record(data)
+        sealed = path.read_bytes()
+        ask(data, RecordingTake(recording_id="young", purpose="complaint 17"), ANN)
+        data.one(Uploads).look()
+        monkeypatch.setattr("gate.operations.calls.recordings.PIECE", 1000)
+        got = b""
+        while (piece := ask(data, RecordingPiece(recording_id="young", offset=len(got)), ANN)).data:
+            assert piece.size == len(sealed)
+            got += base64.b64decode(piece.data)
+        assert got == sealed
+        assert not path.exists()
 
 
 def test_an_export_that_the_bucket_does_not_give_leaves_no_leaf_that_says_so(tmp_path: Path) -> None:

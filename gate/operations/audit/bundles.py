@@ -260,7 +260,8 @@ Wraps = Sequence[tuple[str, bytes]]
 
 def recorded(row: ForBundle) -> Recorded:
     """A recording that goes out."""
-    return Recorded(row.recording_id, row.key_id or "", Path(row.path or ""), row.sha256 or "")
+    size = row.size if row.stored_in else None
+    return Recorded(row.recording_id, row.key_id or "", Path(row.path or ""), row.sha256 or "", size)
 
 
 def registered(data: Path, recipient_id: str) -> Recipient:
@@ -340,13 +341,13 @@ class Wrapped:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("xb")
-        self.recordings: list[tuple[str, Path]] = []
-        """Id and sealed file, in the order of the export."""
+        self.recordings: list[tuple[str, Path, str]] = []
+        """Id, sealed file and its SHA-256 in the log, in the order of the export."""
 
-    def add(self, path: Path, wrapped: bytes, recipient: str, *, recording_id: str, key_id: str) -> None:
+    def add(self, path: Path, sha256: str, wrapped: bytes, recipient: str, *, recording_id: str, key_id: str) -> None:
         """One more, in the order of the export."""
         self._file.write(wrap_line(recording_id, key_id, recipient, wrapped))
-        self.recordings.append((recording_id, path))
+        self.recordings.append((recording_id, path, sha256))
 
     def close(self) -> None:
         """No more come."""

@@ -46,7 +46,7 @@ from gate.store.paging import no_place
 from gate.store.queries import marks
 from gate.store.transaction import StoreTransaction
 from gate.vault.files import sealed_at
-from gate.vault.sealed_files import Lying, SealedFiles
+from gate.vault.sealed_files import Lying
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -205,9 +205,8 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
     begun = begun_export(folder, asked.bundle, caller.actor)
     rows = _in_period(folder, (begun.since, begun.to), _place(asked.after))
     wraps = {row.recording_id: folder.keys.wraps(row.recording_id) for row in rows}
-    for row in rows:  # before the log says that it went out
-        if row.size and wraps[row.recording_id]:
-            folder.files.at(Lying(row.path or "", row.stored_in), row.sha256)
+    # before the log says that it went out
+    there = {row.recording_id for row in rows if _is_there(folder, row, wraps[row.recording_id])}
 
     def take(tx: StoreTransaction) -> list[ExportedRecording]:
         ids = [row.recording_id for row in rows]
@@ -218,7 +217,7 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
             name = row.recording_id
             now = replace(row, **asdict(states[name]))
             restriction = held[name][-1].name if name in held else ""
-            status, why = _status(now, restriction, wraps[name], folder.files)
+            status, why = _status(now, restriction, wraps[name], name in there)
             if status == "included":
                 body = Exported(call_id=row.call_id, recipient=begun.recipient, bundle=asked.bundle)
                 tx.append(folder.fact(body, name, caller.actor))
@@ -321,15 +320,16 @@ def _statuses(folder: DataFolder, bundle: str, begun: Begun) -> Iterator[ForBund
         taken, held = folder.store.call(partial(_taken_and_restricted, bundle=bundle, ids=list(wraps)))
         for row in rows:
             name = row.recording_id
-            status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], folder.files)
+            there = name in taken or _is_there(folder, row, wraps[name])
+            status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], there)
             if name in taken and status != "included":
                 raise UsageError(f"recording {name} is {status} by now", hint="export anew")
             if status == "included" and name not in taken:
                 if (row.closed_at or "") < begun.at:
                     raise UsageError(f"recording {name} was not taken", hint="take every page, then have it made")
                 status, why = "open", "it ended after the export had begun"
-            if status == "included":
-                folder.files.at(Lying(row.path or "", row.stored_in), row.sha256)
+            if status == "included" and not row.stored_in:  # a backup may be older than its copy in the bucket
+                folder.files.at(Lying(row.path or ""), row.sha256)
             found = asdict(row) | {"path": str(sealed_at(folder.files.folder, row.path))}
             yield ForBundle(**found, status=status, why=why, holds=[hold.id for hold in held.get(name, ())])
         place = (rows[-1].at, rows[-1].call_id, rows[-1].leaf_index)
@@ -412,8 +412,12 @@ def _allowed(register: Sequence[keys.Recipient], named: str) -> keys.Recipient:
     return row
 
 
-def _status(row: InPeriod, restriction: str, wraps: Wraps, files: SealedFiles) -> tuple[str, str]:
-    """What becomes of a recording, and why; see ``gate.exports.bundle.STATUSES``."""
+def _is_there(folder: DataFolder, row: InPeriod, wraps: Wraps) -> bool:
+    return bool(row.size and wraps) and folder.files.is_there(Lying(row.path or "", row.stored_in))
+
+
+def _status(row: InPeriod, restriction: str, wraps: Wraps, there: bool) -> tuple[str, str]:
+    """What becomes of a recording, and why; see ``gate.exports.bundle.STATUSES``. ``there``: its sealed file is."""
     if row.state in ("erased", "erasing", "open"):
         return row.state, ""
     if not row.size or not row.path:
@@ -422,7 +426,7 @@ def _status(row: InPeriod, restriction: str, wraps: Wraps, files: SealedFiles) -
         return "restricted", restriction
     if not wraps:
         return "missing", "its wrapped keys are not in the key store"
-    if not files.may_be_there(Lying(row.path, row.stored_in)):
+    if not there:
         return "missing", "its sealed file is not in the folder of recordings"
     return "included", ""
 

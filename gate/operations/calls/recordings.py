@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -15,7 +14,6 @@ from gate.core.facts.recordings import Exported
 from gate.core.retention import Kind
 from gate.core.rows import Heading
 from gate.core.rows.calls import CallRow, FactRow, ListedRecording, RecordingRow
-from gate.durable import read_below
 from gate.errors import RefusedError, UsageError, VaultError
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import (
@@ -210,11 +208,7 @@ def recording_piece(folder: DataFolder, asked: RecordingPiece, caller: Caller) -
     _recording(folder, recording_id)
     row = folder.store.call(look)
     try:
-        folder.files.at(_lying(row), row.sha256)
-        with read_below(folder.config.data / "recordings", row.path or "") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(asked.offset)
-            piece = file.read(PIECE)
+        piece, size = folder.files.piece(_lying(row), asked.offset, PIECE)
     except UsageError as error:
         raise VaultError(f"recording {recording_id} has no file: {error.message}") from error
     except OSError as error:
