@@ -47,6 +47,7 @@ def test_panels_lie_beside_each_other() -> None:
     assert len(set(places)) == len(places)
 
 
+@pytest.mark.peer
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
 def test_prometheus_takes_the_rules() -> None:
     done = subprocess.run(
@@ -109,6 +110,7 @@ SICK = {
 """Alert -> the series that makes it, minute by minute."""
 
 
+@pytest.mark.peer
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
 def test_each_alert_fires_where_it_should_and_none_else(tmp_path: Path) -> None:
     names = re.findall(r"- alert: (\w+)", RULES)
@@ -138,6 +140,7 @@ def test_each_alert_fires_where_it_should_and_none_else(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.peer
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
 def test_prometheus_takes_the_configuration_of_the_manual(tmp_path: Path) -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", manual.read("operations"), re.DOTALL)

@@ -30,20 +30,19 @@ MODULES = {name_of(path): path for path in SOURCES}
 
 
 @cache
-def imports(path: Path, *, typed: bool = False) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
-    """Each import that is carried out, and whether it is inside a function; those for the type checker alone where
-    ``typed``."""
+def imports(path: Path) -> list[tuple[ast.Import | ast.ImportFrom, bool, bool]]:
+    """Each import, whether it is inside a function, and whether it is for the type checker alone."""
 
-    def walk(node: ast.AST, inside: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    def walk(node: ast.AST, inside: bool, typed: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool, bool]]:
         for child in chain.from_iterable(getattr(node, part, ()) for part in STATEMENTS):
             if isinstance(child, ast.Import | ast.ImportFrom):
-                yield child, inside
-            elif isinstance(child, ast.If) and not typed and "TYPE_CHECKING" in ast.unparse(child.test):
-                continue
+                yield child, inside, typed
             else:
-                yield from walk(child, inside or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef))
+                checked = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+                function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+                yield from walk(child, inside or function, typed or checked)
 
-    return list(walk(ast.parse(path.read_text(encoding="utf-8")), False))
+    return list(walk(ast.parse(path.read_text(encoding="utf-8")), False, False))
 
 
 def imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
@@ -56,10 +55,11 @@ def imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
 
 
 def graph(*, typed: bool = False) -> dict[str, set[str]]:
-    """Module -> the modules that it imports, wherever in it; ``typed`` as in ``imports``."""
+    """Module -> the modules that it imports, wherever in it; those for the type checker alone where ``typed``."""
     found = {}
     for name, path in MODULES.items():
-        found[name] = set().union(*(imported(statement) for statement, _ in imports(path, typed=typed))) - {name}
+        named = (imported(statement) for statement, _, checked in imports(path) if typed or not checked)
+        found[name] = set().union(*named) - {name}
     return found
 
 
@@ -133,6 +133,9 @@ def test_what_is_loaded_late_is_there() -> None:
 
 def test_imports_stand_at_the_top() -> None:
     inside = [
-        f"{name}:{statement.lineno}" for name, path in MODULES.items() for statement, within in imports(path) if within
+        f"{name}:{statement.lineno}"
+        for name, path in MODULES.items()
+        for statement, within, checked in imports(path)
+        if within and not checked
     ]
     assert len(inside) <= INSIDE, f"{len(inside)} imports inside functions:\n" + "\n".join(inside)

@@ -34,6 +34,8 @@ from tests.support.keeping import NOW, OLD, YOUNG, SetClock, plant
 from tests.support.s3 import KEY_ID, SECRET, CephGateway, Moto, S3Server
 from tests.support.vault import private_key
 
+pytestmark = pytest.mark.peer
+
 ANN = "user:ann(1000)"
 UPLOADER = Path(__file__).parents[1] / "support" / "uploader.py"
 NAME = "recordings/2026/03/03/young.dgr"

@@ -31,6 +31,8 @@ from tests.support.keeping import SetClock
 from tests.support.running_gate import dialgate
 from tests.support.witness import WitnessServer
 
+pytestmark = pytest.mark.peer
+
 ANN = "user:ann(1000)"
 NUMBER = "+442079460123"
 NOBODYS = Ed25519PrivateKey.generate().public_key().public_bytes_raw()

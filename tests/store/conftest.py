@@ -14,8 +14,12 @@ _PROGRAM = Path("/usr/lib/postgresql/17/bin/postgres")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test once for each engine, or for the one that its file or itself names."""
     marker = metafunc.definition.get_closest_marker("engine")
+    engines = [
+        pytest.param(name, marks=pytest.mark.peer) if name == "postgresql" else name
+        for name in (marker.args if marker else ("sqlite", "postgresql"))
+    ]
     metafunc.fixturenames.append("engine")
-    metafunc.parametrize("engine", marker.args if marker else ("sqlite", "postgresql"), indirect=True, scope="module")
+    metafunc.parametrize("engine", engines, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
