@@ -217,46 +217,74 @@ def test_a_browser_with_opus_alone_calls_over_wss_with_dtls(front: Edge) -> None
 
 def test_a_strangers_rtp_to_the_edges_ports_is_heard_by_nobody(front: Edge) -> None:
     """From another address, and from another port of the phone's own, from before the phone sends anything."""
-    gate = front.gate
     with (
         Phone(front.at("udp")) as phone,
-        Callee(port=gate.trunk_port) as callee,
+        Callee(port=front.gate.trunk_port) as callee,
         Party(AGENT) as agent,
         Party(CUSTOMER) as customer,
         Party(STRANGER, host="127.0.0.66") as stranger,
         Party(STRANGER) as neighbour,
     ):
-        dialog = phone.new_dialog(UNLISTED)
-        body = sdp(agent.port)
-        phone.send(phone.request("INVITE", dialog, body=body))
-        asked = challenge(phone.recv(only="401").get("WWW-Authenticate"))
-        dialog.cseq += 1
-        phone.dialog, phone.branch = dialog, f"z9hG4bK{dialog.call_id}"
-        line = authorization(asked, "alice", gate.password(), "INVITE", dialog.target)
-        phone.send(phone.request("INVITE", dialog, body=body, headers=(line,), branch=phone.branch))
-        rung = callee.ring()
-        customer.talk_to(ports_of(rung.body))
-        callee.pick_up(sdp(customer.port))
-        answered = phone.recv(only="200")
-        routes = tuple(f"Route: {each}" for each in reversed(answered.all("Record-Route")))
-        dialog.remote, dialog.target = answered.get("To"), answered.contact
-        phone.send(phone.request("ACK", dialog, headers=routes))
-        at_the_edge = ports_of(answered.body)
-        for intruder in (stranger, neighbour):
-            intruder.talk_to(at_the_edge)
+        at_the_edge, routes = taken_call(front, phone, callee, customer, sdp(agent.port))
+        for party in (stranger, neighbour):
+            party.talk_to(at_the_edge)
+            party.speaks(4.0)  # longer than rtpengine waits for a better sender
         agent.talk_to(at_the_edge)
-        gate.wait(lambda: sounding(customer.heard[-50:], AGENT), PATIENCE, "the agent is not heard")
+        front.gate.wait(lambda: sounding(customer.heard[-50:], AGENT), PATIENCE, "the agent is not heard")
+        assert not sounding(customer.heard, STRANGER, 0.02)
         agent.talk_to(None)  # it is silent, and they are not
         for party in (agent, customer, stranger, neighbour):
             party.heard.clear()
         stranger.speaks(1.0)
         agent.talk_to(at_the_edge)
-        gate.wait(lambda: sounding(customer.heard[-50:], AGENT), PATIENCE, "the agent is not heard again")
+        front.gate.wait(lambda: sounding(customer.heard[-50:], AGENT), PATIENCE, "the agent is not heard again")
         assert not sounding(customer.heard, STRANGER, 0.02)
         assert not stranger.heard and not neighbour.heard
         assert sounding(agent.heard, CUSTOMER)
         phone.send(phone.next("BYE", headers=routes))
         phone.recv(only="200")
+
+
+def test_a_phone_behind_nat_is_heard_and_then_nobody_else(front: Edge) -> None:
+    """Its SDP names an address of its own network: it is known by its first packet."""
+    with (
+        Phone(front.at("udp")) as phone,
+        Callee(port=front.gate.trunk_port) as callee,
+        Party(AGENT) as agent,
+        Party(CUSTOMER) as customer,
+        Party(STRANGER, host="127.0.0.66") as stranger,
+    ):
+        hidden = sdp(agent.port).replace("127.0.0.1", "10.9.8.7")
+        at_the_edge, routes = taken_call(front, phone, callee, customer, hidden)
+        agent.talk_to(at_the_edge)
+        front.gate.wait(lambda: sounding(customer.heard[-50:], AGENT), PATIENCE, "the agent is not heard")
+        stranger.talk_to(at_the_edge)
+        stranger.speaks(4.0)
+        front.gate.wait(lambda: sounding(agent.heard[-50:], CUSTOMER), PATIENCE, "the customer is not heard")
+        assert not sounding(customer.heard, STRANGER, 0.02)
+        assert not stranger.heard
+        phone.send(phone.next("BYE", headers=routes))
+        phone.recv(only="200")
+
+
+def taken_call(
+    front: Edge, phone: Phone, callee: Callee, customer: Party, body: str
+) -> tuple[tuple[str, int], tuple[str, ...]]:
+    """Alice's call that the customer has taken: where the edge takes her audio, and the routes of what follows."""
+    dialog = phone.new_dialog(UNLISTED)
+    phone.send(phone.request("INVITE", dialog, body=body))
+    asked = challenge(phone.recv(only="401").get("WWW-Authenticate"))
+    dialog.cseq += 1
+    phone.dialog, phone.branch = dialog, f"z9hG4bK{dialog.call_id}"
+    line = authorization(asked, "alice", front.gate.password(), "INVITE", dialog.target)
+    phone.send(phone.request("INVITE", dialog, body=body, headers=(line,), branch=phone.branch))
+    customer.talk_to(ports_of(callee.ring().body))
+    callee.pick_up(sdp(customer.port))
+    taken = phone.recv(only="200")
+    routes = tuple(f"Route: {each}" for each in reversed(taken.all("Record-Route")))
+    dialog.remote, dialog.target = taken.get("To"), taken.contact
+    phone.send(phone.request("ACK", dialog, headers=routes))
+    return ports_of(taken.body), routes
 
 
 def sounding(packets: Sequence[Packet], hertz: float, least: float = 0.9) -> bool:
