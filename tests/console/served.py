@@ -65,8 +65,8 @@ class Served:
     _salts: Callable[[], bytes] | None = None
     """The same on every run, where leaves are in pictures; None: as a gate makes them."""
 
-    def __init__(self, folder: Path, more: Sequence[dict[str, Any]] = ()) -> None:
-        """``more``: facts behind those of the day."""
+    def __init__(self, folder: Path, more: Sequence[dict[str, Any]] = (), *, data: Path | None = None) -> None:
+        """``more``: facts behind those of the day; ``data``: the data folder of one that has stopped, which is copied."""
         day = json.loads(FILE.read_text(encoding="utf-8"))
         self.clock = SetClock(datetime.fromisoformat(day["now"]))
         self.calls: list[dict[str, Any]] = day["live"]
@@ -81,7 +81,10 @@ class Served:
         self.not_ready: Sequence[str] = ()
         """Why marketing calls are refused."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self._prepare([*day["facts"], *more])
+        if data is None:
+            self._prepare([*day["facts"], *more])
+        else:
+            shutil.copytree(data, self.config.data, dirs_exist_ok=True)
         self._stack = ExitStack()
         self._thread: threading.Thread | None = None
 

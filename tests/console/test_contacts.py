@@ -55,25 +55,34 @@ def kept(served: Served) -> Served:
         client.call("objection_add", number=number)
     served.follow()
     served.clock.time = now
-    served.asked.clear()
     return served
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Contacts, for tests that change nothing."""
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with contacts."""
     with pytest.MonkeyPatch.context() as patch:
         ids = itertools.count(1)
         patch.setattr(data_folder, "new_id", lambda: f"{next(ids):08x}" * 4)  # the same pictures on every run
         served = kept(Served(tmp_path_factory.mktemp("contacts")).start())
-        yield served
         served.stop()
+    return served.config.data
+
+
+@pytest.fixture(scope="module")
+def full(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Contacts, for tests that change nothing."""
+    served = Served(tmp_path_factory.mktemp("shared"), data=data).start()
+    yield served
+    served.stop()
 
 
 @pytest.fixture
-def mine(served: Served) -> Served:
+def mine(data: Path, tmp_path: Path) -> Iterator[Served]:
     """Contacts, for a test that changes something."""
-    return kept(served)
+    served = Served(tmp_path, data=data).start()
+    yield served
+    served.stop()
 
 
 class Disk:
