@@ -71,7 +71,7 @@ def drawn_when_looked_at() -> Iterator[None]:
 
     async def drawn_once_more(self: App[Any]) -> None:
         try:
-            if self._exception is None and self.screen_stack:
+            if self._exception is None and self.screen_stack and SEEN.get(self, (None,))[0] is not self.screen:
                 self.screen._compositor.render_update(full=True, screen_stack=self._background_screens)
         finally:
             await shut_down(self)

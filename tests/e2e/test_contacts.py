@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from gate.registers.watch import _RENAMED_NS
 from tests.support.phones import Phones
 from tests.support.registers import record
 from tests.support.running_gate import DIALGATE, RunningGate, dialgate, running
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until_later
 
 ROOT = Path(__file__).parents[2]
 FRESH, OBJECTED = "01134960611", "01134960612"
@@ -51,7 +52,7 @@ def test_a_file_that_lands_is_in_force_and_the_crm_is_told(tmp_path: Path) -> No
         lines = (ROOT / "sample_lists" / "tps_ns.txt").read_bytes() + record(FRESH).encode()
         part = drop / ".tps_ns.txt.part"
         part.write_bytes(lines)
-        time.sleep(0.05)
+        until_later(part, _RENAMED_NS)
         part.rename(drop / "tps_ns.txt")
         gate.wait((drop / "taken" / "tps_ns.txt").exists, PATIENCE, "the file is not taken")
         with Phones(to=gate.address) as near:
@@ -71,9 +72,10 @@ def test_a_file_that_lands_is_in_force_and_the_crm_is_told(tmp_path: Path) -> No
             ("two", "+44" + OBJECTED[1:], "newly_blocked", "objected"),
         ]
 
-        (drop / "ctps_ns.txt.filepart").write_bytes(lines[:100])
-        time.sleep(0.05)
-        (drop / "ctps_ns.txt.filepart").rename(drop / "ctps_ns.txt")
+        part = drop / "ctps_ns.txt.filepart"
+        part.write_bytes(lines[:100])
+        until_later(part, _RENAMED_NS)
+        part.rename(drop / "ctps_ns.txt")
         gate.wait((drop / "refused" / "ctps_ns.txt.why").exists, PATIENCE, "the file is not refused")
         status = dialgate("register", "status", config=gate.config)
         assert status["watch"] == str(drop)

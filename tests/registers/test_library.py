@@ -21,7 +21,7 @@ from gate.registers import library as library_module
 from gate.registers.fixed import FixedRegisters
 from gate.registers.library import LOOK_EVERY, RegisterLibrary
 from tests.support.registers import NOW, TODAY, drama, e164, put
-from tests.support.waiting import until
+from tests.support.waiting import until, until_later
 
 LISTED, FREE = "+441632960005", "+441632960105"
 
@@ -225,7 +225,7 @@ def test_a_large_snapshot_is_read_as_a_whole_only_where_its_seal_is_broken(
     shutil.copytree(folder, tmp_path / "restored")
     assert _states(RegisterLibrary(tmp_path / "restored", ("tps",))) == ["ok"]
     assert len(reads) == 1
-    time.sleep(0.02)  # the file system's clock ticks slower than ours
+    until_later(path)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     with path.open("r+b") as file:

@@ -13,7 +13,8 @@ import pytest
 
 from gate.errors import RegisterError, RegisterFailed, StoreError
 from gate.handed_over_file import HandedOverFile
-from gate.registers.watch import MOST, DropFolder, FileOutcome
+from gate.registers.watch import _RENAMED_NS, MOST, DropFolder, FileOutcome
+from tests.support.waiting import until_later
 
 NAMES = {"tps": ("tps*.txt",), "ctps": ("CTPS*.txt",)}
 SETTLE = 60.0
@@ -87,7 +88,7 @@ def test_a_file_renamed_into_place_is_taken_at_once(bench: Bench, name: str) -> 
     part = bench.land(name)
     assert bench.look() == []
     assert bench.look(10 * SETTLE) == [], "not as long as it is called so"
-    time.sleep(0.02)
+    until_later(part, _RENAMED_NS)
     part.rename(bench.folder / "tps_ns.txt")
     assert states(bench.look()) == [("tps", "tps_ns.txt", "taken")]
 
@@ -100,7 +101,7 @@ def test_a_file_that_grows_in_the_inode_of_another_is_not_taken(bench: Bench) ->
 def test_a_file_renamed_from_elsewhere_is_taken_at_the_second_look(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / ".elsewhere").mkdir()
     part = bench.land(".elsewhere/x")
-    time.sleep(0.02)
+    until_later(part, _RENAMED_NS)
     part.rename(bench.folder / "tps_ns.txt")
     assert bench.look() == []
     assert states(bench.look(1)) == [("tps", "tps_ns.txt", "taken")]
@@ -283,9 +284,9 @@ def test_whoever_may_upload_cannot_say_where_things_are_written(bench: Bench, tm
 
 def test_old_copies_are_deleted(bench: Bench) -> None:
     for day in range(5):
-        bench.land(f"tps_{day}.txt", age=2 * SETTLE)
+        landed = bench.land(f"tps_{day}.txt", age=2 * SETTLE)
         bench.look()
-        time.sleep(0.01)
+        until_later(bench.folder / "taken" / landed.name)
     bench.land("ctps_1.txt", age=2 * SETTLE)
     bench.look()
     taken = sorted(path.name for path in (bench.folder / "taken").iterdir())

@@ -7,8 +7,10 @@ own.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 PATIENCE = 90.0
@@ -23,3 +25,16 @@ def until(true: Callable[[], Any], otherwise: object = "waited in vain", seconds
         assert time.monotonic() < end, otherwise() if callable(otherwise) else otherwise
         time.sleep(0.02)
     return value
+
+
+def until_later(path: Path, than_ns: int = 0) -> None:
+    """Wait until the file system's clock, which ticks slower than ours, is more than ``than_ns`` nanoseconds past the
+    last change of a file."""
+    with tempfile.TemporaryFile(dir=path.parent) as probe:
+
+        def later() -> bool:
+            probe.write(b"x")
+            probe.flush()
+            return Path(f"/proc/self/fd/{probe.fileno()}").stat().st_mtime_ns > path.stat().st_ctime_ns + than_ns
+
+        until(later)
