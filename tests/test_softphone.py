@@ -518,8 +518,9 @@ def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
             call = phone.call("020 7946 0000")
             assert call.wait_answered(10), call.why
             call.write_audio(tone(1000, 3.0))
-            time.sleep(1.5)
-            heard = np.frombuffer(call.heard(), np.uint8).astype(np.int16) - 128
+            voice = bytearray()
+            until(lambda: voice.extend(call.heard()) or len(voice) >= 12_000)
+            heard = np.frombuffer(voice, np.uint8).astype(np.int16) - 128
             call.hangup()
             shown = far.wait("call")
     assert outcome == [True, True]

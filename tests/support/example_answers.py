@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -140,9 +139,7 @@ class ExampleAnswers:
         text = file.reader().read().decode()
         if progress:
             progress(0.25, "reading")
-            time.sleep(0.05)
             progress(0.75, "sorting")
-            time.sleep(0.05)
         self.done.append("register_import")
         if not text:
             raise RegisterError("the file is empty", hint="fetch it again")
