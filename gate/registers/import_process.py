@@ -14,10 +14,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
 
@@ -27,8 +27,13 @@ from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.registers.packing import opened
 
+T = TypeVar("T")
+
 ENDING_SECONDS = 2.0
 """So long is waited for a process that was killed."""
+STALLED_SECONDS: Final = 600.0
+"""An import that reports nothing for so long is ended: sorting a register takes less."""
+IDLE_SECONDS: Final = 0.5
 _NICE = 10
 _PR_SET_PDEATHSIG = 1
 """``linux/prctl.h``."""
@@ -57,6 +62,81 @@ def kill(child: subprocess.Popen[Any]) -> None:
         child.wait(ENDING_SECONDS)
     except subprocess.TimeoutExpired:
         threading.Thread(target=child.wait, name="ending", daemon=True).start()
+
+
+class ChildEnded(Exception):
+    """A child process ended without a result, or was never one. ``how`` says by what; ``errors`` are the lines of its
+    standard error."""
+
+    def __init__(self, how: str, errors: Sequence[str] = ()) -> None:
+        super().__init__(how)
+        self.how = how + (f": {errors[-1]}" if errors else "")
+        self.errors = errors
+
+
+class ChildSilent(Exception):
+    """A child process wrote nothing for too long."""
+
+
+def follow_child(
+    arguments: Sequence[str],
+    take: Callable[[bytes], T | None],
+    idle: Callable[[], None],
+    stalled: float,
+    *,
+    descriptors: Sequence[int],
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+) -> T:
+    """Run ``python -m ARGUMENTS`` in a child process, with the code of this process, wherever that was imported from.
+    ``take`` gets each line that it writes, and returns its result when that has come; ``idle`` is called every
+    ``IDLE_SECONDS`` without a line: a file of a slow share may keep the child for long. The child has ended when this
+    returns or raises.
+
+    Raises ``ChildEnded``, ``ChildSilent`` after ``stalled`` seconds without a line, and what ``take`` and ``idle``
+    raise.
+    """
+    home = str(Path(gate.__file__).resolve().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
+    command = [sys.executable, "-P", "-m", *arguments]
+    with tempfile.TemporaryFile() as errors:
+        try:
+            child = subprocess.Popen(
+                command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, env=env, pass_fds=descriptors
+            )
+        except OSError as error:
+            raise ChildEnded(f"could not be started: {error}") from error
+        assert child.stdout is not None  # noqa: S101 - asked for above
+        try:
+            results = map(take, _lines(child.stdout.fileno(), idle, stalled))
+            result = next((each for each in results if each is not None), None)
+            code = child.wait()
+        finally:
+            kill(child)
+            child.stdout.close()
+        if result is not None and code == 0:
+            return result
+        errors.seek(0)
+        how = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"
+        raise ChildEnded(how, errors.read().decode("utf-8", "replace").strip().splitlines())
+
+
+def _lines(descriptor: int, idle: Callable[[], None], stalled: float) -> Iterator[bytes]:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    begun, silent = b"", 0.0
+    while True:
+        if not poll.poll(IDLE_SECONDS * 1000):
+            silent += IDLE_SECONDS
+            if silent >= stalled:
+                raise ChildSilent
+            idle()
+            continue
+        silent = 0.0
+        if not (piece := os.read(descriptor, 65536)):
+            return
+        *whole, begun = (begun + piece).split(b"\n")
+        yield from whole
 
 
 class ImportReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,12 +174,6 @@ class ImportReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The snapshot it was compared with; empty where there was none, or none that is whole."""
 
 
-STALLED_SECONDS: Final = 600.0
-"""A child that tells nothing for so long is ended: sorting a register takes less."""
-IDLE_SECONDS: Final = 0.5
-"""Without a word from the child for so long, it is asked whether to go on."""
-
-
 def import_in_process(
     folder: Path,
     name: str,
@@ -124,93 +198,42 @@ def import_in_process(
     ended and the snapshot in force stays. It ends with this process, however that ends.
     """
     given = opened(source)
-    command = [sys.executable, "-P", "-m", "gate.registers.importer", f"--folder={folder.absolute()}", f"--name={name}"]
-    command += [f"--source={given.said}", f"--descriptor={given.fileno()}", f"--parent={os.getpid()}"]
-    command += [f"--as-of={as_of.isoformat()}", f"--now={now.isoformat()}"]
-    command += [f"--coverage={','.join(coverage)}"]
-    command += ["--accept-shrink"] * accept_shrink + ["--accept-older"] * accept_older
-    command += ["--accept-narrower"] * accept_narrower
-    command += [f"--source-sha256={source_sha256}"] if source_sha256 else []
-    command += ["--live"] * live + [f"--accept-implausible={accept_implausible}"]
-    with tempfile.TemporaryFile() as errors:
-        try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=_environment(),
-                pass_fds=(given.fileno(),),
-            )
-        except OSError as error:
-            raise RegisterFailed(f"the import process could not be started: {error}") from error
-        try:
-            assert child.stdout is not None  # noqa: S101 - asked for above
-            report = _listen(child.stdout, progress or (lambda _fraction, _stage: None), stalled)
-            code = child.wait()
-        finally:
-            kill(child)
-            if child.stdout is not None:
-                child.stdout.close()
-        if report is not None and code == 0:
-            return report
-        errors.seek(0)
-        said = errors.read().decode("utf-8", "replace").strip().splitlines()
-        ended = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"
-        raise RegisterFailed(
-            f"the import process {ended}" + (f": {said[-1]}" if said else ""),
-            hint="import the file again; unless 'register status' shows the new one, the register in force has stayed",
-        )
-
-
-def _environment() -> dict[str, str]:
-    """The child runs the same code as this process, wherever that was imported from."""
-    home = str(Path(gate.__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
-
-
-def _listen(pipe: IO[bytes], progress: Callable[[float, str], None], stalled: float) -> ImportReport | None:
-    """Follow the child to its report; ``RegisterError`` where it tells one, None where it ends without either."""
-    told: list[tuple[float, str]] = []
+    arguments = ["gate.registers.importer", f"--folder={folder.absolute()}", f"--name={name}"]
+    arguments += [f"--source={given.said}", f"--descriptor={given.fileno()}", f"--parent={os.getpid()}"]
+    arguments += [f"--as-of={as_of.isoformat()}", f"--now={now.isoformat()}"]
+    arguments += [f"--coverage={','.join(coverage)}"]
+    arguments += ["--accept-shrink"] * accept_shrink + ["--accept-older"] * accept_older
+    arguments += ["--accept-narrower"] * accept_narrower
+    arguments += [f"--source-sha256={source_sha256}"] if source_sha256 else []
+    arguments += ["--live"] * live + [f"--accept-implausible={accept_implausible}"]
+    latest: list[tuple[float, str]] = []
 
     def again() -> None:
-        for each in told:
-            progress(*each)
+        if progress is not None and latest:
+            progress(*latest[-1])
 
-    for line in _lines(pipe.fileno(), again, stalled):
+    def take(line: bytes) -> ImportReport | None:
         try:
             message = json.loads(line)
         except ValueError:
-            continue
+            return None
         if "progress" in message:
-            told[:] = [(message["progress"], message["stage"])]
-            progress(*told[0])
+            latest[:] = [(message["progress"], message["stage"])]
+            again()
         elif "error" in message:
             kind = RegisterFailed if message.get("again") else RegisterError
             raise kind(message["error"], hint=message["hint"])
-        elif "report" in message:
-            return convert(message["report"], ImportReport)
-    return None
+        return convert(message["report"], ImportReport) if "report" in message else None
 
-
-def _lines(descriptor: int, idle: Callable[[], None], stalled: float) -> Iterator[bytes]:
-    """Lines until the end; ``idle`` is called where none comes: a file of a slow share may keep the child for long."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    begun, silent = b"", 0.0
-    while True:
-        if not poll.poll(IDLE_SECONDS * 1000):
-            silent += IDLE_SECONDS
-            if silent >= stalled:
-                raise RegisterFailed(
-                    f"the import told nothing for {stalled:.0f} s and was ended",
-                    hint="does the disk or the share of the file answer? copy the file first",
-                )
-            idle()
-            continue
-        silent = 0.0
-        if not (piece := os.read(descriptor, 65536)):
-            return
-        *whole, begun = (begun + piece).split(b"\n")
-        yield from whole
+    try:
+        return follow_child(arguments, take, again, stalled, descriptors=(given.fileno(),))
+    except ChildSilent:
+        raise RegisterFailed(
+            f"the import reported nothing for {stalled:.0f} s and was ended",
+            hint="does the disk or the share of the file answer? copy the file first",
+        ) from None
+    except ChildEnded as ended:
+        raise RegisterFailed(
+            f"the import process {ended.how}",
+            hint="import the file again; unless 'register status' shows the new one, the register in force has stayed",
+        ) from None

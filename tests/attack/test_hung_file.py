@@ -109,7 +109,7 @@ def test_an_import_whose_file_stops_answering_is_ended_and_what_was_there_stays(
             with pytest.raises(GateError, match="nothing was read of the list for 1 s"):
                 read_in_child(tmp_path, given, stalled=1.0)
         else:
-            with pytest.raises(RegisterFailed, match="told nothing for 1 s"):
+            with pytest.raises(RegisterFailed, match="reported nothing for 1 s"):
                 import_in_process(tmp_path / "registers", "tps", given, as_of=TODAY, now=NOW, stalled=1.0)
     with suppress(OSError):  # its file system is gone
         given.close()

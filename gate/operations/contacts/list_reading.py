@@ -14,22 +14,18 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import select
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import IO, Any, BinaryIO, Final, NamedTuple, TypeVar
+from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-import gate
 from gate.config import Config
 from gate.converting import decode
 from gate.core.cells import MARK, opt_out_columns, opts_out, plain
@@ -42,7 +38,7 @@ from gate.operations.contacts.bulk_screener import NO_NUMBER, REMEMBERED, BulkSc
 from gate.operations.contacts.csv_reader import Block, CsvReader
 from gate.operations.contacts.file_screening import places_of
 from gate.operations.lists.subscribers import KIND_COLUMN, SINCE_COLUMN, read_cells
-from gate.registers.import_process import aside, end_with, kill
+from gate.registers.import_process import ChildEnded, ChildSilent, aside, end_with, follow_child
 from gate.types import Progress
 
 LONGEST: Final = 180
@@ -266,9 +262,7 @@ class CrmFile:
 MEMORY: Final = 3 << 30
 """Bytes that the process may have, its registers in memory included: enough for some twenty million contacts."""
 STALLED_SECONDS: Final = 120.0
-"""A process that tells nothing for so long is ended."""
-IDLE_SECONDS: Final = 0.5
-"""Without a word for so long, whoever watches is asked whether to go on."""
+"""A process that reports nothing for so long is ended."""
 T = TypeVar("T")
 PART: Final = 1000
 """Faults, or objections, told at once."""
@@ -472,67 +466,35 @@ def in_child(
     child tells nothing for ``stalled`` seconds, it is ended; it ends with this process too. Raises as that, and
     ``UsageError`` for a list that is too large."""
     descriptors = [each.fileno() for each in (given, *into)]
-    command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), str(memory), *map(str, descriptors)]
-    home = str(Path(gate.__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as errors:
+    arguments = [__name__, *map(str, (os.getpid(), memory, *descriptors))]
+
+    def take(line: bytes) -> Read | None:
+        heard = decode(line, _ChildLine)
+        if heard.failed is not None:
+            kind = _KINDS.get(heard.failed.kind, GateError)
+            raise kind(heard.failed.message, hint=heard.failed.hint)
+        if heard.part is not None:
+            tell(heard.part)
+        return heard.read
+
+    with tempfile.TemporaryFile() as asked:
         asked.write(msgspec.json.encode(job))
         asked.seek(0)
         try:
-            child = subprocess.Popen(
-                command, stdin=asked, stdout=subprocess.PIPE, stderr=errors, env=env, pass_fds=descriptors
-            )
-        except OSError as error:
-            raise GateError(f"the list could not be read: {error.strerror}", hint="try again") from error
-        try:
-            assert child.stdout is not None  # noqa: S101 - asked for above
-            found = _listen(child.stdout, tell, stalled)
-            code = child.wait()
-        finally:
-            kill(child)
-            if child.stdout is not None:
-                child.stdout.close()
-        if found is not None and code == 0:
-            return found
-        errors.seek(0)
-        said = errors.read().decode("utf-8", "replace").strip().splitlines()
-    if any("MemoryError" in line for line in said[-5:]):
-        raise UsageError(f"{given} is too large to be read at once", hint="split it, and import the parts with --add")
-    why = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"
-    raise GateError(
-        f"the process that reads {given} {why}" + (f": {said[-1]}" if said else ""),
-        hint="import the list again: the contacts are as they were",
-    )
-
-
-def _listen(pipe: IO[bytes], tell: Callable[[Part], None], stalled: float) -> Read | None:
-    """Follow the child to its end; raises what it raised, None where it ended without a word of its own."""
-    poll = select.poll()
-    poll.register(pipe.fileno(), select.POLLIN)
-    begun, silent = b"", 0.0
-    while True:
-        if not poll.poll(IDLE_SECONDS * 1000):
-            silent += IDLE_SECONDS
-            if silent >= stalled:
-                raise GateError(
-                    f"nothing was read of the list for {stalled:.0f} s", hint="is its disk sound? copy it first"
-                )
-            tell(Part())
-            continue
-        silent = 0.0
-        if not (piece := os.read(pipe.fileno(), 65536)):
-            return None
-        *whole, begun = (begun + piece).split(b"\n")
-        for line in whole:
-            said = decode(line, _ChildLine)
-            if said.failed is not None:
-                kind = _KINDS.get(said.failed.kind, GateError)
-                raise kind(said.failed.message, hint=said.failed.hint)
-            if said.read is not None:
-                return said.read
-            if said.part is not None:
-                tell(said.part)
+            return follow_child(arguments, take, lambda: tell(Part()), stalled, descriptors=descriptors, stdin=asked)
+        except ChildSilent:
+            raise GateError(
+                f"nothing was read of the list for {stalled:.0f} s", hint="is its disk sound? copy it first"
+            ) from None
+        except ChildEnded as ended:
+            if any("MemoryError" in line for line in ended.errors[-5:]):
+                raise UsageError(
+                    f"{given} is too large to be read at once", hint="split it, and import the parts with --add"
+                ) from None
+            raise GateError(
+                f"the process that reads {given} {ended.how}",
+                hint="import the list again: the contacts are as they were",
+            ) from None
 
 
 def main(arguments: Sequence[str]) -> int:
