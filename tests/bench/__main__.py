@@ -54,6 +54,11 @@ def capacity(quick: bool) -> Table:
     return _rows(import_module("tests.bench.bench_capacity").run(*((2.0, (8, 50, 4), 2) if quick else ())))
 
 
+def hour(quick: bool) -> Table:
+    """A firm's hour, refused, not answered and talked in, beside Kamailio and rtpengine in clear."""
+    return _rows(import_module("tests.bench.bench_hour").run(*((2.0, 5.0, 3.0) if quick else ())))
+
+
 def soak(quick: bool) -> Table:
     """Twenty minutes of calls, 50 at a time with audio: memory, descriptors, threads."""
     return _rows(import_module("tests.bench.bench_soak").run(*((12.0, 5.0, 2) if quick else ())))
@@ -143,6 +148,7 @@ BENCHES: dict[str, Callable[[bool], Table]] = {
     for each in (
         bridge,
         capacity,
+        hour,
         soak,
         parsers,
         media,

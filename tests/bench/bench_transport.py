@@ -206,7 +206,8 @@ class Relay:
         folder.mkdir()
         self.folder, self.port = folder, free_port()
         words = ["--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{self.port}", "--table=-1", "--foreground"]
-        words += ["--port-min=10000", "--port-max=29999", f"--recording-dir={folder}", "--recording-method=pcap"]
+        words += ["--port-min=10000", "--port-max=29999", "--delete-delay=0"]
+        words += [f"--recording-dir={folder}", "--recording-method=pcap"]
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(["rtpengine", *words, "--log-stderr"], stdout=log, stderr=log, cwd=folder)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -255,7 +256,7 @@ def rtpengine_in_clear(calls: int, seconds: float) -> Carried:
             assert min(map(len, heard)) > 0, "somebody heard nothing"
             memory = {"rtpengine": resident_mib(relay.process.pid)}
             for number in range(calls):
-                relay.ask(command="delete", call_id=f"call{number}", from_tag="a", delete_delay="0")
+                relay.ask(command="delete", call_id=f"call{number}", from_tag="a")
             spent = taken.spent()
         finally:
             relay.stop()

@@ -122,13 +122,7 @@ def kamailio(folder: Path, how: How, gate: RunningGate | None = None) -> Iterato
         process = subprocess.Popen(["kamailio", *words, "-P", str(folder / "pid")], stdout=log, stderr=log)
     with ExitStack() as stack:
         stack.callback(_end, process)
-        end = time.monotonic() + PATIENCE
-        with Phone(("127.0.0.1", port)) as phone:
-            while True:  # it listens before its workers are there
-                phone.send(phone.request("OPTIONS", phone.new_dialog()))
-                if not phone.quiet(0.2):
-                    break
-                assert process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
+        wait_answering(process, port, folder / "log")
         processes: list[subprocess.Popen[Any]] = [process]
         if how is How.EVAPI:
             words = [sys.executable, "-m", "tests.bench.evapi_screen", str(evapi), LISTED]
@@ -137,6 +131,17 @@ def kamailio(folder: Path, how: How, gate: RunningGate | None = None) -> Iterato
             processes.append(asked)
             assert asked.stdout is not None and asked.stdout.readline() == "hello\n"
         yield [each.pid for each in processes], ("127.0.0.1", port)
+
+
+def wait_answering(process: subprocess.Popen[Any], port: int, log: Path) -> None:
+    """Until it answers: it listens before its workers are there."""
+    end = time.monotonic() + PATIENCE
+    with Phone(("127.0.0.1", port)) as phone:
+        while True:
+            phone.send(phone.request("OPTIONS", phone.new_dialog()))
+            if not phone.quiet(0.2):
+                return
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
 
 
 def _end(process: subprocess.Popen[Any]) -> None:
