@@ -106,13 +106,13 @@ def note_not_asked(
 
 
 class Found(NamedTuple):
-    """What a session's call is."""
+    """The call that a recording session belongs to."""
 
     bound: Bound | None
     number: str
     """The customer's number, E.164."""
     why_not: str = ""
-    """It is not recorded, and why."""
+    """Why the session is not recorded; empty where it is."""
 
 
 def look(tx: Source, asked: SessionAsked, keep_unbound: bool, own: Collection[str], now: datetime) -> Found:
@@ -158,5 +158,5 @@ def first_side(asked: SessionAsked, number: str) -> str:
 
 
 def is_mixed(asked: SessionAsked) -> bool:
-    """One stream has everybody's voice, or nobody says whose."""
+    """Whether one stream carries several voices, or voices of nobody named."""
     return len(asked.streams) == 1 and len(asked.streams[0].people) != 1

@@ -60,7 +60,7 @@ _CAUSES: Mapping[str, Reason] = {each.value: each for each in _NO_DECISION}
 
 
 class CallEffects:
-    """One method a command of ``core.call_words.Do``."""
+    """Carries out commands: one method for each member of ``core.call_words.Do``."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class CallEffects:
         self._retry_queue.attempt([fact], done, self._unless(session), happened=True)
 
     def _unless(self, session: CallSession) -> Unless | None:
-        """Whoever is called, and whoever is passed on to them, may have said since that they want no calls."""
+        """Decide again: the callee, or whoever is transferred to them, may have objected since."""
         parties = [each for each in (session, session.transfer_of) if each is not None]
         return lambda tx: still_wanted(self._taken_back, tx, self._clock.now(), *parties)
 
@@ -288,7 +288,7 @@ class CallEffects:
         return facts.Connected(recorded=self._records(session), trunk=session.trunk)
 
     def _announcement_fact(self, session: CallSession, completed: bool) -> facts.Announced:
-        """What is kept of the announcement."""
+        """The fact of the announcement."""
         return session.announcement(self._settings.announced(session.incoming.attempt), completed, "callee")
 
     def _start_recording(self, session: CallSession) -> None:
@@ -366,12 +366,12 @@ class CallEffects:
         def over() -> None:
             self._feed(session, GoodbyeOver())
 
-        said = False
+        spoken = False
 
         def receipt() -> None:
-            nonlocal said
-            if not said:
-                said = True
+            nonlocal spoken
+            if not spoken:
+                spoken = True
                 self._receipts.speak(session, over)
 
         self._media.shut(session.id)
@@ -465,7 +465,7 @@ def connection_facts(
 
 
 class Transfers:
-    """What is asked for talks that run."""
+    """The transfers that are asked for during calls."""
 
     def __init__(
         self, line: Line, recorder: Recorder, retry_queue: RetryQueue, clock: Clock,
@@ -539,10 +539,10 @@ def still_wanted(
 
 
 def came_from(after: CallSession, clock: Clock) -> list[Fact]:
-    """What is kept with the connection of a transfer; nothing of another call."""
+    """The fact of a transfer, kept with the connection of the call that follows; empty for any other call."""
     return [passed_on(after.transfer_of, after, clock)] if after.transfer_of is not None else []
 
 
 def passed_on(talk: CallSession, after: CallSession, clock: Clock) -> Fact:
-    """The callee of a talk goes over to another call."""
+    """The fact that the callee of a talk goes over to another call."""
     return talk.fact(facts.Transferred(call_id=talk.id, to=after.id), clock.now(), actor=talk.actor)

@@ -184,11 +184,11 @@ class CallManager:
         )
 
     def joining(self, call_id: str, from_call: str) -> None:
-        """The callees of two talks of one caller are to be connected."""
+        """Connect the callees of two talks of one caller."""
         self._transfers.join(self._sessions.get(call_id), self._sessions.get(from_call), call_id, from_call)
 
     def calling_in(self, calling: CallingIn) -> None:
-        """Somebody calls one of our numbers: answered, and nothing more before that is acknowledged."""
+        """Answer a call to one of our numbers; nothing more happens before the ACK."""
         ids, now = (self.obstacle(), self._new_id()), self._clock.now()
         if session := self._calls_in.session(calling, self._sessions.values(), *ids, now):
             self._sessions[session.id] = session
@@ -213,7 +213,7 @@ class CallManager:
         self._refusals.shed(claimed_by)
 
     def _emergency(self, incoming: Incoming) -> Decision | None:
-        """What a caller who has proven who they are claims of the call does not count for those in need."""
+        """The decision of an emergency call, None for any other call. A claim that was refused does not stop it."""
         proven = incoming.problem in ("", Reason.CLAIM_REFUSED)
         return self._screener.emergency(incoming.attempt) if proven else None
 
@@ -236,7 +236,7 @@ class CallManager:
         self._feed_id(call_id, Ringing())
 
     def dialling_again(self, call_id: str, trunk: str, after: str) -> None:
-        """Another INVITE waits to leave."""
+        """Decide again, because another INVITE of the call waits to be sent."""
         if session := self._sessions.get(call_id):
             session.dials = trunk, after
             session.tried.append((self._clock.now(), trunk, after))
@@ -271,7 +271,7 @@ class CallManager:
         return True
 
     def one_sided(self, call_id: str, side: str) -> None:
-        """Somebody is not heard, and not recorded."""
+        """A party sends no audio: it is neither heard nor recorded."""
         if session := self._sessions.get(call_id):
             session.silent, seconds = side, session.talked(elapsed(self._clock))
             log.warning("one_sided", call=call_id, side=side, by=session.actor)
@@ -286,7 +286,7 @@ class CallManager:
         self._feed_id(call_id, Digit(side, digit))
 
     def legs_ended(self, call_id: str, outcomes: Mapping[str, str], kept: Callable[[], None]) -> None:
-        """What a killed gate left of a call is ended."""
+        """Legs that a killed gate left have been ended."""
         log.warning("legs_ended", call=call_id, **outcomes)
         ended = LegsEnded(call_id=call_id, outcomes=dict(outcomes))
         self._retry_queue.keep(ended.fact(call_id, self._clock.now(), "gate"), then=kept)
@@ -305,7 +305,7 @@ class CallManager:
         self._line.post(lambda: self.digit(call_id, side, digit))
 
     def recorder_failed(self, call_id: str, message: str) -> None:
-        """One recording cannot go on."""
+        """A recording has failed."""
         self._line.post(lambda: self._feed_id(call_id, RecorderFailed(message)))
 
     def recorder_away(self) -> None:
@@ -425,7 +425,7 @@ class CallManager:
         return [each.value for each in found if each]
 
     def question(self, asked_by: str) -> tuple[Reason | None, bool]:
-        """As ``Obstacles.to_question``, now. Line thread only."""
+        """``Obstacles.to_question`` at this moment. Line thread only."""
         return self._obstacles.to_question(asked_by, self._clock.now())
 
     def question_answered(self, asked_by: str, decision: Decision) -> None:
@@ -474,7 +474,7 @@ class CallManager:
         self._feed(session, Decided(decision.allowed))
 
     def _look_again(self, session: CallSession) -> None:
-        """As for a new attempt, and as durable: an objection, a withdrawal, a new register, the end of the hours."""
+        """Decide as for a new attempt, and as durably: an objection or another register may have come."""
         attempt, now, (trunk, after) = session.incoming.attempt, self._clock.now(), session.dials
         obstacle = self._obstacles.to_dial_again(session.incoming)
 
@@ -570,7 +570,7 @@ class CallManager:
         return ""
 
     def usage(self, now: datetime) -> list[UsageRow]:
-        """What each account and PBX uses of what it may. Line thread only."""
+        """The usage of each account and PBX against its limits. Line thread only."""
         return self._usage.rows(now)
 
     def live(self, now: datetime) -> list[CallInHand]:

@@ -1,4 +1,4 @@
-"""One call as the call manager holds it: what the rules know of it, and what carrying it out needs."""
+"""One call in the call manager: its state by the rules, and what its effects need."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class CallSession:
     display_name: str = ""
     """The name that the callee is shown."""
     calling: CallingIn | None = None
-    """Somebody has called in; None for a call out."""
+    """The caller of a call in; None for a call out."""
     answered_by: str = ""
-    """In a call in, the account whose phone answered."""
+    """The account whose phone answered a call in."""
     call: Call = field(default_factory=Call)
     decision: Decision | None = None
     codec: str = ""
@@ -108,19 +108,19 @@ class CallSession:
 
     @property
     def actor(self) -> str:
-        """Who asked for the call."""
+        """The account or PBX that asked for the call."""
         return self.incoming.attempt.claimed_by
 
     @property
     def number(self) -> str:
-        """What is dialled, E.164; empty before the decision. Of a call in: who calls, as far as it is known."""
+        """The dialled number, E.164; empty before the decision. In a call in, the caller's where it is known."""
         if self.calling is not None:
             return self.calling.number
         return self.decision.number if self.decision else ""
 
     @property
     def announcing(self) -> str:
-        """What has become of the announcement: empty before it, ``playing``, ``played`` to its end, or ``cut``."""
+        """State of the announcement: empty before it, ``playing``, ``played`` to its end, or ``cut``."""
         if self.announced_from is None:
             return ""
         if self.call.announced:
@@ -129,7 +129,7 @@ class CallSession:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Where the call came from and what the callee is shown of it, as they go into the decision's fact."""
+        """The call's source and presentation, as the decision's fact has them."""
         incoming = self.incoming
         return {
             "source": incoming.source,
@@ -154,7 +154,7 @@ class CallSession:
             self.codec, self.trunk, self.answered_at = codec, trunk, now
 
     def live(self, now: datetime) -> CallInHand:
-        """What is shown of it while it is in hand."""
+        """The row that shows the call while it runs."""
         attempt = self.incoming.attempt
         return CallInHand(
             call_id=self.id,

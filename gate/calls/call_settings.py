@@ -39,7 +39,7 @@ class CallSettings:
     """The own number that emergency calls show; the caller's where empty."""
 
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
-    """By ``account:NAME`` and ``trunk:NAME``; of who asks by HTTP by ``http:NAME``."""
+    """By ``account:NAME`` and ``trunk:NAME``; for HTTP tokens by ``http:NAME``."""
     receipts: ReceiptSettings | None = None
     """None: callees are told no code."""
 
@@ -51,9 +51,9 @@ class CallSettings:
     heard_in: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Prompts of calls in, ``notice`` and ``callback``: their identity, as ``announcement``."""
     instigators: Mapping[str, Instigator] = field(default_factory=dict)
-    """Those on whose behalf the firm calls, by name."""
+    """The firms for which calls are made, by name."""
     announcements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """What callees hear of calls on their behalf, by name, as ``announcement``."""
+    """The announcements of calls for those firms, by name, as ``announcement``."""
 
     def announced(self, attempt: Attempt) -> Mapping[str, str]:
         """The identity of what the callee of this call hears."""
@@ -73,8 +73,8 @@ class CallSettings:
     def redirects(self, claimed_by: str) -> dict[str, Any]:
         """What is kept with the decision of a call that the gate hands over: who announces and who records it, and
         who is to show the number."""
-        said = self.redirected.get(claimed_by)
-        return {"redirect": dict(said), "to_be_shown_by": claimed_by} if said is not None else {}
+        redirect = self.redirected.get(claimed_by)
+        return {"redirect": dict(redirect), "to_be_shown_by": claimed_by} if redirect is not None else {}
 
     def hears_early(self, purpose: Purpose) -> bool:
         """True where the caller of such a call may hear the far end before it has answered."""

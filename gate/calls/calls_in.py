@@ -25,7 +25,7 @@ log = structlog.get_logger()
 KEY_SECONDS = 8.0
 """How long the call-back line waits for a key after it has spoken."""
 HELP_SECONDS = 3600.0
-"""So long after an emergency call whoever rings back at the number that it showed is let past the limits."""
+"""Seconds after an emergency call in which a call back to its number passes the limits."""
 
 
 class CallInAdmission:
@@ -156,7 +156,7 @@ class CallInEffects(CallEffects):
         return isinstance(session.call, CallIn) and session.call.line
 
     def _unless(self, session: CallSession) -> None:
-        """Whoever calls in may be connected."""
+        """No condition: whoever calls in may be connected."""
 
     def _connection_fact(self, session: CallSession) -> facts.Connected:
         return msgspec.structs.replace(super()._connection_fact(session), answered_by=session.answered_by)

@@ -67,21 +67,21 @@ class LiveView:
         self._slow: tuple[list[RegisterState], LogBrief, list[str], list[str]] | None = None
         self._slow_at = datetime.min.replace(tzinfo=UTC)
         self._times: list[tuple[str, str]] = []
-        """The sixty minutes, as they are counted and as they are told."""
+        """The last sixty minutes."""
 
     def take_levels(self, levels: Mapping[str, tuple[int, int]]) -> None:
         """Loudness by call, once a second while somebody watches; from any thread."""
         self._levels = levels
 
     def begin(self) -> None:
-        """Somebody watches: levels come, and the last hour is counted."""
+        """Start: measure levels and count the last hour."""
         self._watch_levels(True)
         since = _minute(self._clock.now()) - timedelta(minutes=MINUTES - 1)
         self._last, self._counts = self._read(lambda tx: figures.attempts_since(tx, since))
         self._slow = None
 
     def end(self) -> None:
-        """Nobody does any more."""
+        """Stop measuring: nobody watches any more."""
         self._watch_levels(False)
         self._levels = {}
         self._counts = {}
@@ -127,7 +127,7 @@ class LiveView:
         return registers, brief, self._warnings(), list(self._not_ready())
 
     def _read(self, query: Callable[[Source], T]) -> T:
-        """What it finds now. The store is opened once for many looks: that costs more than what they read."""
+        """The snapshot of now. The store is opened once for many looks: opening costs more than reading."""
         reader, self._reader = self._reader or self._open(), None
         try:
             found = query(reader)

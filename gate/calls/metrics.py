@@ -35,17 +35,17 @@ _LINE = {
     "sessions_refused": "INVITEs for a recording session (SIPREC) from nobody who may, or that could not be read",
     "foreign_audio": "Packets that came to a media port from somebody else than its party",
 }
-"""What the line and the media relay count: ``SipLine.counts``, ``RtpIoMedia.strangers``."""
+"""Counters of the line and the media relay: ``SipLine.counts``, ``RtpIoMedia.strangers``."""
 _USAGE = {
     "calls_last_minute": "calls_a_minute",
     "calls_now": "calls_at_once",
     "seconds_today": "seconds_a_day",
 }
-"""What is used, and of what."""
+"""Field with the use -> field with its limit."""
 
 
 class Metrics:
-    """What the gate counts. Labels hold reason codes, causes and names of trunks, never numbers or names of people."""
+    """The gate's metrics. Labels hold reason codes, causes and names of trunks, never numbers or names of people."""
 
     def __init__(self) -> None:
         # No second series for each counter and histogram, of its birth: nobody asks for it.
@@ -151,13 +151,13 @@ class Metrics:
         self._decisions.labels(way, verdict).inc()
 
     def registers(self, rows: Sequence[RegisterState]) -> None:
-        """What is left of each register: rows of ``RegisterLibrary.status``."""
+        """Set the days left of each register, from ``RegisterLibrary.status``."""
         for row in rows:
             left = row.days_left if row.state == "ok" else None
             self._register_left.labels(row.name).set(_DAY * (-1 if left is None else left))
 
     def usage(self, rows: Sequence[UsageRow]) -> None:
-        """What accounts and PBXs use of what they may: rows of ``Usage``."""
+        """Set the highest usage of accounts and PBXs, from the rows of ``Usage``."""
         for used, limit in _USAGE.items():
             self._usage.labels(limit).set(max((getattr(row, used) / getattr(row, limit) for row in rows), default=0.0))
         self._many_service.set(sum(row.many_service_calls for row in rows))
@@ -179,7 +179,7 @@ class Metrics:
         self._trunk_up.labels(name).set(float("nan") if up is None else up)
 
     def line(self, counts: Mapping[str, int]) -> None:
-        """What the line has counted since its start."""
+        """Set the line's counters since its start."""
         for name, count in counts.items():
             self._line[name].inc(max(0, count - self._line_before.get(name, 0)))
         self._line_before = dict(counts)

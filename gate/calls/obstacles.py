@@ -175,7 +175,7 @@ class Obstacles:
 
     @property
     def to_all(self) -> Reason | None:
-        """What forbids every call now, whoever dials it, by what the store has reported so far."""
+        """The reason that forbids every call now, by what the store has reported so far."""
         if self.stopping:
             return Reason.GATE_STOPPING
         if self._retry_queue.behind or self._stalled():
@@ -183,7 +183,7 @@ class Obstacles:
         return None
 
     def to_call(self, incoming: Incoming, calls: int, now: datetime) -> Reason | None:
-        """What forbids this call, whatever the lists say; ``calls`` are in hand."""
+        """The reason that forbids this call, whatever the lists hold; ``calls`` run already."""
         if incoming.problem:
             return Reason(incoming.problem)
         if (obstacle := self.to_all) is not None:
@@ -197,11 +197,11 @@ class Obstacles:
         return self._unheard(incoming) or self._usage.ask(claimed_by, now)
 
     def to_dial_again(self, incoming: Incoming) -> Reason | None:
-        """What forbids another INVITE for a call that is in hand."""
+        """The reason that forbids another INVITE for a running call."""
         return self.to_all or self._unheard(incoming)
 
     def _unheard(self, incoming: Incoming) -> Reason | None:
-        """It could not be announced, or recorded."""
+        """The reason where a call cannot be announced or recorded."""
         if not incoming.carried:
             return Reason.MEDIA_UNAVAILABLE
         if not self._media.playable(incoming.codecs):
@@ -210,7 +210,7 @@ class Obstacles:
 
     @property
     def unrecorded(self) -> Reason | None:
-        """Nobody can be recorded, and nobody may be called so."""
+        """The reason where nobody can be recorded, and calls without a recording are forbidden."""
         if not self._settings.policy.go_on_unrecorded and not self._recorder.available():
             return Reason.RECORDER_UNAVAILABLE
         return None

@@ -37,7 +37,7 @@ from gate.ports import Loop, Media, Played
 
 SECONDS: Final = 20.0
 MOST: Final = 200
-"""That wait."""
+"""Receipts that wait."""
 _ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 Done = Callable[[str], None]
@@ -135,7 +135,7 @@ class Receipts:
         return self._settings is not None and self._command is None
 
     def follows(self, session: CallSession) -> bool:
-        """The caller has hung up: whether the callee is told a code before their leg is ended."""
+        """Whether the callee hears a code after the caller has hung up, before their own leg ends."""
         return self.spoken and self._owed(session) and not session.busy and session.call.state is State.TALKING
 
     def speak(self, session: CallSession, over: Callable[[], None]) -> None:
@@ -230,5 +230,5 @@ class Receipts:
     def _note(self, session: CallSession, subject: str, how: str, why: str) -> None:
         if why:
             log.warning("receipt_not_told", call=session.id, how=how, why=why)
-        told = ReceiptTold(call_id=session.id, how=how, done=not why, why=why)
-        self._retry_queue.keep(session.fact(told, self._clock.now(), subject=subject))
+        fact = ReceiptTold(call_id=session.id, how=how, done=not why, why=why)
+        self._retry_queue.keep(session.fact(fact, self._clock.now(), subject=subject))

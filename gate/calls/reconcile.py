@@ -108,7 +108,7 @@ class Reconciler:
         return closing(row.call_id or "", closed, talked=talked).fact(row.recording_id, now, "gate")
 
     def _from_file(self, recording_id: str, place: str) -> RecordingClosed:
-        """What the file itself can tell without its key."""
+        """The closing, as far as the file shows it without its key."""
         path = self._recordings / place
         try:
             found = scan(path)
@@ -126,7 +126,7 @@ class Reconciler:
 
 
 def empty(recording_id: str, cause: str = "never_started") -> RecordingClosed:
-    """A recording of which nothing is there."""
+    """The closing of a recording that holds nothing."""
     return RecordingClosed(recording_id, "", 0, 0.0, 0, {}, (), interrupted=True, cause=cause)
 
 

@@ -43,7 +43,7 @@ _Payloads = Mapping[str, Mapping[int, str]]
 
 @dataclass(slots=True)
 class Session:
-    """One in hand."""
+    """A recording session that runs."""
 
     asked: SessionAsked
     client: Siprec
@@ -117,7 +117,7 @@ class RecordingSessions:
     # --- setting up ---------------------------------------------------------------------------------------------------
 
     def asked(self, asked: SessionAsked) -> None:
-        """Another system wants to have a call recorded."""
+        """Take a recording session of another system."""
         session = self._sessions[asked.session_id] = Session(asked, self._clients[asked.client])
         self._metrics.recording_sessions.set(len(self._sessions))
         session.limit = self._line.after(ANSWER_SECONDS, lambda: self._end(session, "evidence_unavailable"))
@@ -187,7 +187,7 @@ class RecordingSessions:
         self._line.take(session.id, first, lambda maps: self._ready(session, maps))
 
     def _ready(self, session: Session, payloads: _Payloads | None) -> None:
-        """Its media ports are there."""
+        """The session's media ports are open."""
         session.payloads = payloads
         if payloads is not None:
             self._feed(session, Event.READY)
@@ -266,10 +266,16 @@ class RecordingSessions:
 
     @staticmethod
     def _event(session: Session) -> dict[str, Any]:
-        """What the sealed file records: where its audio came from, and whose voices its client names."""
+        """The event in the sealed file: the source of its audio, and the people whom its client names."""
         streams = [{"label": each.label, "people": list(each.people)} for each in session.asked.streams]
-        told = {"from": FROM, "client": session.asked.client, "announced_by": session.client.announced_by}
-        return {"event": FROM, **told, "streams": streams, "mixed": is_mixed(session.asked)}
+        return {
+            "event": FROM,
+            "from": FROM,
+            "client": session.asked.client,
+            "announced_by": session.client.announced_by,
+            "streams": streams,
+            "mixed": is_mixed(session.asked),
+        }
 
     # --- while it goes on ---------------------------------------------------------------------------------------------
 
@@ -280,7 +286,7 @@ class RecordingSessions:
             self._recorder.media_changed(session_id, payloads)
 
     def paused(self, session_id: str, on: bool) -> None:
-        """Its client pauses, or goes on."""
+        """The client pauses the session, or resumes it."""
         session = self._sessions.get(session_id)
         if session is None or session.state is not State.KEEPING:
             return
@@ -289,7 +295,7 @@ class RecordingSessions:
         self._keep(session, kind(call_id=session.call_id, why=FROM))
 
     def one_sided(self, session_id: str, side: str) -> None:
-        """Somebody is not recorded."""
+        """A stream brings no audio, and so is not recorded."""
         session = self._sessions.get(session_id)
         if session is None or session.cause or session.kept_from is None:
             return
@@ -299,16 +305,16 @@ class RecordingSessions:
         self._retry_queue.keep(body.fact(session.call_id, self._clock.now(), _actor(session)))
 
     def over(self, session_id: str, cause: str) -> None:
-        """It has ended by itself."""
+        """The session has ended by itself."""
         if session := self._sessions.get(session_id):
             self._ended(session, cause)
 
     def recorder_failed(self, session_id: str, message: str) -> None:
-        """One recording cannot go on. From the recorder's thread."""
+        """A recording has failed. From the recorder's thread."""
         self._line.post(lambda: self._failed([session_id], message))
 
     def not_kept(self, session_id: str) -> None:
-        """What comes in one is not being kept: its client is told by a BYE at once. From the recorder's thread."""
+        """A session's audio is not kept: its client gets a BYE at once. From the recorder's thread."""
         self._line.post(lambda: self._failed([session_id], "nothing of it is kept any more"))
 
     def recorder_away(self) -> None:

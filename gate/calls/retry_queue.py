@@ -24,7 +24,7 @@ RETRY_SECONDS = 1.0
 
 
 class TakenBack(Exception):
-    """What was to be kept may not be any more; ``str`` of it is the reason's code."""
+    """The facts may no longer be kept; ``str`` gives the reason code."""
 
 
 Unless = Callable[[StoreTransaction], str]
@@ -36,7 +36,7 @@ Judge = Callable[[StoreTransaction, Fact], None]
 def _append_all(
     facts: Sequence[Fact], asked_before: Callable[[], None], judge: Judge, unless: Unless | None, happened: bool
 ) -> Callable[[StoreTransaction], str]:
-    """As ``RetryQueue.attempt``; what ``unless`` said, where the facts are kept all the same."""
+    """As ``RetryQueue.attempt``; the reason that ``unless`` gave, where the facts are kept all the same."""
 
     def work(tx: StoreTransaction) -> str:
         why = unless(tx) if unless is not None else ""
@@ -77,11 +77,11 @@ class RetryQueue:
         self._behind: set[int] = set()
         """Groups that have found no room, or came after one that had not, until they are kept: on their way too."""
         self._waiting: dict[int, Sequence[Fact]] = {}
-        """Those of them that are not on their way."""
+        """The waiting facts that are not being written."""
         self._objecting: Counter[str] = Counter()
         """Numbers of the objections that are on their way."""
         self._then: dict[int, Callable[[], None]] = {}
-        """What waits until a group is kept."""
+        """Callbacks that wait until a group is kept."""
         self._retry: Timer | None = None
 
     @property

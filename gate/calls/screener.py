@@ -41,7 +41,7 @@ from gate.store.transaction import LookUps, StoreTransaction
 log = Logger()
 
 _THEIRS = frozenset({Reason.OBJECTED, Reason.CONSENT_WITHDRAWN, Reason.REQUEST_PENDING, Reason.RESTRICTED})
-"""What a person wants, or has asked for."""
+"""Reasons that come from a person's wish or request."""
 
 
 class Screener:
@@ -54,7 +54,7 @@ class Screener:
         self._trust = trust
 
     def prepare(self) -> None:
-        """What is not known of the evidence yet is looked at. Not on the store thread."""
+        """Look at the evidence that is not known yet. Not on the store thread."""
         if self._trust is not None:
             self._trust.look_once()
 
@@ -103,7 +103,7 @@ class Screener:
         )
 
     def asks(self, attempt: Attempt, now: datetime) -> LookUps:
-        """What ``decide`` will look up. On the store thread."""
+        """The look-ups that ``decide`` needs. On the store thread."""
         number = _read(attempt.raw_number)
         return self._look_ups(attempt, number.e164 if isinstance(number, Number) else "", now)
 
@@ -182,16 +182,16 @@ class Screener:
         decision = self._check(tx, attempt, _read(attempt.raw_number), now, None, in_hand=True)
         if obstacle is not None and decision.allowed:
             decision = refusal(obstacle, attempt, after=decision)
-        told = decision_fact(decision, attempt)
+        decided = decision_fact(decision, attempt)
         body = LookedAgain(
             call_id=call_id,
             trunk=trunk,
             after=after,
-            verdict=told.verdict,
-            reason=told.reason,
-            registers=told.registers,
-            consent_id=told.consent_id,
-            objection_id=told.objection_id,
+            verdict=decided.verdict,
+            reason=decided.reason,
+            registers=decided.registers,
+            consent_id=decided.consent_id,
+            objection_id=decided.objection_id,
         )
         tx.append(body.fact(call_id, now, "gate"))
         return decision

@@ -28,7 +28,7 @@ STEP: Final = timedelta(minutes=10)
 
 
 class Trust:
-    """What is known of it. Any thread; ``look`` waits for the store, so not on the store's own."""
+    """Whether the evidence can be trusted. Any thread; ``look`` waits for the store, so never on the store's own."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Trust:
             self._latest = max(self._newest() or self._now(), self._now())
 
     def not_signed(self, why: str) -> None:
-        """It could not be."""
+        """Note that the log could not be signed."""
         if self._failing is None:
             since = self._unsigned_since()
             now = self._now()
@@ -105,7 +105,7 @@ class Trust:
 
     @property
     def reason(self) -> Reason | None:
-        """What forbids marketing calls now."""
+        """The reason that forbids marketing calls now."""
         if self.why_behind:
             return Reason.EVIDENCE_ROLLED_BACK
         if self.memory():
@@ -117,7 +117,7 @@ class Trust:
         return None
 
     def warnings(self) -> Iterator[str]:
-        """What somebody must see to, in sentences."""
+        """Warnings for the operator, a sentence each."""
         if self.why_behind:
             yield (
                 f"The evidence is older than what was signed: {self.why_behind}. Marketing calls are refused until the "

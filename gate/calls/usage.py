@@ -52,9 +52,9 @@ class _Caller:
     calls: int = 0
     service: int = 0
     listed: int = 0
-    told: bool = False
+    warned: bool = False
     """Today's warning about its share of service calls was given."""
-    told_listed: bool = False
+    warned_listed: bool = False
     """Today's warning about its service calls to listed numbers was given."""
     days: dict[date, Before] = field(default_factory=dict)
     """The days before today, ``DAYS_BEFORE`` of them at most."""
@@ -116,8 +116,8 @@ class Usage:
         caller.listed += decision.listed_service
         used = Used(calls_today=caller.calls, service_today=caller.service, listed_today=caller.listed)
         allowance = self._allowances[claimed_by]
-        if not caller.told and too_much_service(allowance, used):
-            caller.told = True
+        if not caller.warned and too_much_service(allowance, used):
+            caller.warned = True
             many = ManyServiceCalls(
                 claimed_by=claimed_by,
                 calls=used.calls_today,
@@ -126,8 +126,8 @@ class Usage:
                 alarm_above=allowance.service_percent,
             )
             self._report(many, now)
-        if not caller.told_listed and listed_service_jumps(used, before := _sum(caller.days)):
-            caller.told_listed = True
+        if not caller.warned_listed and listed_service_jumps(used, before := _sum(caller.days)):
+            caller.warned_listed = True
             jump = ManyListedServiceCalls(
                 claimed_by=claimed_by,
                 calls=used.calls_today,
@@ -150,7 +150,7 @@ class Usage:
             caller.running = max(0.0, caller.running - seconds)
 
     def rows(self, now: datetime) -> list[UsageRow]:
-        """What each caller uses and may use, for ``status``; those that use nothing are left out."""
+        """Usage and limits of each caller, for ``status``; callers without any use are left out."""
         rows = []
         for name, allowance in self._allowances.items():
             caller = self._caller(name, now)
@@ -186,7 +186,7 @@ class Usage:
                 each.days[self._day] = Before(each.calls, each.listed)
                 each.days = {day: counts for day, counts in each.days.items() if first <= day < today}
                 each.seconds, each.calls, each.service, each.listed = 0.0, 0, 0, 0
-                each.told = each.told_listed = False
+                each.warned = each.warned_listed = False
             self._day = today
         return self._callers.get(claimed_by)
 

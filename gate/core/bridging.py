@@ -60,7 +60,7 @@ class Progress:
     rung: bool = False
     """The callee may have been rung."""
     picked_up: bool = False
-    told: bool = False
+    reported: bool = False
     """The call manager knows that they have picked up."""
 
     def after(self, step: Step) -> Progress:
@@ -74,13 +74,13 @@ class Progress:
             step is not Step.NEXT and (self.heard or step in _HEARD),
             self.rung or step is Step.RANG,
             self.picked_up or step in _PICKED_UP,
-            self.told or step in _TOLD,
+            self.reported or step in _REPORTED,
         )
 
 
 _HEARD: Final = frozenset({Step.HEARD, Step.RANG})
 _PICKED_UP: Final = frozenset({Step.PICKED_UP, Step.UNATTENDED, Step.ANSWER})
-_TOLD: Final = frozenset({Step.UNATTENDED, Step.ANSWER})
+_REPORTED: Final = frozenset({Step.UNATTENDED, Step.ANSWER})
 TABLE: Final[Mapping[tuple[Stage, Step], Stage]] = {
     (Stage.DIALLING, Step.NEXT): Stage.DIALLING,
     (Stage.DIALLING, Step.ANSWER): Stage.ANSWERED,

@@ -48,7 +48,7 @@ class Claimed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PurposeClaim:
-    """What a call is for, and who said so by which way."""
+    """The purpose of a call, with who claims it and by which way."""
 
     number: str
     """What was dialled, without the prefix; not yet looked at."""
@@ -65,7 +65,7 @@ class PurposeClaim:
 
     @property
     def claimed(self) -> Claimed:
-        """What it says."""
+        """The claim."""
         return Claimed(self.purpose, self.topic, self.on_behalf_of)
 
 
@@ -99,13 +99,13 @@ class PurposeClaims:
             return claim
         own = Claimed(Purpose(caller.who.purpose), Topic(caller.who.topic), caller.who.on_behalf_of)
         both = self._by_prefix(prefix, caller, own), self._by_header(request, caller, own)
-        said = [each for each in both if each is not None]
-        if not said:
+        claims = [each for each in both if each is not None]
+        if not claims:
             return claim_of(claim.number, own, "configuration")
-        through = " and ".join(each.through for each in said)
-        if any(each.refused or each.claimed != said[0].claimed for each in said):
+        through = " and ".join(each.through for each in claims)
+        if any(each.refused or each.claimed != claims[0].claimed for each in claims):
             return replace(claim, through=through, refused=True)
-        return claim_of(claim.number, said[0].claimed, through)
+        return claim_of(claim.number, claims[0].claimed, through)
 
     def _by_prefix(self, prefix: DialPrefix | None, caller: ProvenCaller, own: Claimed) -> PurposeClaim | None:
         if prefix is None:
@@ -254,8 +254,8 @@ def _body_fault(request: SipMessage) -> Fault | None:
 
 def invite_fault(request: SipMessage, supported: frozenset[str] = SUPPORTED) -> Fault | None:
     """What RFC 3261 8.2 says to answer before the call is looked at: code, phrase, headers; None where all is well."""
-    told = request.get("max-forwards")
-    hops = 70 if told is None else whole(told)
+    forwards = request.get("max-forwards")
+    hops = 70 if forwards is None else whole(forwards)
     if hops is None or hops > 255:
         return 400, "Bad Request", []
     if hops == 0:

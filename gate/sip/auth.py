@@ -64,7 +64,7 @@ _Table = OrderedDict[Any, _Tries]
 
 
 class PasswordLockout:
-    """By account and host, and by account alone. Accounts that are not there count as one, with an empty name."""
+    """Counts guesses by account and host, and by account alone. Unknown accounts count as one, with an empty name."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -104,7 +104,7 @@ class PasswordLockout:
         self._hosts.pop((account, host), None)
 
     def _parts(self, account: str, host: str, proven: bool) -> Iterator[tuple[_Table, Any, int]]:
-        """Where a guess is counted, under what, and how many are free."""
+        """The counters of a guess: table, key and free guesses."""
         if not account:
             yield self._nobody, host, FREE
             return
@@ -136,7 +136,7 @@ MAX_NONCES = 20_000
 
 
 class AuthResult(Enum):
-    """What the credentials of a request are worth."""
+    """The result of checking a request's credentials."""
 
     PROVEN = "proven"
     CHALLENGE = "challenge"
@@ -158,7 +158,7 @@ class ProvenCaller:
 
 
 class Nonces:
-    """Makes nonces and knows them again; tells a repeated use."""
+    """Makes nonces, knows its own again, and detects a repeated use."""
 
     def __init__(self, seconds: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._key = secrets.token_bytes(32)
@@ -249,7 +249,7 @@ class Authenticator:
         return ProvenCaller(f"trunk:{name}", pbx) if pbx else None
 
     def named(self, claimed_by: str) -> ProvenCaller | None:
-        """Whoever has proven before to be this account or PBX."""
+        """The account or PBX of this name, for a caller that has proven itself before."""
         kind, _, name = claimed_by.partition(":")
         who = self._pbxs.get(name) if kind == "trunk" else self._accounts.get(name)
         return ProvenCaller(claimed_by, who) if who else None
@@ -359,16 +359,16 @@ def answers_to(
         if qops and not qop:
             continue
         realm = given.get("realm", "")
-        said = {"uri": uri, "nonce": given["nonce"]}
+        fields = {"uri": uri, "nonce": given["nonce"]}
         if qops:
-            said |= {"qop": qop, "nc": "00000001", "cnonce": secrets.token_hex(8)}
+            fields |= {"qop": qop, "nc": "00000001", "cnonce": secrets.token_hex(8)}
         hashed = HASHES[known]((body or "").encode("latin-1", "replace")).hexdigest()
         behind = f":{hashed}" if qop == "auth-int" else ""
-        result = digest(known, _hex(known, f"{username}:{realm}:{password}"), method, said, behind)
+        result = digest(known, _hex(known, f"{username}:{realm}:{password}"), method, fields, behind)
         parts = [f'username="{username}"', f'realm="{realm}"', f'nonce="{given["nonce"]}"', f'uri="{uri}"']
         parts += [f'response="{result}"', f"algorithm={algorithm}"]
         parts += [f'opaque="{given["opaque"]}"'] if "opaque" in given else []
-        parts += [f'qop={qop},nc={said["nc"]},cnonce="{said["cnonce"]}"'] if qops else []
+        parts += [f'qop={qop},nc={fields["nc"]},cnonce="{fields["cnonce"]}"'] if qops else []
         return f"{title}: Digest {','.join(parts)}\r\n", given.get("stale", "").lower() == "true"
     return "", False
 
@@ -380,11 +380,11 @@ def _hex(algorithm: str, text: str) -> str:
     return HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _same_target(said: str, requested: str) -> bool:
+def _same_target(signed: str, requested: str) -> bool:
     """The digest's URI names the number that the request asks for: else a captured answer would serve for another one.
     Some phones (pyVoIP) name the server alone; theirs serve once, since their nonce does. Hosts are not compared: what
     stands between phone and gate may have written another."""
-    return _user(said) in ("", _user(requested))
+    return _user(signed) in ("", _user(requested))
 
 
 def _user(uri: str) -> str:

@@ -126,7 +126,7 @@ class Bridge:
             self.engine.events.dialling_again(self.id, self.route.name, after)
 
     def dial_again(self) -> None:
-        """It may leave."""
+        """Send the INVITE that waited for its decision."""
         send, self._ready = self._ready, None
         if send is not None and self.progress.stage is Stage.DIALLING:
             self.safely(send)()
@@ -138,9 +138,9 @@ class Bridge:
 
     def unattended(self, route: Route) -> None:
         """The callee has picked up what is hung up on: LAW 3.4 has to know it, whoever took the call back."""
-        told = self.progress.told
+        reported = self.progress.reported
         self.move(Step.UNATTENDED)
-        if not told:
+        if not reported:
             self.engine.events.unattended(self.id, route.name)
 
     def take(self, route: Route) -> None:
@@ -165,7 +165,7 @@ class Bridge:
 
     @property
     def signalled(self) -> str:
-        """Where the caller's audio may come from, whatever its SDP says, where that was written behind a NAT."""
+        """Address from which the caller's audio may come, where its SDP was written behind a NAT."""
         return self.pending.endpoint.hop(self.pending.source)[0]
 
     def session_seconds(self, side: str) -> int:
@@ -202,7 +202,7 @@ class Bridge:
     # --- setting up --------------------------------------------------------------------------------------------------
 
     def on_caller(self, event: Any) -> None:
-        """What the caller does."""
+        """Handle an event of the caller's leg."""
         if isinstance(event, CCEventTry):
             self._dial(event)
         elif isinstance(event, CCEventDisconnect) and not (
@@ -246,7 +246,7 @@ class Bridge:
         self.failover.dial(body, hops)
 
     def on_callee(self, event: Any) -> None:
-        """What the trunk and the callee do; one at a time, since the media relay answers later."""
+        """Handle an event of the callee's leg; one at a time, because the media relay answers later."""
         if self._busy and isinstance(event, (CCEventRing, CCEventConnect)) and self.progress.stage is Stage.DIALLING:
             self._waiting.append(event)
             if isinstance(event, CCEventConnect):
@@ -400,11 +400,11 @@ class Bridge:
             self.liveness.joined()
 
     def hang_up(self, why: str) -> None:
-        """End both legs; the call manager knows, so no event tells it."""
+        """End both legs; the call manager knows already and gets no event."""
         self._finish(self.refusal(why), why)
 
     def drop(self) -> None:
-        """It never began: no leg is left to end."""
+        """Drop a call that never began: no leg is left to end."""
         self.move(Step.END)
         self._stop_timers()
         guarded("end of media", self.engine.relay.close)(self.id)
@@ -523,7 +523,7 @@ def digits_of(content_type: str, body: str) -> list[str]:
 
 
 def take_info(bridge: Bridge, side: str, event: Any) -> None:
-    """An INFO from one side of a call: its keys are told, and it goes on to the other side of a talk."""
+    """Handle an INFO from one side: report its keys, and pass it to the other side of a talk."""
     body = event.getData()
     if body is None:
         return

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("gate.sip")
 
 REFUSED = 480
-"""What a caller gets whose call is not taken."""
+"""The answer to a caller whose call is not taken."""
 NOT_FOUND = "not_found"
 
 
@@ -259,9 +259,9 @@ class CallInBridge(Bridge):
         """Nothing: it is a phone of the firm's own."""
 
     def invite_leaves(self, leg: Leg, route: Route) -> None:
-        """As a bridge's; a phone that is hung up on was rung for somebody else."""
+        """As ``Bridge.invited``; a phone that is hung up on was rung for somebody else."""
         self.keep_legs()
-        self.engine.forks.follow(self, leg, route, tells=False)
+        self.engine.forks.follow(self, leg, route, calls_callee=False)
 
     def session_seconds(self, side: str) -> int:
         """The carrier is the caller here."""

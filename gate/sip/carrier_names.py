@@ -27,7 +27,7 @@ _log = structlog.get_logger("gate.sip")
 HOLD_SECONDS = 3600.0
 """How long servers are used that cannot be looked up again."""
 AGAIN_SECONDS = 30.0
-"""From a lookup that failed to the next one."""
+"""Seconds from a failed lookup to the next one."""
 
 
 class CarrierNames:
@@ -54,7 +54,7 @@ class CarrierNames:
         self._stopped.set()
 
     def servers(self, trunk: str) -> tuple[Address, ...] | None:
-        """Where a carrier is; empty where that is not known, None where it is not named by a domain."""
+        """Addresses of a carrier; empty where they are not known, None where no domain names it."""
         return self._servers.get(trunk)
 
     def hosts(self, trunk: str) -> frozenset[str]:

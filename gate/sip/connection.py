@@ -33,7 +33,7 @@ _TOKEN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 
 class NotSipError(ValueError):
-    """What came is no SIP: there is nothing to answer."""
+    """The bytes are no SIP: there is nothing to answer."""
 
 
 class Framed(NamedTuple):
@@ -190,7 +190,7 @@ class ConnectionBounds:
 
 
 def source_of(host: str) -> str:
-    """Who counts as one: an address of IPv4, a /64 of IPv6."""
+    """The source that limits count: an IPv4 address, or an IPv6 /64."""
     address = ip_address(host.strip("[]").partition("%")[0])
     return address.packed[:8].hex() if address.version == 6 else str(address)
 
@@ -198,14 +198,14 @@ def source_of(host: str) -> str:
 READS, WRITES = selectors.EVENT_READ, selectors.EVENT_WRITE
 HANDSHAKE_SECONDS = 10.0
 MESSAGE_SECONDS = 10.0
-"""From the first byte of a message to its last."""
+"""Seconds from the first byte of a message to its last."""
 STRANGER_SECONDS = 30.0
 """A connection on which nobody has proven anything is closed after this."""
 TAKE_SECONDS = 10.0
 """A peer that takes nothing of what is written to it for so long is let go."""
 CONNECT_SECONDS = 5.0
 HALF_SECONDS = 10.0
-"""A peer that sends no more is told its answers for so long: a decision may take eight seconds."""
+"""Seconds for which a peer that has stopped sending still gets answers: a decision may take eight."""
 
 
 class Connection:
@@ -252,7 +252,7 @@ class Connection:
 
     @property
     def events(self) -> int:
-        """What to wait for; 0 where only the clock moves it."""
+        """Events to wait for; 0 where only the clock moves it."""
         if self.connecting:
             return WRITES
         if self.shaking:

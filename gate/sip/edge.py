@@ -77,10 +77,10 @@ class EdgeDoor:
         """
         if source != self._edge or endpoint.transport != "udp":
             return source, endpoint
-        told = request.all(CLIENT_HEADER)
-        if not told and request.method == "OPTIONS":  # its own question, whether we are there
+        values = request.all(CLIENT_HEADER)
+        if not values and request.method == "OPTIONS":  # its own question, whether we are there
             return source, endpoint
-        read = _CLIENT(told[0]) if len(told) == 1 else None
+        read = _CLIENT(values[0]) if len(values) == 1 else None
         client = _address(read[1], int(read[2])) if read else None
         if read is None or client is None:
             raise BadMessage("the edge does not say whose this is", message=request, phrase="Whose Request Is This")

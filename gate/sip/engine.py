@@ -128,7 +128,7 @@ class Engine:
         self._ending: dict[str, Leg] = {}
         """Callers' legs whose BYE waits for an ACK."""
         self.late: set[str] = set()
-        """Calls that are over, of which a trunk that was silent may yet answer."""
+        """Calls that are over, but that a silent trunk may still answer."""
         self.passed_over = 0
         """How often a call went on to another trunk."""
         self.transactions.belongs = lambda sent_to, host: any(
@@ -184,7 +184,7 @@ class Engine:
         return self.hosts_of(route.address[0]) if servers is None else self.names.hosts(route.name)
 
     def address_of(self, route: Route) -> Address | None:
-        """Where this carrier is asked; None where that is not known."""
+        """Address at which this carrier is asked; None where it is not known."""
         servers = self.names.servers(route.name) if route.name else None
         return route.address if servers is None or route.transport != "udp" else next(iter(servers), None)
 
@@ -235,7 +235,7 @@ class Engine:
         return True
 
     def connection_changed(self, flow: TrunkFlow) -> None:
-        """A carrier's connection is lost, or has come back: calls that are being set up by it are told."""
+        """A carrier's connection is lost or is back: calls that are being set up through it react."""
         for bridge in list(self.bridges.values()):
             if bridge.stage is Stage.DIALLING and bridge.callee.flow is flow:
                 bridge.safely(bridge.failover.back if flow.up else bridge.failover.lost)()
@@ -362,7 +362,7 @@ class Engine:
             self._share_counts()
 
     def _share_counts(self) -> None:
-        """Who is known, to the flood filter; how many strangers were not answered, to the call manager."""
+        """Tell the flood filter who is known, and the call manager how many strangers were not answered."""
         proven = self.ingress.auth.proven.addresses()
         hosts = {source[0] for source in proven}
         for bridge in self.bridges.values():

@@ -169,7 +169,7 @@ class FloodFilter:
         return host in self._trusted or self._in_networks(host)
 
     def connects(self, host: str) -> bool:
-        """One connection that a host opens."""
+        """Whether a host may open another connection."""
         if self.trusts(host):
             return True
         now = self._monotonic()

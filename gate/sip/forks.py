@@ -50,7 +50,7 @@ class Invited:
     """To, without a tag."""
     first: str = ""
     """Tag of the callee whose answer came first."""
-    told: bool = False
+    reported: bool = False
     """Somebody was hung up on, and the call manager knows."""
 
 
@@ -65,14 +65,14 @@ class Forks:
         """SIP Call-ID and the callee's tag -> our ACK."""
         self.ended = 0
 
-    def follow(self, bridge: Bridge, leg: Leg, route: Route, *, tells: bool = True) -> None:
-        """An INVITE of this leg's is about to leave. ``tells``: whom it rings is called (LAW 3.4), and not a phone of
-        the firm's own."""
+    def follow(self, bridge: Bridge, leg: Leg, route: Route, *, calls_callee: bool = True) -> None:
+        """An INVITE of this leg's is about to leave. ``calls_callee``: it rings somebody who
+        is called (LAW 3.4), and not a phone of the firm's own."""
         key = leg.ids
         if key not in self._invited:
             self._invited[key] = Invited(
                 ref(leg), ref(bridge), bridge.id, route, leg.peer, leg.flow, leg.username or "", leg.password or "",
-                *leg.parties, told=not tells,
+                *leg.parties, reported=not calls_callee,
             )  # fmt: skip
             self._engine.after(KEPT_SECONDS, partial(self._look, key))
 
@@ -128,8 +128,8 @@ class Forks:
         self.ended += 1
         _log.warning("another callee answered; hung up on", sip_call_id=response.call_id)
         guarded("BYE to another callee", self._bye)(invited, response, source)
-        if not (invited.first or invited.told):
-            invited.told, bridge = True, invited.bridge()
+        if not (invited.first or invited.reported):
+            invited.reported, bridge = True, invited.bridge()
             if bridge is not None:
                 bridge.answered_after_all(invited.route)
             else:
@@ -170,13 +170,13 @@ def _target(response: SipMessage, source: Address) -> str:
 
 
 def _next_hop(response: SipMessage, source: Address) -> Address:
-    """The first proxy that has told to be passed, else the callee."""
+    """The first proxy of the route set, else the callee."""
     routes = stored_dialogs.by_answer(response, response, source)["routes"]
     return place_of(uri_of(routes[0]) if routes else _target(response, source))
 
 
 def place_of(uri: str) -> Address:
-    """Where a ``sip:`` URI leads."""
+    """The address that a ``sip:`` URI leads to."""
     scheme, _, rest = uri.partition(":")
     found = _PLACE.match(rest)
     default = 5061 if scheme.lower() == "sips" else 5060

@@ -34,7 +34,7 @@ def without_quoted(value: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """What a quoted string says: backslashes undone."""
+    """The content of a quoted string, without its backslashes."""
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
@@ -80,10 +80,10 @@ def ambiguous(value: str) -> bool:
 
 
 def _differ(text: str) -> bool:
-    said: dict[str, str] = {}
+    seen: dict[str, str] = {}
     for part in text.split(";"):
-        name, _, told = (each.strip(SPACE) for each in part.partition("="))
-        if name and said.setdefault(name.lower(), told) != told:
+        name, _, value = (each.strip(SPACE) for each in part.partition("="))
+        if name and seen.setdefault(name.lower(), value) != value:
             return True
     return False
 

@@ -53,8 +53,8 @@ def diverted_from(request: SipMessage) -> list[tuple[str, str]]:
     privacy there is left out."""
     diversions = [part for value in request.all("diversion") for part in split_list(value)]
     history = [part for value in request.all("history-info") for part in split_list(value)]
-    told = [("diversion", part) for part in diversions] + [("history-info", part) for part in reversed(history)]
-    return [(name, user) for name, part in told if not _PRIVATE.search(part) and (user := user_of(uri_of(part)))]
+    parts = [("diversion", part) for part in diversions] + [("history-info", part) for part in reversed(history)]
+    return [(name, user) for name, part in parts if not _PRIVATE.search(part) and (user := user_of(uri_of(part)))]
 
 
 def withheld(request: SipMessage) -> bool:

@@ -180,7 +180,7 @@ class Ingress:
         self._answer(pending, answer(pending.request, code, phrase, pending.source, headers, tag), tag)
 
     def _answer(self, pending: Pending, data: bytes, tag: str) -> None:
-        """Who has got 100 asks no more: by UDP the answer is sent again until its ACK (RFC 3261 17.2.1)."""
+        """After a 100 nobody asks again, so by UDP the answer is repeated until its ACK (RFC 3261 17.2.1)."""
         key, to = pending.request.key, destination(pending.request, pending.source)
         self.responses.keep(key, data, to, tag)
         pending.endpoint.send_to(data, to)
@@ -238,7 +238,7 @@ class Ingress:
             self.reply(request, source, endpoint, code, phrase, headers)
 
     def check(self, request: SipMessage, source: Address, endpoint: Endpoint) -> tuple[AuthResult, ProvenCaller | None]:
-        """What its credentials are worth; where they were right is known from now on."""
+        """Check its credentials, and remember where they were right."""
         verdict, caller = self.auth.check(request, source)
         if caller is not None:
             self.engine.flood_filter.learn(source)
@@ -273,7 +273,7 @@ class Ingress:
         self._fault(request, source, endpoint, (bad.code, bad.phrase, []))
 
     def _internal(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
-        """What a request gets that the gate failed on: an INVITE its refusal, so that no PBX tries another way."""
+        """Answer a request on which the gate failed: an INVITE with its refusal, so that no PBX tries another way."""
         if request.method == "ACK":
             return
         try:

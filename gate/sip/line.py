@@ -95,22 +95,22 @@ class SipLine:
 
     @property
     def addresses(self) -> list[Address]:
-        """What is bound by UDP: (host, port), IPv6 hosts in brackets."""
+        """The bound UDP addresses: (host, port), IPv6 hosts in brackets."""
         return self._transport.addresses
 
     def listening(self, transport: str) -> list[Address]:
-        """What is bound by ``tcp`` or ``tls``."""
+        """The addresses bound for ``tcp`` or ``tls``."""
         return self._streams.addresses(transport)
 
     def warnings(self) -> list[str]:
-        """What somebody must see to, a sentence each; from any thread."""
+        """Warnings for the operator, a sentence each; from any thread."""
         fault = self._streams.fault
-        told = [f"The new TLS certificate cannot be used, the old one still is: {fault}"] if fault else []
+        faults = [f"The new TLS certificate cannot be used, the old one still is: {fault}"] if fault else []
         flows = self._engine.flows.items() if self._engine else ()
         why = dict(self._engine.names.why) if self._engine else {}
-        told += [f"The domain of the trunk {name} cannot be looked up: {each}" for name, each in why.items()]
-        told += self._engine.ingress.phone_systems.warnings() if self._engine else []
-        return told + [
+        faults += [f"The domain of the trunk {name} cannot be looked up: {each}" for name, each in why.items()]
+        faults += self._engine.ingress.phone_systems.warnings() if self._engine else []
+        return faults + [
             f"There is no connection to the trunk {name}: {flow.why_down}" for name, flow in flows if flow.why_down
         ]
 
@@ -276,7 +276,7 @@ class SipLine:
         return True if True in ups else None if None in ups or not ups else False
 
     def trunks(self) -> list[TrunkHealth]:
-        """What is known of each carrier. From any thread."""
+        """The state of each carrier. From any thread."""
         return [each.status for each in self._engine.monitors.values()] if self._engine else []
 
     @property
@@ -285,7 +285,7 @@ class SipLine:
         return len(self._streams.bounds)
 
     def counts(self) -> dict[str, int]:
-        """What was passed over or refused to its face since the start, by kind; from any thread."""
+        """How much was dropped or refused since the start, by kind; from any thread."""
         counts = {
             "dropped": self._transport.dropped,
             "foreign": 0,

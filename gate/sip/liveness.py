@@ -45,7 +45,7 @@ Counts = tuple[int, int] | None
 
 @dataclass(slots=True)
 class _PeerState:
-    """What is known of one side."""
+    """The state of one side."""
 
     asked: bool = False
     """A question is under way."""
@@ -116,7 +116,7 @@ class LivenessCheck:
             peer.quiet = 0  # the time begins anew
 
     def unanswered(self, side: str) -> None:
-        """Nothing came to a refresh."""
+        """A refresh had no answer."""
         if self._peers[side].refreshing and self._bridge.stage is not Stage.OVER:
             _log.warning("no sign of life", call_id=self._bridge.id, side=side, cause="peer_silent")
             self._bridge.hung_up("gate", "peer_silent")
@@ -191,7 +191,7 @@ class LivenessCheck:
         leg.ask_alive(self._bridge.safely(answered))
 
     def _refresh(self, side: str) -> None:
-        """The last question: what comes to a re-INVITE is told by ``heard`` and ``unanswered``."""
+        """Ask a last time, by a re-INVITE: its outcome is reported to ``heard`` and ``unanswered``."""
         peer, leg = self._peers[side], self._leg(side)
         if peer.refreshing or not leg.can_update() or self._bridge.offer_answer.from_side:
             return

@@ -127,7 +127,7 @@ class SipMessage:
         return found
 
     def put(self, place: int, name: str, value: str) -> None:
-        """Another header at this place of ``headers``."""
+        """Put another header at this place of ``headers``."""
         self.headers[place] = (name, value)
         self._by_name = None
 
@@ -137,7 +137,7 @@ class SipMessage:
 
     @property
     def key(self) -> TransactionKey:
-        """What a retransmission, its CANCEL and the ACK of a refusal share with the request (RFC 3261 17.2.3)."""
+        """The key shared by a request, its copies, its CANCEL and the ACK of a refusal (RFC 3261 17.2.3)."""
         if self._key is None:
             host, port = self.sent_by
             self._key = (self.call_id, self.from_tag, self.cseq, self.branch, f"{host}:{port}")
@@ -320,15 +320,15 @@ def content_length(head: bytes) -> int | None:
     Raises:
         ValueError: it is no number, or there are two that differ.
     """
-    told = set()
+    lengths = set()
     for line in lines_of(head)[1:]:
         name, _, value = line.partition(":")
         name = name.strip(SPACE).lower()
         if _COMPACT.get(name, name) == "content-length":
-            told.add(whole(value.strip(SPACE)))
-    if len(told) > 1 or None in told:
+            lengths.add(whole(value.strip(SPACE)))
+    if len(lengths) > 1 or None in lengths:
         raise ValueError("no length")
-    return told.pop() if told else None
+    return lengths.pop() if lengths else None
 
 
 def _split(data: bytes) -> tuple[bytes, bytes]:
@@ -451,8 +451,8 @@ def _check(message: SipMessage, body: bytes) -> BadMessage | None:
     addresses = (f"<{message.uri}>", first["from"], first["to"], message.vias[0], *contacts) if message.method else ()
     if any(ambiguous(each) for each in addresses):
         return BadMessage("a parameter twice", message=message, phrase="Parameter Twice")
-    told = first.get("content-length")
-    length = 0 if told is None else whole(told)
+    declared = first.get("content-length")
+    length = 0 if declared is None else whole(declared)
     if length is None or (message.method and length > len(body)):
         return BadMessage("Content-Length is not what came", message=message)
     return None
@@ -460,8 +460,8 @@ def _check(message: SipMessage, body: bytes) -> BadMessage | None:
 
 def body_of(message: SipMessage) -> bytes:
     """The body as long as Content-Length says (what follows it in a datagram is dropped, RFC 3261 18.3)."""
-    told = message.get("content-length")
-    return message.body if told is None else message.body[: whole(told)]
+    declared = message.get("content-length")
+    return message.body if declared is None else message.body[: whole(declared)]
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -518,7 +518,7 @@ def marked_via(request: SipMessage, source: Address) -> str:
 
 
 def destination(request: SipMessage, source: Address) -> Address:
-    """Where an answer goes: back to the source address; its port where rport asks for it, else the Via's."""
+    """Address of an answer: the source address, with its port where rport asks for it, else with the Via's."""
     via = request.vias[0]
     params = via.split(";")[1:] if _says_where(via) else ()
     if any(param.partition("=")[0].strip(SPACE).lower() == "rport" for param in params):

@@ -74,7 +74,7 @@ class Endpoint:
         raise NotImplementedError
 
     def hop(self, source: Address) -> Address:
-        """Where something for ``source`` is sent: there, or to the edge that it came by."""
+        """The address to send to for ``source``: itself, or the edge that it came by."""
         return source
 
     def belonging_to(self, claimed_by: str, back: Address | None = None) -> Endpoint:
@@ -94,7 +94,7 @@ class Endpoint:
         return self
 
     def same_peer(self, other: Endpoint) -> bool:
-        """What comes from ``other`` is said by the one to whom this leads."""
+        """Whether ``other`` is the peer that this endpoint leads to."""
         return self is other
 
     def kept(self) -> dict[str, Any]:

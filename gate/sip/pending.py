@@ -24,7 +24,7 @@ NEWEST = 0.2
 
 @dataclass(slots=True)
 class Pending:
-    """One INVITE, as it came."""
+    """An INVITE that waits for its decision."""
 
     call_id: str
     request: SipMessage
@@ -125,7 +125,7 @@ class PendingCalls:
         return waiting
 
     def due(self) -> tuple[list[Pending], list[Pending]]:
-        """Those due for a 100 (once), and those that have waited too long."""
+        """The INVITEs due for a 100 (each once), and those that have waited too long."""
         now = self._monotonic()
         slow, lost = [], []
         for pending in self._by_id.values():

@@ -76,7 +76,7 @@ class Buckets:
             self._held.popitem(last=False)
 
     def take(self, key: Hashable, rate: Rate, now: float) -> bool:
-        """One token; False where there is none."""
+        """Take a token; False where there is none."""
         tokens = self.tokens(key, rate, now)
         self.keep(key, max(tokens - 1, 0) if tokens >= 1 else tokens, now)
         return tokens >= 1

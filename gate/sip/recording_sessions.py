@@ -68,7 +68,7 @@ _ANSWERS = {
     "gate_stopping": AWAY,
     "media_unavailable": NOT_ACCEPTABLE,
 }
-"""What refuses a session; anything else is our own failure."""
+"""The codes that refuse a session; any other is a failure of the gate."""
 _NOBODY = Route(("127.0.0.1", 9), "", "")
 _SIDES = ("caller", "callee")
 _Payloads = Mapping[str, Mapping[int, str]]
@@ -109,7 +109,7 @@ class RecordingBridge(Bridge):
     # --- setting up ---------------------------------------------------------------------------------------------------
 
     def on_caller(self, event: Any) -> None:
-        """What the client does."""
+        """Handle an event of the client's leg."""
         if isinstance(event, CCEventTry):
             self._told = True
             self._events.asked(self.asked)
@@ -266,7 +266,7 @@ class RecordingBridge(Bridge):
     # --- ends ---------------------------------------------------------------------------------------------------------
 
     def give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
-        """It did not come about."""
+        """The session did not come about."""
         self._finish(passed or self.refusal(why), why, partial(self._over, why))
 
     def hung_up(self, side: str, cause: str = "hung_up") -> None:
@@ -274,7 +274,7 @@ class RecordingBridge(Bridge):
         self._finish(self.refusal(cause), cause, partial(self._over, cause))
 
     def drop(self) -> None:
-        """It never began."""
+        """The session never began."""
         super().drop()
         self._over("internal_error")
 
@@ -291,7 +291,7 @@ _log = structlog.get_logger("gate.sip")
 
 OPTION = "siprec"
 CAPABLE = [("Supported", OPTION), ("Accept", "application/sdp, application/rs-metadata+xml, multipart/mixed")]
-"""What a client is told where it asks by OPTIONS (RFC 7866 7.2)."""
+"""The answer to a client's OPTIONS (RFC 7866 7.2)."""
 CLAIMED = "siprec:"
 """Before a client's name, as ``account:`` and ``trunk:`` are before others'."""
 
@@ -362,13 +362,13 @@ class SessionIngress:
 
     @staticmethod
     def _asked(pending: Pending, client: Siprec, metadata: Metadata, streams: list[Stream]) -> SessionAsked:
-        told = pending.request.get(client.call_id_header.lower()) if client.call_id_header else None
+        named = pending.request.get(client.call_id_header.lower()) if client.call_id_header else None
         usable = [each for each in streams if each.usable][:2]
         return SessionAsked(
             session_id=pending.call_id,
             client=client.name,
             source=f"{pending.source[0]}:{pending.source[1]}",
-            call_ids=tuple(dict.fromkeys(each[:256] for each in (told or "", *metadata.call_ids) if each)),
+            call_ids=tuple(dict.fromkeys(each[:256] for each in (named or "", *metadata.call_ids) if each)),
             people=tuple(each.aor for each in metadata.people),
             streams=tuple(
                 HeardIn(each.label, tuple(who.aor for who in metadata.heard.get(each.label, ()))) for each in usable

@@ -24,7 +24,7 @@ Answer = tuple[int, str, list[tuple[str, str]]]
 
 @dataclass(slots=True)
 class Binding:
-    """One contact of an account."""
+    """A contact of an account."""
 
     contact: str
     """The URI as the phone wrote it."""
@@ -32,7 +32,7 @@ class Binding:
     call_id: str
     cseq: int
     source: Address = ("", 0)
-    """Where it has registered from: it is rung there, whatever its Contact says."""
+    """The source of its REGISTER: it is rung there, whatever its Contact is."""
     endpoint: Endpoint | None = None
     """The way by which it did."""
     path: str = ""
@@ -95,7 +95,7 @@ class Registrar:
         )
 
     def bindings(self, username: str) -> list[Binding]:
-        """What is bound now."""
+        """The bindings that hold now."""
         return list(self._current(username).values())
 
     @property
@@ -121,5 +121,5 @@ def _aor(request: SipMessage) -> str:
 
 
 def _seconds(text: str | None, default: int) -> int:
-    told = whole(text or "", 11)
-    return default if told is None else min(told, 2**32 - 1)
+    seconds = whole(text or "", 11)
+    return default if seconds is None else min(seconds, 2**32 - 1)

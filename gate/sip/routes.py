@@ -48,13 +48,13 @@ _DIGESTS: dict[str, tuple[str | None, ...] | None] = {"both": None, "sha-256": (
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way out."""
+    """A trunk as a route."""
 
     address: Address
     username: str
     password: str
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Where its signalling may come from, beside what its name says."""
+    """Addresses from which its signalling may come, beside its own."""
     emergency: bool = False
     """LAW 3.5: no time to answer is set, and nothing of ours may stop the call."""
     name: str = ""
@@ -62,7 +62,7 @@ class Route:
     transport: str = "udp"
     form: OutgoingForm = OutgoingForm()
     silent_seconds: float = 4.0
-    """So long without any answer to an INVITE, and the next route is tried where there is one."""
+    """Seconds without any answer to an INVITE, after which the next route is tried."""
 
     def refusal(self, code: int, why: str) -> tuple[int, str]:
         """The answer to the caller where the gate itself cannot go on: its refusal, so that no PBX leads the call
@@ -70,7 +70,7 @@ class Route:
         return UNAVAILABLE if self.emergency else (code, phrase(why))
 
     def outcome(self, code: int, phrase: str) -> tuple[int, str] | None:
-        """What the caller gets of the trunk's answer; None where that is the caller's refusal."""
+        """The answer that the caller gets for the trunk's; None where that is the caller's refusal."""
         return as_it_is(code, phrase) if self.emergency else for_caller(code, phrase)
 
 

@@ -54,7 +54,7 @@ def longer(value: str | None, supported: list[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TimerHeaders:
-    """What a message of the peer says of session timers."""
+    """The session timer headers of a peer's message."""
 
     interval: tuple[int, str] | None
     supported: bool
@@ -161,11 +161,11 @@ class SessionTimers:
         leg.session.on_begin = lambda: self._begin(side)
 
     def goes_on(self, side: str) -> None:
-        """That side has come from another call: what it has agreed on holds."""
+        """Take over a side from another call, with what it has agreed on."""
         self._begin(side)
 
     def left(self, side: str) -> None:
-        """That side has gone: nothing is said to it any more."""
+        """Forget a side that has gone."""
         self._cancel(side)
 
     def stop(self) -> None:

@@ -35,7 +35,7 @@ class Found:
     servers: tuple[Address, ...]
     """Addresses by number, in the order in which they are tried."""
     seconds: float
-    """For how long that is good."""
+    """Seconds for which it holds."""
 
 
 class LookupFailedError(Exception):
@@ -101,7 +101,7 @@ class Lookup:
         return [each for each in found if self._usable(each)], ttl
 
     def _usable(self, text: str) -> bool:
-        """One host's address, and not this machine's."""
+        """The address of a host, unless it is this machine's."""
         address = ip_address(text)
         if address.is_loopback or is_here(text):
             return self._loopback

@@ -143,12 +143,12 @@ PATIENCE = 34.0
 
 
 class OrphanedDialogs:
-    """What is left of earlier calls; ``told(call_id, outcomes)`` once for each, with ``caller``, ``callee`` and
+    """What is left of earlier calls; ``on_ended(call_id, outcomes)`` once for each, with ``caller``, ``callee`` and
     ``given_up_1`` as far as they were left: ``BYE 200``, ``CANCEL 487``, ``INVITE 600``, ``BYE no answer``."""
 
-    def __init__(self, engine: Engine, told: Callable[[str, Mapping[str, str]], None]) -> None:
+    def __init__(self, engine: Engine, on_ended: Callable[[str, Mapping[str, str]], None]) -> None:
         self._engine = engine
-        self._told = told
+        self._on_ended = on_ended
         self._ringing: dict[str, tuple[SipMessage, Address, Route | None, Callable[[str], None]]] = {}
         """SIP Call-ID of an INVITE of ours whose CANCEL is under way."""
         self._asked: set[TransactionKey] = set()
@@ -178,7 +178,7 @@ class OrphanedDialogs:
             if "invite" in legs[side] and what.startswith("BYE"):  # it was answered before the CANCEL was there
                 self._engine.events.unattended(call_id, str(legs[side].get("trunk", "")))
             if len(outcomes) == len(sides):
-                self._told(call_id, outcomes)
+                self._on_ended(call_id, outcomes)
 
         def late() -> None:
             for side in sides:

@@ -119,10 +119,10 @@ def ders(path: Path) -> list[bytes]:
 
 def _stat(path: Path) -> tuple[int, int, int] | None:
     try:
-        told = path.stat()
+        seen = path.stat()
     except OSError:
         return None
-    return told.st_mtime_ns, told.st_size, told.st_ino
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
 _log = structlog.get_logger("gate.sip")
@@ -163,7 +163,7 @@ class StreamIO:
         self._swept = self._looked = 0.0
         self._thread: threading.Thread | None = None
         self.unread = 0
-        """Connections closed for what they said, or did not say in time."""
+        """Connections closed for what they sent, or did not send in time."""
 
     # --- from other threads ------------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ Receiver = Callable[[bytes, Address, Endpoint, Fault | None], None]
 
 
 class StreamEndpoint(Endpoint):
-    """One connection, or the way to a caller by whichever it has."""
+    """A connection, or the way to a caller by whichever connection it has."""
 
     reliable = True
 
@@ -66,7 +66,7 @@ class StreamEndpoint(Endpoint):
         return StreamEndpoint(self.owner, self.transport, self.address, self.connection, claimed_by, back)
 
     def proven(self, claimed_by: str) -> None:
-        """This caller has proven itself by this connection: it is told by it from now on."""
+        """Bind this caller to this connection, by which it has proven itself."""
         if self.connection is not None:
             self.connection.proven = True
             self.owner.note(self, claimed_by)
@@ -165,7 +165,7 @@ class Streams:
                 self._sockets.append((sock, transport, (host, int(sock.getsockname()[1]))))
 
     def addresses(self, transport: str) -> list[Address]:
-        """What was bound, ports as they are."""
+        """The bound addresses, with their real ports."""
         return [address for _, each, address in self._sockets if each == transport]
 
     def start(self) -> None:
@@ -180,7 +180,7 @@ class Streams:
 
     @property
     def fault(self) -> str:
-        """What is wrong with the certificate's files; from any thread."""
+        """The fault of the certificate's files; from any thread."""
         return self.certificates.fault if self.certificates else ""
 
     def counts(self) -> dict[str, int]:
@@ -319,7 +319,7 @@ class Streams:
         self._under_way.pop(connection, None)
 
     def _not_reached(self, connection: Connection) -> None:
-        """What was to be said is said when the PBX comes by itself."""
+        """Send what waits when the PBX connects by itself."""
         until = time.monotonic() + RETURN_SECONDS
         for endpoint, data in self._under_way.pop(connection, ()):
             waits = until, partial(self.send, endpoint, data)

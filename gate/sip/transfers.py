@@ -74,8 +74,8 @@ def read(request: SipMessage) -> ReferTo | None:
         return None
     uri, _, headers = split_address(values[0])[1].partition("?")
     scheme = uri.partition(":")[0].lower()
-    said = parameters(uri.partition(";")[2])
-    if scheme not in ("sip", "sips", "tel") or not user_of(uri) or said.get("method", "INVITE").upper() != "INVITE":
+    params = parameters(uri.partition(";")[2])
+    if scheme not in ("sip", "sips", "tel") or not user_of(uri) or params.get("method", "INVITE").upper() != "INVITE":
         return None
     named = [(name.lower(), value) for name, _, value in (each.partition("=") for each in headers.split("&"))]
     host = "" if scheme == "tel" else host_of(uri)
@@ -83,10 +83,10 @@ def read(request: SipMessage) -> ReferTo | None:
     if not found:
         return ReferTo(uri, host)
     call_id, _, tags = found[0].partition(";")
-    told = parameters(tags)
-    if len(found) > 1 or not call_id or not told.get("to-tag") or not told.get("from-tag"):
+    ids = parameters(tags)
+    if len(found) > 1 or not call_id or not ids.get("to-tag") or not ids.get("from-tag"):
         return None
-    return ReferTo(uri, host, (call_id.strip(), told["to-tag"], told["from-tag"]))
+    return ReferTo(uri, host, (call_id.strip(), ids["to-tag"], ids["from-tag"]))
 
 
 _log = structlog.get_logger("gate.sip")
@@ -100,7 +100,7 @@ PENDING = 491, "Request Pending"
 
 @dataclass(slots=True)
 class Transfer:
-    """One that is under way, from its REFER on."""
+    """A transfer that is under way, from its REFER on."""
 
     bridge: Bridge
     """The talk whose callee is passed on."""
@@ -108,7 +108,7 @@ class Transfer:
     """The gate's id of the call that follows."""
     cseq: int
     """The sequence number of the REFER: the id of its subscription (RFC 3515 2.4.6)."""
-    tells: bool
+    notifies: bool
     """False where the transferor wants no NOTIFY (RFC 4488)."""
     joins: Bridge | None = None
     """The other call, where its callee is the target."""
@@ -121,7 +121,7 @@ class Transfer:
     def notify(self, code: int, phrase: str, *, last: bool = False) -> None:
         """Tell the transferor how it goes (RFC 3515 2.4.4)."""
         leg = self.bridge.caller
-        if self.tells and not self.left and leg.isConnected():
+        if self.notifies and not self.left and leg.isConnected():
             state = "terminated;reason=noresource" if last else "active;expires=300"
             leg.notify(f"SIP/2.0 {code} {phrase}\r\n", f"refer;id={self.cseq}", state)
 
@@ -135,7 +135,7 @@ class Transfer:
             self.bridge.hung_up("caller", "transfer_failed")
 
     def done(self) -> None:
-        """The parties are joined: the transferor is told, and hung up on."""
+        """The parties are joined: notify the transferor, and hang up on it."""
         self.over, self.after = True, None
         self.notify(200, "OK", last=True)
         self.bridge.hung_up("caller", "transferred")
@@ -249,8 +249,8 @@ class Transfers:
         """Have it decided."""
         engine, request = self._engine, pending.request
         pending.call_id = secrets.token_hex(16)
-        tells = (request.get("refer-sub") or "").strip().lower() != "false"
-        transfer = self._by_call[bridge.id] = Transfer(bridge, pending.call_id, request.cseq, tells)
+        notifies = (request.get("refer-sub") or "").strip().lower() != "false"
+        transfer = self._by_call[bridge.id] = Transfer(bridge, pending.call_id, request.cseq, notifies)
         engine.ingress.pending.add(pending)
         try:
             if target.replaces is not None:
@@ -293,7 +293,7 @@ class Transfers:
         """202, and that it is being tried (RFC 3515 2.4.4)."""
         headers = [
             ("Contact", transfer.bridge.caller.contact_line),
-            *([] if transfer.tells else [("Refer-Sub", "false")]),
+            *([] if transfer.notifies else [("Refer-Sub", "false")]),
         ]
         self._engine.ingress.reply(
             pending.request, pending.source, pending.endpoint, 202, "Accepted", headers, keep=True
@@ -411,15 +411,15 @@ def _offer(bridge: Bridge, asked: frozenset[str], tries: int) -> None:
         return
     to = bridge.caller if side == "caller" else bridge.callee
     if to.can_update() and not bridge.offer_answer.from_side:
-        told = bridge.callee_sdp if side == "caller" else bridge.caller_sdp
-        body = MsgBody(sdp.only(sdp.resumed(told), codecs_of(bridge)[0]))
+        latest = bridge.callee_sdp if side == "caller" else bridge.caller_sdp
+        body = MsgBody(sdp.only(sdp.resumed(latest), codecs_of(bridge)[0]))
         bridge.offer_answer.offered("callee" if side == "caller" else "caller", CCEventUpdate(body), wants_answer=False)
         asked |= {side}
     bridge.engine.after(AGAIN_SECONDS, bridge.safely(partial(_offer, bridge, asked, tries - 1)))
 
 
 def _waits(bridge: Bridge, side: str) -> bool:
-    """What this party was told last is not the talk as it is now."""
+    """Whether this party's last SDP differs from the talk as it is now."""
     to = bridge.caller if side == "caller" else bridge.callee
     theirs = bridge.caller_sdp if side == "caller" else bridge.callee_sdp
     spoken = sdp.codecs(theirs)[:1] == codecs_of(bridge)
@@ -445,7 +445,7 @@ class TransferBridge(Bridge):
 
     @property
     def caller_gone(self) -> bool:
-        """Whoever waits is there; the transferor may go."""
+        """The target has answered; the transferor may go."""
         return False
 
     def dial(self) -> None:
@@ -457,7 +457,7 @@ class TransferBridge(Bridge):
         relayed(self.engine.relay.caller_sdp, self.id, body, ready)
 
     def _ring(self, code: int, phrase: str, body: Any) -> None:
-        """The transferor is told."""
+        """Notify the transferor."""
         if code != self._told:
             self._told = code
             self._transfer.notify(code, phrase)

@@ -268,14 +268,14 @@ def _granted(response: SipMessage | None) -> float:
     """Seconds that the registrar gave: of our contact, else of Expires, else what was asked for."""
     if response is not None:
         contacts = [each for value in response.all("contact") for each in split_list(value)]
-        for told in [parameters_of(each).get("expires", "") for each in contacts] + response.all("expires"):
-            if (seconds := whole(told.strip())) is not None:
+        for expires in [parameters_of(each).get("expires", "") for each in contacts] + response.all("expires"):
+            if (seconds := whole(expires.strip())) is not None:
                 return float(seconds)
     return float(REGISTER_SECONDS)
 
 
 AGAIN_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""From a connection that is lost, or did not come about, to the next attempt."""
+"""Seconds from a lost or failed connection to the next attempt."""
 
 
 class TrunkFlow(Endpoint):
@@ -317,7 +317,7 @@ class TrunkFlow(Endpoint):
         return None if self.connection is None or self.connection.closed else self.connection
 
     def same_peer(self, other: Endpoint) -> bool:
-        """What came by our own connection to it, or by one on which it has shown its certificate."""
+        """Whether it came by our own connection to the trunk, or by one with the certificate of the trunk."""
         if self._trunk.peer_certificate and other.pbx == f"{CARRIER}{self._trunk.name}":
             return True
         return isinstance(other, StreamEndpoint) and other.connection is self.connection is not None
@@ -353,8 +353,8 @@ class TrunkFlow(Endpoint):
                 found = [(socket.AF_INET, *server) for server in servers]
                 why = "" if servers else "its domain names no server that is known"
             else:
-                told = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-                found = [(family, str(name[0]), port) for family, _, _, _, name in told if family in _FAMILIES]
+                infos = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+                found = [(family, str(name[0]), port) for family, _, _, _, name in infos if family in _FAMILIES]
         except (OSError, ValueError) as error:
             why = str(error)
         self._streams.post(partial(self._dial, found, context, why))

@@ -42,7 +42,7 @@ _log = structlog.get_logger("gate.sip")
 LATE_SECONDS = 150.0
 """How long a trunk that was silent may yet answer."""
 LOST_SECONDS = 6.0
-"""From the loss of a connection until the trunk has to be heard of again."""
+"""Seconds from the loss of a connection until the trunk has to be heard again."""
 _LOST = "connection_lost"
 _ITS_OWN = frozenset({401, 402, 403, 407, *range(500, 600)}) - {504}
 """What a trunk says of itself; a 504, as a 408, may come of a callee who has rung."""
@@ -81,7 +81,7 @@ class TrunkFailover:
         self._invite("")
 
     def next_after(self, code: int) -> bool:
-        """The trunk has said ``code``; True where the call goes on at another one."""
+        """Handle the trunk's answer ``code``; True where the call goes on at another trunk."""
         bridge = self._bridge()
         if bridge is None or bridge.progress.rung or not self._any_left(bridge):
             return False
@@ -169,7 +169,7 @@ class TrunkFailover:
             self._next(bridge, "silent")
 
     def _give_up(self, bridge: Bridge, leg: Leg) -> None:
-        """Nothing more is waited for at this trunk; what comes of it all the same is followed."""
+        """Stop waiting for this trunk, and follow what it still sends."""
         self.given_up.append((leg, bridge.route))
         leg.give_up(partial(self._late, bridge, leg), reason("trunk_silent", 408), LATE_SECONDS)
 
@@ -204,7 +204,7 @@ class TrunkFailover:
             bridge.ask_again(_LOST, partial(bridge.engine.transactions.send_again, leg.tr))
 
     def heard(self) -> None:
-        """The trunk has said something."""
+        """Note that the trunk has answered."""
         self._lost = None
 
     def _not_heard(self, leg: Leg) -> None:
@@ -217,7 +217,7 @@ class TrunkFailover:
             bridge.give_up(480, _LOST, passed=(480, "Temporarily Unavailable"))
 
     def _pass_over(self, bridge: Bridge, leg: Leg) -> None:
-        """To the next trunk; an emergency call that has none left waits."""
+        """Go on to the next trunk; an emergency call that has none left waits."""
         self._lost = None
         if self._any_left(bridge):
             self._give_up(bridge, leg)

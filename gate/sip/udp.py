@@ -151,7 +151,7 @@ class Transport:
 
     @property
     def addresses(self) -> list[Address]:
-        """What was bound, ports as they are."""
+        """The bound addresses, with their real ports."""
         return [address for _, address, _ in self._sockets]
 
     def start(self) -> None:
@@ -182,7 +182,7 @@ class Transport:
                 time.sleep(0.01)
 
     def _take(self, sock: socket.socket, six: bool) -> None:
-        """One datagram."""
+        """Take a datagram."""
         data, extra, _, source = sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY)
         if len(self._steps) > BACKLOG:
             self.dropped += 1

@@ -38,7 +38,7 @@ def test_a_talk_from_the_invite_to_the_end() -> None:
     ):
         at = at.after(step)
         assert at.stage is stage
-    assert at == Progress(Stage.OVER, invited=True, heard=True, rung=True, picked_up=True, told=True)
+    assert at == Progress(Stage.OVER, invited=True, heard=True, rung=True, picked_up=True, reported=True)
 
 
 def test_nobody_is_connected_who_has_not_answered_and_no_stage_comes_again() -> None:
@@ -47,10 +47,10 @@ def test_nobody_is_connected_who_has_not_answered_and_no_stage_comes_again() -> 
     for at, steps in states.items():
         if at.stage in (Stage.ANSWERED, Stage.CONNECTED, Stage.ALONE):
             assert at.picked_up
-            assert at.told
+            assert at.reported
         for after in steps.values():
             assert ORDER.index(after.stage) >= ORDER.index(at.stage)
-            assert (after.rung, after.picked_up, after.told) >= (at.rung, at.picked_up, at.told)
+            assert (after.rung, after.picked_up, after.reported) >= (at.rung, at.picked_up, at.reported)
     for before, after in pairwise(ORDER[:3]):
         assert {at.stage for at, steps in states.items() if any(to.stage is after for to in steps.values())} == {
             before,

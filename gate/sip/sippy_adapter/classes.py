@@ -242,9 +242,9 @@ def _url_written(self: Any, local_addr: Any = None) -> str:
     host, port = self.host, self.port
     parts.append(host if type(host) is str else here if here is not None and hasattr(host, "my") else str(host))
     if port is not None:
-        told = here_port if here_port is not None and hasattr(port, "my") else port
-        if SipConf.port_needed(told, self.transport, by):
-            parts.append(":%d" % told)  # noqa: UP031 - sippy's own ports are objects that know %d
+        shown = here_port if here_port is not None and hasattr(port, "my") else port
+        if SipConf.port_needed(shown, self.transport, by):
+            parts.append(":%d" % shown)  # noqa: UP031 - sippy's own ports are objects that know %d
     parts += [f";{each}" for each in self.getParams(by)]
     if self.headers:
         quote = vars(url_module)["quote"]

@@ -132,12 +132,12 @@ class Leg(RefreshingUA):
         """Called with the body of the next ACK, which answers our offer; None where it has none."""
         self.lost = False
         self.unanswered = False
-        """Nothing came to the last request."""
-        """The peer has said that it knows no such call."""
+        """The last request had no answer."""
+        """The peer has answered that it knows no such call."""
         self.told_from_elsewhere = False
         """Its INVITE had an answer from an address that is not this peer's."""
         self.heard_at: Address | None = None
-        """Where its last message came from."""
+        """The source of its last message."""
         self.ack: Acknowledged | None = None
         """Our last ACK."""
         self.on_not_heard: Callable[[], None] = _nothing
@@ -173,7 +173,7 @@ class Leg(RefreshingUA):
         self.lContact.address.setParam(text)
 
     def kept(self) -> dict[str, Any]:
-        """What a BYE of it is made of."""
+        """The state from which its BYE can be made."""
         address = self.rAddr[0]
         here = self._here(address)
         return {
@@ -270,10 +270,10 @@ class Leg(RefreshingUA):
                 resp.setSCode(488, "Request Timeout")
         on_late = self._on_late
         if not self.settled and 200 <= code < 300:
-            told = self.on_late_answer
+            answered = self.on_late_answer
             with self.transactions.after_this():
                 super().recvResponse(resp, tr)
-            guarded("late answer", told)()
+            guarded("late answer", answered)()
         else:
             super().recvResponse(resp, tr)
         if on_late is not None:
@@ -437,7 +437,7 @@ class Leg(RefreshingUA):
         on_answer(code)
 
     def ask_alive(self, on_answer: Callable[[int], None]) -> None:
-        """OPTIONS inside the dialog; ``on_answer(code)``, 408 where nothing came in 32 s."""
+        """Send OPTIONS inside the dialog; ``on_answer(code)`` gets 408 where no answer came in 32 s."""
         request = self.genRequest("OPTIONS")
         self._send(request, resp_cb=guarded("OPTIONS", lambda resp: on_answer(resp.getSCode()[0])))
 
@@ -445,8 +445,8 @@ class Leg(RefreshingUA):
         """NOTIFY with a piece of a SIP message (RFC 3420); its answer changes nothing."""
         kind = SipContentType("message/sipfrag;version=2.0")
         kind.parse()
-        said = headers([("event", event), ("subscription-state", state)])
-        self.send_plain(self.genRequest("NOTIFY", MsgBody(fragment, kind), extra_headers=said))
+        extra = headers([("event", event), ("subscription-state", state)])
+        self.send_plain(self.genRequest("NOTIFY", MsgBody(fragment, kind), extra_headers=extra))
 
     @property
     def contact_line(self) -> str:
@@ -519,7 +519,7 @@ class Leg(RefreshingUA):
             self.recvEvent(CCEventPreConnect((200, "OK", body)))
 
     def forget_ack(self) -> None:
-        """Nothing waits for the ACK any more."""
+        """Stop waiting for the ACK."""
         self._when_acknowledged = None
 
     def hurry(self) -> None:

@@ -46,7 +46,7 @@ def apply_patches() -> None:
 
 
 def _make_nameless(kind: Any) -> None:
-    """Its requests name no product where none is told."""
+    """sippy's requests name no product where none is given."""
     make = kind.__init__
 
     def made(request: Any, buf: Any = None, *values: Any, **named: Any) -> None:

@@ -106,7 +106,7 @@ def _send(leg: Any, resp: Any, tag: str, number: int) -> None:
 
 
 AGENT = None
-"""What the gate says of itself in Server and User-Agent: nothing, for scanners look for names (svmap)."""
+"""Server and User-Agent stay away: scanners look for names (svmap)."""
 REFRESHES = ("INVITE", "UPDATE")
 """Methods that start a session timer anew."""
 BESIDE = ("UPDATE", "INFO", "OPTIONS")
@@ -116,7 +116,7 @@ RETRY_SECONDS = "5"
 
 
 def timer_headers(message: Any) -> TimerHeaders:
-    """What a message says of session timers."""
+    """The session timer headers of a message."""
     return TimerHeaders(
         interval(next(iter(_values(message, "session-expires")), None)),
         has_option(_values(message, "supported") + _values(message, "require")),
@@ -129,9 +129,9 @@ def _values(message: Any, name: str) -> list[str]:
     return [str(body) for body in message.getHFBodys(name)]
 
 
-def headers(said: list[tuple[str, str]]) -> list[Any]:
+def headers(values: list[tuple[str, str]]) -> list[Any]:
     """Headers that sippy has no class for."""
-    return [SipHeader(name=name, body=SipGenericHF(value, name)) for name, value in said]
+    return [SipHeader(name=name, body=SipGenericHF(value, name)) for name, value in values]
 
 
 def _least(message: Any) -> int:
@@ -169,7 +169,7 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
     """The part of a leg (``gate.sip.sippy_adapter.leg``) that changes and refreshes its session."""
 
     event_cb: Any = None
-    """Who gets its events (sippy's)."""
+    """The receiver of sippy's events."""
     rCSeq: Any = None
     """The peer's last CSeq number (sippy's)."""
     uasResp: Any = None
@@ -280,12 +280,12 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
         self, scode: int, reason: str, body: Any = None, contacts: Any = None, extra_headers: Any = None,
         ack_wait: bool = False,
     ) -> None:  # fmt: skip
-        """An answer to the peer's INVITE, re-INVITE or UPDATE; a 2xx tells how long the session holds."""
+        """An answer to the peer's INVITE, re-INVITE or UPDATE; a 2xx carries how long the session holds."""
         if not 200 <= scode < 300:
             super().sendUasResponse(scode, reason, body, contacts, extra_headers, ack_wait)
             return
-        said = headers([("allow", self.allow), *self.session.answer_headers()])
-        super().sendUasResponse(scode, reason, body, contacts, [*(extra_headers or ()), *said], ack_wait)
+        more = headers([("allow", self.allow), *self.session.answer_headers()])
+        super().sendUasResponse(scode, reason, body, contacts, [*(extra_headers or ()), *more], ack_wait)
         self.session.answered()
 
     # --- the gate's ---------------------------------------------------------------------------------------------------
@@ -297,9 +297,9 @@ class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
         request = super().genRequest(method, body, cqop, extra_headers, max_forwards)
         if method in REFRESHES:
             more = f", {OPTION}" if self.reliable and method == "INVITE" else ""
-            said = self.session.request_headers()
+            timers = self.session.request_headers()
             request.appendHeaders(
-                headers([(name, value + (more if name == "supported" else "")) for name, value in said])
+                headers([(name, value + (more if name == "supported" else "")) for name, value in timers])
             )
         return request
 

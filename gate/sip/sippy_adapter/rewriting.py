@@ -200,8 +200,8 @@ def _address(value: str, by: str = "udp") -> str:
     uri = _transport(_located(uri), by)
     tag, params = tag_of(value), ""
     for each in rest.split(";")[1:]:
-        key, equals, told = (part.strip() for part in each.partition("="))
+        key, equals, setting = (part.strip() for part in each.partition("="))
         if key and key.lower() != "tag" and _UNFIT.isdisjoint(each):
-            params += f";{key}{equals}{told}"
+            params += f";{key}{equals}{setting}"
     params = f";tag={tag}{params}" if tag else params
     return f'"{name}" <{uri}>{params}' if name else f"<{uri}>{params}"
