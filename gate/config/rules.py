@@ -36,7 +36,6 @@ from gate.config.schema import (
     Consents,
     Control,
     Duty,
-    Emergency,
     Firm,
     Hep,
     Limits,
@@ -452,6 +451,18 @@ def _sip(sip: Sip) -> Iterator[Fault]:
         yield Fault(("sip", "no_answer_seconds"), f"{sip.no_answer_seconds} is too short; ring at least 15 seconds")
 
 
+_SECRETS: Final = {
+    "emergency": "password_file",
+    "traces": "token_file",
+    "hep": "key_file",
+    "provider": "token_file",
+    "bucket": "secret_file",
+    "mail": "password_file",
+    "store": "password_file",
+}
+"""Section -> its key that names the file of a secret."""
+
+
 def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
     sip = readable.get("sip", Sip)
     for index, account in readable.arrays.get("account", {}).items():
@@ -466,9 +477,6 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
     for index, trunk in readable.arrays.get("trunk", {}).items():
         if trunk.password_file:
             yield from _secret(trunk.password_file, base, (*readable.key("trunk", index), "password_file"))
-    emergency = readable.get("emergency", Emergency)
-    if emergency and emergency.password_file:
-        yield from _secret(emergency.password_file, base, ("emergency", "password_file"))
     held: dict[bytes, int] = {}
     for index, token in readable.arrays.get("token", {}).items():
         key: Key = ("token", index, "token_file")
@@ -478,23 +486,9 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
             yield Fault(key, f"holds the same token as token[{other}]; make another one")
     for index, webhook in readable.arrays.get("webhook", {}).items():
         yield from _secret(webhook.secret_file, base, ("webhook", index, "secret_file"), shortest=16)
-    traces = readable.get("traces", Traces)
-    if traces and traces.token_file:
-        yield from _secret(traces.token_file, base, ("traces", "token_file"))
-    hep = readable.get("hep", Hep)
-    if hep and hep.key_file:
-        yield from _secret(hep.key_file, base, ("hep", "key_file"))
-    provider = readable.get("provider", Provider)
-    if provider and provider.token_file:
-        yield from _secret(provider.token_file, base, ("provider", "token_file"))
-    bucket = readable.get("bucket", Bucket)
-    if bucket and bucket.secret_file:
-        yield from _secret(bucket.secret_file, base, ("bucket", "secret_file"))
-    mail = readable.get("mail", Mail)
-    if mail and mail.password_file:
-        yield from _secret(mail.password_file, base, ("mail", "password_file"))
-    if (store := readable.get("store", Store)) and store.password_file:
-        yield from _secret(store.password_file, base, ("store", "password_file"))
+    for name, field in _SECRETS.items():
+        if reference := getattr(readable.sections.get(name), field, ""):
+            yield from _secret(reference, base, (name, field))
 
 
 def _secret(reference: str, base: Path, key: Key, shortest: int = 1) -> Iterator[Fault]:
