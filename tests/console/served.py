@@ -66,7 +66,7 @@ class Served:
     """The same on every run, where leaves are in pictures; None: as a gate makes them."""
 
     def __init__(self, folder: Path, more: Sequence[dict[str, Any]] = (), *, data: Path | None = None) -> None:
-        """``more``: facts behind those of the day; ``data``: the data folder of one that has stopped, which is copied."""
+        """``more``: facts behind those of the day; ``data``: the data folder of a stopped one, to be copied."""
         day = json.loads(FILE.read_text(encoding="utf-8"))
         self.clock = SetClock(datetime.fromisoformat(day["now"]))
         self.calls: list[dict[str, Any]] = day["live"]
