@@ -212,6 +212,9 @@ AUDIT: Final[list[BindingType]] = [
         more="reports: a month, Article 30, tomorrow, campaigns, configuration, doctor, webhooks",
     ),
     bind("audit.verifier_key", "K", "verifier_key", "verifier key"),
+    bind(
+        "audit.unfold", "x", "unfold", "unfold", more="show the recordings of a bundle one by one, or fold them again"
+    ),
     bind("audit.compare", "C", "compare", "compare", more="compare checkpoints that you have kept with the log"),
     bind("audit.add", "a", "add", "add", show=True, more="put a public key on the register"),
     bind("audit.terms", "t", "terms", "terms", more="put a recipient on other terms"),

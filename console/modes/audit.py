@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -35,6 +35,7 @@ from gate.operations.operation import Request
 from gate.showing import clean
 
 R = TypeVar("R")
+MOST_UNFOLDED = 100
 MOST_NOTE = 8000
 """Bytes of a checkpoint's file."""
 LEAVES, CHECKPOINTS, KEYS, BREACHES = range(4)
@@ -42,10 +43,9 @@ LEAVES, CHECKPOINTS, KEYS, BREACHES = range(4)
 LEAF_COLUMNS: Sequence[Column[Leaf]] = (
     Column("Leaf", 10, lambda row: words.count(row.index), right=True),
     Column("At", words.WHEN, lambda row: words.moment(row.at)),
-    Column("Kind", 19, lambda row: words.text(row.kind), grows=True, most=30),
-    Column("By", 14, lambda row: words.text(row.actor), grows=True),
-    Column("Hash", 12, lambda row: (clean(row.hash)[:12], "dim")),
-    Column("Of", 32, lambda row: words.text(row.subject), rank=1),
+    Column("What happened", 40, shown.happened, grows=True),
+    Column("Kind", 19, lambda row: words.text(row.kind.replace("_", " ")), rank=1),
+    Column("Hash", 12, lambda row: (clean(row.hash)[:12], "dim"), rank=2),
 )
 CHECKPOINT_COLUMNS: Sequence[Column[CheckpointRow]] = (
     Column("Size", 10, lambda row: words.count(row.size), right=True),
@@ -67,7 +67,8 @@ VIEWS = (
         LEAF_COLUMNS,
         "index",
         "There is no leaf yet.",
-        filters=lambda text: {"text": text},
+        fields={"folded": True},
+        filters=lambda text: {"text": text, "folded": False},
         finds="part of a kind, who did it, the beginning of an id, a leaf's number",
     ),
     View(
@@ -90,8 +91,9 @@ class Mode(ListMode):
     VIEWS = VIEWS
     BINDINGS: ClassVar[list[BindingType]] = keys.AUDIT
     HELP_TEXT = (
-        "Every leaf of the evidence log, newest first. / finds by part of a kind or of who did it, by the beginning of "
-        "an id, or by a leaf's number. Enter shows what a leaf commits to. Tab goes on to the signed heads, and to "
+        "Every leaf of the evidence log, newest first, in a sentence. / finds by part of a kind or of who did it, by "
+        "the beginning of an id, or by a leaf's number. Enter shows what a leaf commits to. The recordings of a bundle "
+        "stand in one line with it: x unfolds them, and folds them again. Tab goes on to the signed heads, and to "
         "those who can open recordings or be given exports, and to the open breaches with the hours left to tell the "
         "authority. v verifies the log, c signs it as it is, e makes a bundle for an auditor, K shows the verifier "
         "key, R makes the reports and shows how the gate is set up. "
@@ -104,6 +106,26 @@ class Mode(ListMode):
         self._vkey = ""
         self._status: LogNow | None = None
         self._keys: Recipients | None = None
+        self._unfolded: list[str] = []
+        """Ids of the bundles whose recordings are shown."""
+
+    def asked(self, view: View) -> Mapping[str, Any]:
+        """What is unfolded, of the leaves."""
+        return {**view.fields, "unfolded": self._unfolded} if view.request is AuditLeaves else view.fields
+
+    def action_unfold(self) -> None:
+        """Show the recordings of the bundle under the cursor, or fold them again."""
+        row = self.table.row
+        if row is None or self.at != LEAVES:
+            return
+        if row.folded:
+            self._unfolded = [*self._unfolded, row.subject][-MOST_UNFOLDED:]
+        elif row.subject in self._unfolded:
+            self._unfolded.remove(row.subject)
+        else:
+            self.notify("Nothing is folded here: the line of a bundle is.", timeout=4)
+            return
+        self.table.reload()
 
     def below(self) -> ComposeResult:
         """How the log is; what there is to say of the keys."""
@@ -112,6 +134,8 @@ class Mode(ListMode):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may."""
         may = self.feed.session.may
+        if action == "unfold":
+            return self.at == LEAVES
         if action == "compare":
             return self.at == CHECKPOINTS and (may("audit_verify") or None)
         needs = {"verify": "audit_verify", "checkpoint": "audit_checkpoint", "verifier_key": "audit_key"}

@@ -10,7 +10,7 @@ from console import words
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from console.widgets.report import Section
 from gate.core.breaches import WARN_HOURS
-from gate.core.rows.audit import CheckpointRow, LastVerification, LeafShown, LogNow, LogVerified, VerifierKey
+from gate.core.rows.audit import CheckpointRow, LastVerification, Leaf, LeafShown, LogNow, LogVerified, VerifierKey
 from gate.core.rows.keys import Recipient, RecipientWorth
 from gate.operations.breaches import BreachRow
 from gate.operations.keys.recipients import Recipients
@@ -30,6 +30,12 @@ _CHECKED: Final = {
         for table in ("facts", "calls", "recordings", "objections", "consents", "holds", "requests")
     },
 }
+
+
+def happened(row: Leaf) -> words.Shown:
+    """A leaf in a sentence, and how many more stand in its line."""
+    more = f"[+{row.folded:,}] " if row.folded else ""
+    return more + clean(row.said or row.kind.replace("_", " ")), PLAIN
 
 
 def copies(row: CheckpointRow) -> words.Shown:
@@ -126,9 +132,10 @@ def leaf(found: LeafShown) -> list[Section]:
     """A leaf with what it commits to."""
     signed = found.signed
     fact = [
+        ("What happened", (clean(found.said), PLAIN)),
         ("At", words.moment(found.at)),
-        ("Kind", words.text(found.kind)),
-        ("Of", words.text(found.subject)),
+        ("Kind", words.text(found.kind.replace("_", " "))),
+        ("Id of its subject", words.text(found.subject)),
         ("By", words.text(found.actor)),
         ("Call", words.text(found.call_id)),
     ]

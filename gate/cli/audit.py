@@ -203,7 +203,7 @@ def status(view: View) -> None:
 def leaves(view: View, asked: AuditLeaves) -> None:
     """The entries of the log, newest first. What happened, to what, by whom, and the hash of its leaf."""
     page = ask(view, asked)
-    shown = columns(Leaf, "index", "at", "kind", "subject", "actor", "hash")
+    shown = columns(Leaf, "index", "at", "said", "kind", "subject", "hash")
     view.rows(page, "items", shown, none="There is no entry.")
 
 

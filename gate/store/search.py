@@ -260,9 +260,11 @@ def leaves_window(
     limit: int = 50,
     kind: str | None = None,
     text: str | None = None,
+    unfolded: Sequence[str] | None = None,
 ) -> Page[Leaf]:
     """Leaves, newest first, of one kind of fact where named. ``text`` is what was typed: part of a kind or of an actor,
-    the beginning of an id, a leaf's number."""
+    the beginning of an id, a leaf's number. With ``unfolded``, ids of bundles, the recordings of every other bundle are
+    left out."""
     typed = (text or "").strip()
     arms = _leaf_arms(tx, typed) if typed else [Arm("TRUE", ())]
 
@@ -271,6 +273,10 @@ def leaves_window(
         if kind is not None:
             clauses.append("kind = ?")
             given.append(kind)
+        if unfolded is not None:
+            shown = " OR ".join("body LIKE ?" for _ in unfolded) or "FALSE"
+            clauses.append(f"(kind <> ? OR body IS NULL OR body NOT LIKE ? OR {shown})")
+            given += [Exported.kind, _IN_BUNDLE.format("%"), *map(_IN_BUNDLE.format, unfolded)]
         pieces, values = [], []
         for arm in arms:
             index = f" INDEXED BY {arm.by}" if arm.by else ""
@@ -291,6 +297,16 @@ def leaves_window(
         )
 
     return window(read, ("index",), after, before, limit)
+
+
+_IN_BUNDLE: Final = '%"bundle":"{}"%'
+"""In canonical JSON a quotation mark of somebody's words has a backslash before it: this is the field alone."""
+
+
+def in_bundle(tx: Source, bundle: str, begun: int) -> int:
+    """How many recordings have gone into a bundle, by the leaves behind the one by which it was begun."""
+    sql = "SELECT count(*) FROM facts WHERE kind = ? AND leaf_index > ? AND body LIKE ?"
+    return tx.values(int, sql, [Exported.kind, begun, _IN_BUNDLE.format(bundle)])[0]
 
 
 def _leaf_arms(tx: Source, typed: str) -> list[Arm]:

@@ -146,12 +146,46 @@ async def test_the_log_is_filtered_by_kind_by_actor_and_by_a_leafs_number(shared
     async with app.run_test(size=SMALL) as pilot:
         await pilot.press("8")
         await until(pilot, shows(pilot, "[leaves]", "rows"))
-        for text, found in (("withdrawn", "consent_withdrawn"), ("eve", "user:eve(1003)"), ("7", "        7 ")):
+        for text, found in (
+            ("withdrawn", "the withdrawal of the consent"),
+            ("eve", "eve verified the log"),
+            ("7", "        7 "),
+        ):
             await pilot.press("slash", *text, "enter")
             await until(pilot, shows(pilot, f"filter: {text}", found))
             await until(pilot, lambda: app.screen.table.complete and app.screen.table.total < 20)
             await pilot.press("escape")
             await until(pilot, lambda: app.screen.table.total > 100)
+
+
+async def test_a_bundles_recordings_fold_into_its_line(tmp_path: Path) -> None:
+    bundle, at = "ab" * 16, {"at": NOW.isoformat(), "actor": "user:eve(1003)"}
+    period = {"from": "2026-06-01T00:00:00Z", "to": "2026-07-01T00:00:00Z", "recipient": "r"}
+    went = [
+        {"kind": "exported", "subject": f"{number:032x}", "body": {"call_id": None, "recipient": "r", "bundle": bundle}}
+        for number in range(180)
+    ]
+    facts = [{"kind": "bundle_exported", "subject": bundle, "body": period}, *went]
+    served = Served(tmp_path, [fact | at for fact in facts]).start()
+    app: Any = app_of(served)
+    try:
+        async with app.run_test(size=SMALL) as pilot:
+            await pilot.press("8")
+            await until(pilot, shows(pilot, "[+180] eve began bundle abababab"))
+            folded, one = app.screen.table.total, "eve put the recording of a call into a bundle"
+            assert one not in screen_text(app)
+            while app.screen.table.row.subject != bundle:
+                await pilot.press("down")
+            await pilot.press("x")
+            await until(pilot, lambda: app.screen.table.total == folded + 180 or not app.screen.table.complete)
+            await until(pilot, shows(pilot, one))
+            while app.screen.table.row.subject != bundle:
+                await pilot.press("down")
+            await pilot.press("x")
+            await until(pilot, shows(pilot, "[+180] eve"))
+            assert one not in screen_text(app)
+    finally:
+        served.stop()
 
 
 async def test_a_leaf_shows_what_it_commits_to(shared: Served) -> None:

@@ -82,13 +82,17 @@ def test_a_kind_that_is_written_out_is_found(source):
 )
 def test_a_text_that_nobody_has_marked_is_no_field(hint):
     with pytest.raises(TypeError, match="a text is unmarked"):
-        fact("new_kind", Subject.GATE)(msgspec.defstruct("New", [("text", hint)], bases=(Body,), frozen=True))
+        fact("new_kind", "{actor} did it", Subject.GATE)(
+            msgspec.defstruct("New", [("text", hint)], bases=(Body,), frozen=True)
+        )
     assert "new_kind" not in CATALOGUE
 
 
 def test_a_kind_is_declared_once():
     with pytest.raises(TypeError, match="two kinds of fact are called decision"):
-        fact("decision", Subject.GATE)(msgspec.defstruct("Again", [("id", Id)], bases=(Body,), frozen=True))
+        fact("decision", "{actor} did it", Subject.GATE)(
+            msgspec.defstruct("Again", [("id", Id)], bases=(Body,), frozen=True)
+        )
 
 
 @pytest.mark.parametrize("kind", sorted(CATALOGUE))
@@ -104,7 +108,7 @@ def test_words_of_people_are_known_in_every_kind():
 def test_a_new_kind_is_one_class():
     try:
 
-        @fact("lent", Subject.RECORDING, term=Term.CALLS, outlives_restore=True)
+        @fact("lent", "{actor} lent {subject}", Subject.RECORDING, term=Term.CALLS, outlives_restore=True)
         class Lent(Body, frozen=True, kw_only=True):
             call_id: Id
             to: Words
@@ -114,6 +118,26 @@ def test_a_new_kind_is_one_class():
         assert derived.personal("lent") == ("to",)
     finally:
         CATALOGUE.pop("lent", None)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "wrong"),
+    [
+        ("", "cannot be read"),
+        ("{actor} lent it[ to {whom}]", "no field is whom"),
+        ("{actor} lent it[ to {to}]", "may be named by to"),
+        ("{actor} lent it in {call_id}", "without brackets"),
+        ("{actor} lent it[ in {call_id}", "without brackets|cannot be read"),
+    ],
+)
+def test_a_kind_without_a_fit_sentence_cannot_be_declared(sentence, wrong):
+    class Lent(Body, frozen=True, kw_only=True):
+        call_id: Id
+        to: Words
+
+    with pytest.raises(TypeError, match=wrong):
+        fact("lent", sentence, Subject.RECORDING, term=Term.CALLS)(Lent)
+    assert "lent" not in CATALOGUE
 
 
 AGED = ("exported", "register_imported")

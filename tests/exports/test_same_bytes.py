@@ -92,8 +92,8 @@ ASKED: dict[str, tuple[Request[Any], str]] = {
     "recordings": (RecordingList(), "687fe0c4e1dd023b"),
     "recordings by length": (RecordingList(sort="seconds", limit=1), "4d6a5fd03fde34b0"),
     "a call": (CallsShow(call_id="CALL"), "523ef925535d8443"),
-    "leaves": (AuditLeaves(), "6b30977b54bf7e71"),
-    "a leaf": (AuditLeaf(index=3), "5843231747f4aa35"),
+    "leaves": (AuditLeaves(), "e97d0dc8b2d3179b"),
+    "a leaf": (AuditLeaf(index=3), "901ce8c01f4aa794"),
     "how the log stands": (AuditStatus(), "34944ac61d07a9ad"),
 }
 

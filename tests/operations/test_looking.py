@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gate.core.facts import CATALOGUE
+from gate.core.facts.audit import BundleExported, BundleSigned
+from gate.core.facts.recordings import Exported
 from gate.core.retention import HoldGround
 from gate.errors import StoppedError, StoreError, UsageError
 from gate.operations.audit.checkpoints import AuditCancel, AuditCheckpoint, AuditVerify, CheckpointsList
-from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
+from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus, audit_leaves, sentence
 from gate.operations.calls.calls import CallsList, Kind, Reveal, Revealed
 from gate.operations.calls.screening import Decide
 from gate.operations.contacts.list_import import ContactsImport
@@ -19,7 +23,9 @@ from gate.operations.contacts.pages import ContactsList
 from gate.operations.data_folder import DataFolder
 from gate.operations.lists.consents import ConsentAdd
 from gate.operations.lists.objections import ObjectionAdd
+from gate.operations.operation import Caller
 from gate.operations.retention.holds import HoldAdd
+from gate.store.transaction import StoreTransaction
 from tests.support.asking import ask
 from tests.support.databases import query
 
@@ -159,3 +165,68 @@ def test_calls_and_leaves_are_read_beside_the_store(data: DataFolder) -> None:
     assert ask(data, CallsList(after=page.next, limit=1), ACTOR).prev
     leaves = ask(data, AuditLeaves(limit=1, kind="decision"), ACTOR).items
     assert (leaves[0].subject, leaves[0].actor) == (call, ACTOR)
+
+
+# --- in sentences
+
+
+WRITTEN = Path(__file__).parents[1] / "data" / "facts" / "as_written.jsonl"
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "erased"])
+@pytest.mark.parametrize("kind", sorted(CATALOGUE))
+def test_every_kind_is_a_sentence(kind: str, whole: bool) -> None:
+    bodies = [json.loads(line) for line in WRITTEN.read_text().splitlines()]
+    shapes = [json.loads(each["body"]) for each in bodies if each["kind"] == kind] if whole else [{}]
+    for body in shapes or [{}]:
+        said = sentence(kind, "user:ann(1000)", "the recording", "the call", body)
+        assert re.match(r"[A-Za-z].*[a-z0-9)%A-Z]$", said) and len(said) > 10, said
+        assert not re.search(r"[{}\[\]|_]|\\bNone\\b|\d{10}|  ", said) or "/" in said, said
+
+
+def test_a_leaf_says_who_did_what_to_whose_call(data: DataFolder) -> None:
+    call = ask(data, Decide(number=NUMBER), ACTOR).decision_id
+    ask(data, HoldAdd(ground=HoldGround.CLAIM, number=NUMBER, reason="a claim", reference="17"), ACTOR)
+    added = ask(data, ObjectionAdd(number=NUMBER), ACTOR)
+    rows = ask(data, AuditLeaves(limit=50), ACTOR).items
+    said = {row.kind: row.said for row in reversed(rows)}
+    assert said["hold"] == "ann placed the hold on 020 79** **23"
+    assert said["objection"] == "ann noted the objection of 020 79** **23"
+    assert said["decision"] == "ann asked to call 020 79** **23: allowed, not listed"
+    leaf = next(row for row in rows if row.subject == call)
+    assert ask(data, AuditLeaf(index=leaf.index), ACTOR).said == leaf.said
+    assert added.id in {row.subject for row in rows}
+
+
+def test_who_may_not_see_what_a_leaf_commits_to_reads_no_word_of_it(data: DataFolder) -> None:
+    ask(data, Decide(number=NUMBER), ACTOR)
+    for role, seen in (("viewer", False), ("auditor", True)):
+        page = audit_leaves(data, AuditLeaves(kind="decision"), Caller(ACTOR, roles=frozenset({role})))
+        assert ("allowed" in page.items[0].said) is seen
+
+
+def test_the_recordings_of_a_bundle_are_one_line_that_unfolds(data: DataFolder) -> None:
+    bundle, other = "ab" * 16, "cd" * 16
+    begun = BundleExported(since="2026-01-01T00:00:00Z", to="2026-02-01T00:00:00Z", recipient="r")
+    went = [Exported(call_id=None, recipient="r", bundle=each) for each in (bundle, bundle, bundle, other)]
+    alone = Exported(call_id=None, recipient="r", purpose='a claim: "bundle":"x"')
+
+    def append(tx: StoreTransaction) -> None:
+        tx.append(data.fact(begun, bundle, ACTOR))
+        for number, body in enumerate((*went, alone)):
+            tx.append(data.fact(body, f"{number:032x}", ACTOR))
+        tx.append(data.fact(BundleSigned(manifest_sha256="0" * 64, manifest_size=1, checkpoint=1), bundle, ACTOR))
+
+    data.store.call(append)
+
+    def listed(**asked: Any) -> list[tuple[str, int]]:
+        page = ask(data, AuditLeaves(limit=8, **asked), ACTOR)
+        return [(row.kind, row.folded) for row in page.items if row.kind.startswith(("bundle", "exported"))]
+
+    signed, own = ("bundle_signed", 0), ("exported", 0)
+    assert listed() == [signed, own, own, own, own, own, ("bundle_exported", 0)]
+    assert listed(folded=True) == [signed, own, ("bundle_exported", 3)]
+    assert listed(folded=True, unfolded=[bundle]) == [signed, own, own, own, own, ("bundle_exported", 0)]
+    page = ask(data, AuditLeaves(limit=1, folded=True), ACTOR)
+    page = ask(data, AuditLeaves(limit=1, folded=True, after=page.next), ACTOR)
+    assert [row.said for row in page.items] == ["ann opened the recording of a call"]

@@ -214,7 +214,7 @@ def test_the_record_of_processing_shows_every_term(data: DataFolder) -> None:
 
 def _declared(body: type[Body]) -> type[Body]:
     """A new kind that is kept with its call, and not in the catalogue of the other tests."""
-    declared = fact("named", Subject.CALL, term=Term.CALLS)(body)
+    declared = fact("named", "{actor} did it", Subject.CALL, term=Term.CALLS)(body)
     del CATALOGUE["named"]
     return declared
 

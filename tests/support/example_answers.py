@@ -584,7 +584,11 @@ class ExampleAnswers:
     def audit_leaves(self, **fields: Any) -> dict[str, Any]:
         self._note("audit_leaves", **fields)
         leaf = {"index": 6, "kind": "decision", "subject": "k-1", "at": "2026-01-05T09:00:00.000000Z"}
-        return {"items": [leaf | {"actor": "account:alice", "hash": "ab" * 32}], "next": None, "prev": None}
+        return {
+            "items": [leaf | {"actor": "account:alice", "hash": "ab" * 32, "said": "alice asked"}],
+            "next": None,
+            "prev": None,
+        }
 
     def audit_leaf(self, *, index: int, actor: str) -> dict[str, Any]:
         self._note("audit_leaf", index=index, actor=actor)

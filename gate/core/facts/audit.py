@@ -9,7 +9,7 @@ from msgspec import UNSET, field
 from gate.core.facts.fact import Body, Code, Firm, Id, Maybe, Rests, Sort, Subject, Term, Time, Words, fact
 
 
-@fact("log_signed", Subject.LOG)
+@fact("log_signed", "{actor} signed the log", Subject.LOG)
 class LogSigned(Body, frozen=True, kw_only=True):
     """A checkpoint was signed: the index of this leaf and one is its size, the time is the checkpoint's."""
 
@@ -17,7 +17,7 @@ class LogSigned(Body, frozen=True, kw_only=True):
     """Checkpoints from before there was such a leaf: how many, and a hash of all of them."""
 
 
-@fact("log_verified", Subject.LOG)
+@fact("log_verified", "{actor} verified the log[ of {size:leaf}]{ok|: it held|: it did not hold|}", Subject.LOG)
 class LogVerified(Body, frozen=True, kw_only=True):
     """Somebody had the log verified."""
 
@@ -27,7 +27,7 @@ class LogVerified(Body, frozen=True, kw_only=True):
     first_fault: Annotated[dict[str, Any] | None, Sort.CODE]
 
 
-@fact("checkpoint_mailed", Subject.LOG)
+@fact("checkpoint_mailed", "{actor} mailed the checkpoint of the day[ to {to}]", Subject.LOG)
 class CheckpointMailed(Body, frozen=True, kw_only=True):
     """The day's checkpoint went to the firm's own address."""
 
@@ -37,7 +37,13 @@ class CheckpointMailed(Body, frozen=True, kw_only=True):
     """By the mail server."""
 
 
-@fact("evidence_restored", Subject.LOG, term=Term.STAYS, rests=Rests.LOG)
+@fact(
+    "evidence_restored",
+    "{actor} went on with older evidence[: what was signed after leaf {after} is given up]",
+    Subject.LOG,
+    term=Term.STAYS,
+    rests=Rests.LOG,
+)
 class EvidenceRestored(Body, frozen=True, kw_only=True):
     """The gate goes on with evidence that is older than what was signed."""
 
@@ -49,7 +55,7 @@ class EvidenceRestored(Body, frozen=True, kw_only=True):
     """Before it was a fact of its own (``words``)."""
 
 
-@fact("clock_accepted", Subject.LOG, term=Term.REQUESTS)
+@fact("clock_accepted", "{actor} accepted the machine's clock again", Subject.LOG, term=Term.REQUESTS)
 class ClockAccepted(Body, frozen=True, kw_only=True):
     """The machine's clock is believed again: what was dated before this leaf counts no more."""
 
@@ -57,7 +63,9 @@ class ClockAccepted(Body, frozen=True, kw_only=True):
     reason: Words
 
 
-@fact("bundle_exported", Subject.BUNDLE, term=Term.STAYS, rests=Rests.LOG)
+@fact(
+    "bundle_exported", "{actor} began {subject}[ of {from} to {to}]", Subject.BUNDLE, term=Term.STAYS, rests=Rests.LOG
+)
 class BundleExported(Body, frozen=True, kw_only=True):
     """A bundle of evidence is about to go out."""
 
@@ -72,7 +80,7 @@ class BundleExported(Body, frozen=True, kw_only=True):
     """Before it was a fact of its own (``words``)."""
 
 
-@fact("bundle_signed", Subject.BUNDLE, rests=Rests.LOG)
+@fact("bundle_signed", "{actor} signed {subject}", Subject.BUNDLE, rests=Rests.LOG)
 class BundleSigned(Body, frozen=True, kw_only=True):
     """Its manifest is signed."""
 
@@ -81,7 +89,7 @@ class BundleSigned(Body, frozen=True, kw_only=True):
     checkpoint: int
 
 
-@fact("backup_begun", Subject.GATE)
+@fact("backup_begun", "{actor} began a backup[, whose keys are to be destroyed by {keys_until}]", Subject.GATE)
 class BackupBegun(Body, frozen=True, kw_only=True):
     """Wrapped keys are taken out for a backup."""
 
@@ -89,7 +97,7 @@ class BackupBegun(Body, frozen=True, kw_only=True):
     """The day by whose end they must be destroyed."""
 
 
-@fact("backup_made", Subject.GATE)
+@fact("backup_made", "{actor} finished a backup[ of {files:file}]", Subject.GATE)
 class BackupMade(Body, frozen=True, kw_only=True):
     """It is whole."""
 
@@ -98,7 +106,7 @@ class BackupMade(Body, frozen=True, kw_only=True):
     keys_sha256: Id
 
 
-@fact("backup_restored", Subject.GATE)
+@fact("backup_restored", "{actor} put a backup back[, made {made_at}]", Subject.GATE)
 class BackupRestored(Body, frozen=True, kw_only=True):
     """A backup was put back."""
 
@@ -109,7 +117,7 @@ class BackupRestored(Body, frozen=True, kw_only=True):
     """By the leaf of the gate that made it; not in older logs."""
 
 
-@fact("memory_renewed", Subject.LOG, term=Term.REQUESTS)
+@fact("memory_renewed", "{actor} began a new memory journal", Subject.LOG, term=Term.REQUESTS)
 class MemoryRenewed(Body, frozen=True, kw_only=True):
     """A new memory journal begins in the place of one that is lost or damaged."""
 
@@ -117,14 +125,14 @@ class MemoryRenewed(Body, frozen=True, kw_only=True):
     why: Firm
 
 
-@fact("memory_completed", Subject.LOG)
+@fact("memory_completed", "{actor} completed the memory journal[ with {acts:act}]", Subject.LOG)
 class MemoryCompleted(Body, frozen=True, kw_only=True):
     """Acts of the log that the memory journal lacked, though the store said that it holds them, are written into it."""
 
     acts: int
 
 
-@fact("memory_replayed", Subject.LOG)
+@fact("memory_replayed", "{actor} replayed the memory journal[: {entries:entry}]", Subject.LOG)
 class MemoryReplayed(Body, frozen=True, kw_only=True):
     """What the memory journal holds and the store lacked is kept."""
 

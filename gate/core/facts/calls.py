@@ -69,7 +69,14 @@ _BEGINS: Mapping[str, Source] = {
 }
 
 
-@fact("decision", Subject.CALL, term=Term.CALLS, makes=True, sets=_BEGINS)
+@fact(
+    "decision",
+    "{actor} asked to call {number}[: {verdict}][, {reason}]",
+    Subject.CALL,
+    term=Term.CALLS,
+    makes=True,
+    sets=_BEGINS,
+)
 class Decision(_Attempt, frozen=True, kw_only=True):
     """What was decided of an attempt, and on which grounds."""
 
@@ -110,7 +117,7 @@ class Decision(_Attempt, frozen=True, kw_only=True):
     """An agent was at hand for this very call, as the caller said."""
 
 
-@fact("looked_again", Subject.CALL)
+@fact("looked_again", "The gate decided {subject} again[ before trunk {trunk}][: {verdict}][, {reason}]", Subject.CALL)
 class LookedAgain(Body, frozen=True, kw_only=True):
     """What was decided anew before another INVITE of a call."""
 
@@ -130,7 +137,14 @@ _NOT_DECIDED: Mapping[str, Source] = dict.fromkeys(("consent_id", "objection_id"
 """Columns that a call in sets all the same: receipts of erasures commit to them."""
 
 
-@fact("call_in", Subject.CALL, term=Term.CALLS, makes=True, sets={**_BEGINS, **_NOT_DECIDED})
+@fact(
+    "call_in",
+    "Somebody called one of the firm's numbers: {subject}[, {reason}]",
+    Subject.CALL,
+    term=Term.CALLS,
+    makes=True,
+    sets={**_BEGINS, **_NOT_DECIDED},
+)
 class CallIn(_Attempt, frozen=True, kw_only=True):
     """Somebody calls one of the firm's own numbers: it begins a call as a decision does."""
 
@@ -139,7 +153,7 @@ class CallIn(_Attempt, frozen=True, kw_only=True):
     """``callback`` or ``phones``."""
 
 
-@fact("answered", Subject.CALL, sets={"answered_at": From.AT})
+@fact("answered", "The callee answered {subject}[ through {trunk}]", Subject.CALL, sets={"answered_at": From.AT})
 class Answered(Body, frozen=True, kw_only=True):
     """The callee has picked up."""
 
@@ -149,7 +163,7 @@ class Answered(Body, frozen=True, kw_only=True):
     """Nobody was there to be heard."""
 
 
-@fact("announced", Subject.CALL)
+@fact("announced", "The announcement {completed|played to its end|was cut short|played} in {subject}", Subject.CALL)
 class Announced(Body, frozen=True, kw_only=True):
     """The announcement has played: which one, when, to its end or not, and what was sent of it."""
 
@@ -170,7 +184,12 @@ class Announced(Body, frozen=True, kw_only=True):
     keys_heard_from: Maybe[Time | None] = UNSET
 
 
-@fact("connected", Subject.CALL, sets={"connected_at": From.AT})
+@fact(
+    "connected",
+    "The parties of {subject} were connected{recorded|, recorded|, not recorded|}",
+    Subject.CALL,
+    sets={"connected_at": From.AT},
+)
 class Connected(Body, frozen=True, kw_only=True):
     """The parties hear one another."""
 
@@ -180,14 +199,14 @@ class Connected(Body, frozen=True, kw_only=True):
     """The phone that took a call in."""
 
 
-@fact("unrecorded", Subject.CALL, sets={"recorded": 0})
+@fact("unrecorded", "{subject} went on without a recording[: {why}]", Subject.CALL, sets={"recorded": 0})
 class Unrecorded(Body, frozen=True, kw_only=True):
     """The call goes on without a recording."""
 
     why: Annotated[Code, Column("unrecorded_why")]
 
 
-@fact("one_sided", Subject.CALL)
+@fact("one_sided", "One side of {subject} was silent[: {side}]", Subject.CALL)
 class OneSided(Body, frozen=True, kw_only=True):
     """Nothing came from one side, or from both, since the parties were joined."""
 
@@ -197,7 +216,7 @@ class OneSided(Body, frozen=True, kw_only=True):
     """Seconds of the talk, until it was looked."""
 
 
-@fact("transferred", Subject.CALL)
+@fact("transferred", "The callee of {subject} was transferred", Subject.CALL)
 class Transferred(Body, frozen=True, kw_only=True):
     """The callee of a call goes over to another call."""
 
@@ -205,14 +224,19 @@ class Transferred(Body, frozen=True, kw_only=True):
     to: Annotated[Id, Column("transferred_to")]
 
 
-@fact("hang_up_asked", Subject.CALL, term=Term.CALLS)
+@fact("hang_up_asked", "{actor} hung up {subject}", Subject.CALL, term=Term.CALLS)
 class HangUp(Body, frozen=True, kw_only=True):
     """An account that takes no part in the call ends it."""
 
     why: Words
 
 
-@fact("ended", Subject.CALL, sets={"ended_at": From.AT, "bridged": Computed(_bridged)})
+@fact(
+    "ended",
+    "{subject} ended[ after {seconds:second}][: {cause}]",
+    Subject.CALL,
+    sets={"ended_at": From.AT, "bridged": Computed(_bridged)},
+)
 class Ended(Body, frozen=True, kw_only=True):
     """The call is over."""
 
@@ -226,7 +250,7 @@ class Ended(Body, frozen=True, kw_only=True):
     """They were bridged, and the caller can have been heard (LAW 3.4)."""
 
 
-@fact("abandoned", Subject.CALL, outlives_restore=True)
+@fact("abandoned", "The callee of {subject} found nobody[: {why}]", Subject.CALL, outlives_restore=True)
 class Abandoned(Body, frozen=True, kw_only=True):
     """A callee had answered, and found nobody (``gate.core.abandoned``): why, and whether they were told who called."""
 
@@ -250,7 +274,12 @@ def _put_through(body: Mapping[str, Any]) -> int | None:
     return {"live": 1, "abandoned": 0}.get(body.get("outcome", ""))
 
 
-@fact("outcome_reported", Subject.CALL, sets={"ended_at": From.AT, "bridged": Computed(_put_through)})
+@fact(
+    "outcome_reported",
+    "{actor} reported the outcome of {subject}[: {outcome}]",
+    Subject.CALL,
+    sets={"ended_at": From.AT, "bridged": Computed(_put_through)},
+)
 class OutcomeReported(Body, frozen=True, kw_only=True):
     """What a phone system that dials by itself reports about its call."""
 
@@ -260,7 +289,7 @@ class OutcomeReported(Body, frozen=True, kw_only=True):
     """When one that was answered was decided; the gate has not seen more of it."""
 
 
-@fact("legs_ended", Subject.CALL)
+@fact("legs_ended", "{actor} ended what a killed gate left of {subject}", Subject.CALL)
 class LegsEnded(Body, frozen=True, kw_only=True):
     """What a killed gate left of a call is ended. Each leg stands in the body by its name, ``caller``, ``callee``,
     ``given_up_0``, …, with its outcome."""
@@ -279,7 +308,12 @@ class LegsEnded(Body, frozen=True, kw_only=True):
         return cls(call_id=values["call_id"], outcomes=outcomes)
 
 
-@fact("called_against_refusal", Subject.RECORDING, sets={"calls.against_at": From.AT})
+@fact(
+    "called_against_refusal",
+    "A recording shows that {call} was made against the refusal",
+    Subject.RECORDING,
+    sets={"calls.against_at": From.AT},
+)
 class CalledAgainstRefusal(Body, frozen=True, kw_only=True):
     """A recording shows that a refused call was made all the same."""
 
@@ -288,7 +322,12 @@ class CalledAgainstRefusal(Body, frozen=True, kw_only=True):
     reason: Code
 
 
-@fact("against_refusal_acknowledged", Subject.CALL, term=Term.CALLS)
+@fact(
+    "against_refusal_acknowledged",
+    "{actor} acknowledged that {subject} was made against the refusal",
+    Subject.CALL,
+    term=Term.CALLS,
+)
 class AgainstRefusalAcknowledged(Body, frozen=True, kw_only=True):
     """Somebody has seen that a call was made against the refusal, as far as the log showed it then."""
 
@@ -296,7 +335,14 @@ class AgainstRefusalAcknowledged(Body, frozen=True, kw_only=True):
     """What was found, and done."""
 
 
-@fact("receipt", Subject.RECEIPT, term=Term.CALLS, makes=True, sets={"leaf_index": From.LEAF, "issued_at": From.AT})
+@fact(
+    "receipt",
+    "{actor} issued the receipt of {call}",
+    Subject.RECEIPT,
+    term=Term.CALLS,
+    makes=True,
+    sets={"leaf_index": From.LEAF, "issued_at": From.AT},
+)
 class Receipt(Body, frozen=True, kw_only=True):
     """The callee's receipt (``gate.core.receipts``)."""
 
@@ -316,7 +362,11 @@ class Receipt(Body, frozen=True, kw_only=True):
     """How to object: ``address``, ``freephone``, ``email``."""
 
 
-@fact("receipt_told", Subject.RECEIPT)
+@fact(
+    "receipt_told",
+    "The callee of {call} {done|got|did not get|was to get} the code of the receipt[: {how}]",
+    Subject.RECEIPT,
+)
 class ReceiptTold(Body, frozen=True, kw_only=True):
     """What became of telling the code."""
 

@@ -8,6 +8,7 @@ journal, projections, bundles and the record of processing are read from these m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -154,6 +155,12 @@ class Rests(Enum):
 class Marks:
     """The marks of a kind in the catalogue."""
 
+    sentence: str
+    """What happened, for people: ``{actor} verified the log[ of {size:leaf}]{ok|: it held|: it did not hold|}``.
+
+    ``{actor}``, ``{subject}``, ``{call}`` and its ``{number}`` are always there. A field of the body stands in brackets, which go with it
+    where it is missing or was erased; ``{size:leaf}`` counts (a list has as many as it is long);
+    ``{ok|yes|no|not known}`` chooses. No field is named that may name a person: numbers are hidden in part."""
     about: Subject
     term: Term | None = None
     """None: nothing in it is personal."""
@@ -223,6 +230,7 @@ B = TypeVar("B", bound=Body)
 
 def fact(
     kind: str,
+    sentence: str,
     about: Subject,
     *,
     term: Term | None = None,
@@ -234,15 +242,18 @@ def fact(
     sets: Mapping[str, Source] | None = None,
 ) -> Callable[[type[B]], type[B]]:
     """Declare a kind of fact; the arguments are those of ``Marks``. Raises ``TypeError`` where a field that may hold
-    text says nothing of what stands there (``Sort``), or the kind is declared already."""
+    text says nothing of what stands there (``Sort``), the sentence names what it may not, or the kind is declared
+    already."""
 
     def declare(body: type[B]) -> type[B]:
         if unmarked := [name for name, hint, _ in marked(body) if _may_hold_text(hint)]:
             raise TypeError(
                 f"{kind}: a text is unmarked, so nobody knows when it is to be erased: {', '.join(unmarked)}"
             )
+        if wrong := _unfit(sentence, body):
+            raise TypeError(f"the sentence of {kind}: {wrong}")
         body.kind = kind
-        body.marks = Marks(about, term, rests, outlives_restore, decides, makes, replaces, sets or {})
+        body.marks = Marks(sentence, about, term, rests, outlives_restore, decides, makes, replaces, sets or {})
         if kind in CATALOGUE:
             raise TypeError(f"two kinds of fact are called {kind}")
         CATALOGUE[kind] = body
@@ -277,6 +288,49 @@ def _may_hold_text(hint: Any) -> bool:
         return False
     parts = (hint.__origin__,) if hasattr(hint, "__metadata__") else getattr(hint, "__args__", ())
     return hint in (str, Any, object) or any(_may_hold_text(each) for each in parts)
+
+
+_ALWAYS: Final = ("actor", "subject", "call", "number")
+_OPTIONAL: Final = re.compile(r"(\[[^\[\]]*\])")
+_CHOICE: Final = re.compile(r"\{(\w+)\|([^{}|]*)\|([^{}|]*)\|([^{}|]*)\}")
+_FIELD: Final = re.compile(r"\{(\w+)(?::([a-z ]+))?\}")
+
+
+def _unfit(sentence: str, body: type[Body]) -> str:
+    """What is wrong with a sentence; empty where it is as ``Marks`` has it."""
+    fields, held = [name for name, _, _ in marked(body)], sorts(body)
+    named = {found[1] for pattern in (_CHOICE, _FIELD) for found in pattern.finditer(sentence)} - {*_ALWAYS}
+    bare = {found[1] for found in _FIELD.finditer(_OPTIONAL.sub("", sentence))} - {*_ALWAYS}
+    if unknown := sorted(named - {*fields}):
+        return f"no field is {', '.join(unknown)}"
+    if personal := sorted(name for name in named if name in held and held[name].personal):
+        return f"a person may be named by {', '.join(personal)}"
+    if bare:
+        return f"without brackets, though it may be missing: {', '.join(sorted(bare))}"
+    return (
+        ""
+        if sentence.strip() and not set("{}[]") & set(filled(sentence, lambda *_: "x", bool))
+        else "it cannot be read"
+    )
+
+
+def filled(sentence: str, value: Callable[[str, str], str], chosen: Callable[[str], bool | None]) -> str:
+    """A sentence with its fields: ``value(name, thing)`` is the text of one (``thing`` where it is counted), empty
+    where there is none; ``chosen(name)`` is which of the two texts of a choice stands, None for the third."""
+
+    def choice(found: re.Match[str]) -> str:
+        which = chosen(found[1])
+        return found[4] if which is None else found[2] if which else found[3]
+
+    def field(found: re.Match[str]) -> str:
+        return value(found[1], found[2] or "")
+
+    pieces = _OPTIONAL.split(_CHOICE.sub(choice, sentence))
+    return "".join(
+        _FIELD.sub(field, piece.strip("[]"))
+        for piece in pieces
+        if piece[:1] != "[" or all(field(each) for each in _FIELD.finditer(piece))
+    )
 
 
 def sorts(body: type[Body]) -> dict[str, Sort]:

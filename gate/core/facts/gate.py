@@ -10,7 +10,7 @@ from msgspec import UNSET, field
 from gate.core.facts.fact import COLUMN, Body, Code, Firm, From, Id, Maybe, Sort, Subject, Term, Time, Words, fact
 
 
-@fact("gate_started", Subject.GATE)
+@fact("gate_started", "The gate started[, version {version}]", Subject.GATE)
 class GateStarted(Body, frozen=True, kw_only=True):
     """It runs."""
 
@@ -18,12 +18,12 @@ class GateStarted(Body, frozen=True, kw_only=True):
     pid: Maybe[int] = UNSET
 
 
-@fact("gate_stopped", Subject.GATE)
+@fact("gate_stopped", "The gate stopped", Subject.GATE)
 class GateStopped(Body, frozen=True, kw_only=True):
     """It has stopped by itself."""
 
 
-@fact("not_kept", Subject.GATE)
+@fact("not_kept", "The gate could not keep a fact[: {kind}]", Subject.GATE)
 class NotKept(Body, frozen=True, kw_only=True):
     """A fact could not be written, and never can be."""
 
@@ -31,14 +31,14 @@ class NotKept(Body, frozen=True, kw_only=True):
     error: Code
 
 
-@fact("not_permitted", Subject.GATE)
+@fact("not_permitted", "{actor} asked for what their role does not allow: {subject}", Subject.GATE)
 class NotPermitted(Body, frozen=True, kw_only=True):
     """Somebody asked for what their roles do not allow."""
 
     roles: list[Code]
 
 
-@fact("many_lookups", Subject.GATE)
+@fact("many_lookups", "{actor} looked up many numbers within an hour[: {count}]", Subject.GATE)
 class ManyLookups(Body, frozen=True, kw_only=True):
     """Somebody looked up many numbers within an hour."""
 
@@ -46,7 +46,7 @@ class ManyLookups(Body, frozen=True, kw_only=True):
     operations: Annotated[dict[str, int], Sort.CODE]
 
 
-@fact("webhook_dropped", Subject.GATE)
+@fact("webhook_dropped", "{actor} dropped events of a webhook[: {name}, {events:event}]", Subject.GATE)
 class WebhookDropped(Body, frozen=True, kw_only=True):
     """Events that a webhook's receiver has not taken are never sent."""
 
@@ -54,7 +54,7 @@ class WebhookDropped(Body, frozen=True, kw_only=True):
     events: list[Id]
 
 
-@fact("refused_strangers", Subject.GATE)
+@fact("refused_strangers", "The gate refused strangers[: {count:request}]", Subject.GATE)
 class RefusedStrangers(Body, frozen=True, kw_only=True):
     """So many asked who have not proven who they are."""
 
@@ -67,22 +67,28 @@ class _Caller(Body, frozen=True, kw_only=True):
     count: int
 
 
-@fact("refused_over_limit", Subject.GATE)
+@fact("refused_over_limit", "An account asked for more calls than it may[: {claimed_by}, {count:call}]", Subject.GATE)
 class RefusedOverLimit(_Caller, frozen=True, kw_only=True):
     """An account asked for more calls than it may."""
 
 
-@fact("refused_overload", Subject.GATE)
+@fact("refused_overload", "The gate was overloaded and refused calls[: {claimed_by}, {count:call}]", Subject.GATE)
 class RefusedOverload(_Caller, frozen=True, kw_only=True):
     """The line was late, and attempts were refused before anything was done for them."""
 
 
-@fact("help_asked_often", Subject.GATE)
+@fact(
+    "help_asked_often",
+    "A phone system asked very often for emergency numbers[: {claimed_by}, {count:question}]",
+    Subject.GATE,
+)
 class HelpAskedOften(_Caller, frozen=True, kw_only=True):
     """A phone system asked by HTTP for emergency numbers more often than each is kept; all were answered."""
 
 
-@fact("refused_without_evidence", Subject.GATE)
+@fact(
+    "refused_without_evidence", "The gate refused calls and could not keep the refusals[: {count:call}]", Subject.GATE
+)
 class RefusedWithoutEvidence(Body, frozen=True, kw_only=True):
     """Calls were refused whose refusal could not be kept."""
 
@@ -97,7 +103,7 @@ class _Share(Body, frozen=True, kw_only=True):
     percent: int
 
 
-@fact("trunk_tested", Subject.GATE)
+@fact("trunk_tested", "{actor} tested whether a phone system obeys a refusal[: {claimed_by}, {outcome}]", Subject.GATE)
 class TrunkTested(Body, frozen=True, kw_only=True):
     """Somebody tested whether a phone system gives up where the gate refuses."""
 
@@ -112,7 +118,11 @@ class TrunkTested(Body, frozen=True, kw_only=True):
     """The calls of the test that the gate refused."""
 
 
-@fact("many_service_calls", Subject.GATE)
+@fact(
+    "many_service_calls",
+    "An account claims that many of its calls are service calls[: {claimed_by}, {percent} %]",
+    Subject.GATE,
+)
 class ManyServiceCalls(_Share, frozen=True, kw_only=True):
     """Too many calls of an account are claimed to be service."""
 
@@ -120,7 +130,11 @@ class ManyServiceCalls(_Share, frozen=True, kw_only=True):
     alarm_above: int
 
 
-@fact("many_listed_service_calls", Subject.GATE)
+@fact(
+    "many_listed_service_calls",
+    "Suddenly many service calls go to listed numbers[: {claimed_by}, {percent} %]",
+    Subject.GATE,
+)
 class ManyListedServiceCalls(_Share, frozen=True, kw_only=True):
     """Suddenly many service calls of an account go to numbers that are listed or have objected."""
 
@@ -133,7 +147,7 @@ class ManyListedServiceCalls(_Share, frozen=True, kw_only=True):
 # erased and the course still be told.
 
 
-@fact("breach_added", Subject.BREACH, outlives_restore=True)
+@fact("breach_added", "{actor} entered {subject}", Subject.BREACH, outlives_restore=True)
 class BreachAdded(Body, frozen=True, kw_only=True):
     """Somebody became aware of a breach."""
 
@@ -147,7 +161,7 @@ class BreachAdded(Body, frozen=True, kw_only=True):
     records: Maybe[int] = UNSET
 
 
-@fact("breach_assessed", Subject.BREACH, outlives_restore=True)
+@fact("breach_assessed", "{actor} assessed {subject}[: risk {risk}]", Subject.BREACH, outlives_restore=True)
 class BreachAssessed(Body, frozen=True, kw_only=True):
     """What it means for people, and how many they are; what is missing stays as it was."""
 
@@ -156,7 +170,7 @@ class BreachAssessed(Body, frozen=True, kw_only=True):
     records: Maybe[int] = UNSET
 
 
-@fact("breach_words", Subject.BREACH, term=Term.REQUESTS)
+@fact("breach_words", "{actor} described {subject}[: {part}]", Subject.BREACH, term=Term.REQUESTS)
 class BreachWords(Body, frozen=True, kw_only=True):
     """What was written of it; the newest of a part counts."""
 
@@ -164,7 +178,9 @@ class BreachWords(Body, frozen=True, kw_only=True):
     text: Words
 
 
-@fact("breach_notified", Subject.BREACH, outlives_restore=True)
+@fact(
+    "breach_notified", "{actor} noted the notification of {subject}[: to {who}]", Subject.BREACH, outlives_restore=True
+)
 class BreachNotified(Body, frozen=True, kw_only=True):
     """The authority, or the people, were told."""
 
@@ -176,12 +192,12 @@ class BreachNotified(Body, frozen=True, kw_only=True):
     evidence_sha256: Maybe[Id] = UNSET
 
 
-@fact("breach_closed", Subject.BREACH, outlives_restore=True)
+@fact("breach_closed", "{actor} closed {subject}", Subject.BREACH, outlives_restore=True)
 class BreachClosed(Body, frozen=True, kw_only=True):
     """Nothing is left to do about it."""
 
 
-@fact("breach_replayed", Subject.BREACH)
+@fact("breach_replayed", "The memory journal brought {subject} back", Subject.BREACH)
 class BreachReplayed(Body, frozen=True, kw_only=True):
     """The memory journal has more of it than the store that was put back: its course as it was. What people wrote and
     what proves a notification are in no journal."""
@@ -210,7 +226,7 @@ class _Rate(Body, frozen=True, kw_only=True):
     """Answered calls from which on the rate counts as it is."""
 
 
-@fact("many_abandoned", Subject.GATE)
+@fact("many_abandoned", "Many who answered found nobody[: {claimed_by}, {abandoned:call} on {day}]", Subject.GATE)
 class ManyAbandoned(_Rate, frozen=True, kw_only=True):
     """So many who answered a campaign on a day found nobody that somebody must look; once a day of each."""
 
@@ -222,6 +238,7 @@ class ManyAbandoned(_Rate, frozen=True, kw_only=True):
 
 @fact(
     "campaign_stopped",
+    "The gate stopped {subject}[: {abandoned:abandoned call} on {day}]",
     Subject.CAMPAIGN,
     makes=True,
     outlives_restore=True,
@@ -238,6 +255,7 @@ class CampaignStopped(_Rate, frozen=True, kw_only=True):
 
 @fact(
     "campaign_released",
+    "{actor} released {subject}",
     Subject.CAMPAIGN,
     term=Term.REQUESTS,
     outlives_restore=True,
@@ -249,7 +267,7 @@ class CampaignReleased(Body, frozen=True, kw_only=True):
     why: Annotated[Words, COLUMN]
 
 
-@fact("abandoned_replayed", Subject.CAMPAIGN)
+@fact("abandoned_replayed", "The memory journal brought an abandoned call back[: {claimed_by}]", Subject.CAMPAIGN)
 class AbandonedReplayed(Body, frozen=True, kw_only=True):
     """The memory journal has an abandoned call (the subject) that a store which was put back lacks: its number is left
     alone, and it counts for its campaign."""

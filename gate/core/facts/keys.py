@@ -20,24 +20,24 @@ class RecipientTerms(Body, frozen=True, kw_only=True):
     fingerprint: Id
 
 
-@fact("recipient_added", Subject.RECIPIENT, rests=Rests.LOG)
+@fact("recipient_added", "{actor} put {subject} on the register of recipients", Subject.RECIPIENT, rests=Rests.LOG)
 class RecipientAdded(RecipientTerms, frozen=True, kw_only=True):
     """Its owner may open what is recorded from now on, or be given exports."""
 
 
-@fact("recipient_changed", Subject.RECIPIENT, rests=Rests.LOG)
+@fact("recipient_changed", "{actor} put {subject} on other terms", Subject.RECIPIENT, rests=Rests.LOG)
 class RecipientChanged(RecipientTerms, frozen=True, kw_only=True):
     """It is on other terms."""
 
     before: Annotated[dict[str, str | bool], Sort.FIRM]
 
 
-@fact("recipient_retired", Subject.RECIPIENT, rests=Rests.LOG)
+@fact("recipient_retired", "{actor} retired {subject}", Subject.RECIPIENT, rests=Rests.LOG)
 class RecipientRetired(RecipientTerms, frozen=True, kw_only=True):
     """Nothing more is sealed to it."""
 
 
-@fact("keys_given_out", Subject.RECIPIENT)
+@fact("keys_given_out", "{actor} took out wrapped keys for {subject}[: {recordings:recording}]", Subject.RECIPIENT)
 class KeysGivenOut(Body, frozen=True, kw_only=True):
     """Wrapped keys went to whoever holds the private key."""
 
@@ -50,7 +50,7 @@ class _Moved(Body, frozen=True, kw_only=True):
     recordings: list[Id]
 
 
-@fact("keys_rewrapped", Subject.RECIPIENT)
+@fact("keys_rewrapped", "{actor} gave {subject} what another key opens[: {recordings:recording}]", Subject.RECIPIENT)
 class KeysRewrapped(_Moved, frozen=True, kw_only=True):
     """It opens from now on what another one opens."""
 
@@ -58,19 +58,19 @@ class KeysRewrapped(_Moved, frozen=True, kw_only=True):
     """What was taken from the other one with it, before that was a fact of its own."""
 
 
-@fact("keys_dropped", Subject.RECIPIENT)
+@fact("keys_dropped", "{actor} took from another key what {subject} opens[: {recordings:recording}]", Subject.RECIPIENT)
 class KeysDropped(_Moved, frozen=True, kw_only=True):
     """Another one opens no more what this one is proven to open."""
 
 
-@fact("keys_proven", Subject.RECIPIENT)
+@fact("keys_proven", "{actor} proved what {subject} opens[: {recordings:recording}]", Subject.RECIPIENT)
 class KeysProven(Body, frozen=True, kw_only=True):
     """Its wraps have been shown to open."""
 
     recordings: list[Id]
 
 
-@fact("proposed", Subject.ANY, term=Term.REQUESTS)
+@fact("proposed", "{actor} proposed what takes two people[: {op}]", Subject.ANY, term=Term.REQUESTS)
 class Proposed(Body, frozen=True, kw_only=True):
     """Somebody asks for what takes two people."""
 
@@ -85,7 +85,7 @@ class Proposed(Body, frozen=True, kw_only=True):
     until: Time
 
 
-@fact("proposal_confirmed", Subject.ANY)
+@fact("proposal_confirmed", "{actor} confirmed a proposal", Subject.ANY)
 class ProposalConfirmed(Body, frozen=True, kw_only=True):
     """A second person's word: it stands before what is done."""
 
@@ -93,7 +93,7 @@ class ProposalConfirmed(Body, frozen=True, kw_only=True):
     digest: Id
 
 
-@fact("proposal_closed", Subject.ANY)
+@fact("proposal_closed", "{actor} closed a proposal[: {how}]", Subject.ANY)
 class ProposalClosed(Body, frozen=True, kw_only=True):
     """It waits no more."""
 

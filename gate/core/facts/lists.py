@@ -36,6 +36,7 @@ File = Annotated[dict[str, str | int | None], Sort.CODE]
 
 @fact(
     "objection",
+    "{actor} noted {subject}",
     Subject.OBJECTION,
     term=Term.STAYS,
     makes=True,
@@ -61,6 +62,7 @@ class Objection(Body, frozen=True, kw_only=True):
 
 @fact(
     "objection_removed",
+    "{actor} removed {subject}",
     Subject.OBJECTION,
     term=Term.STAYS,
     outlives_restore=True,
@@ -75,6 +77,7 @@ class ObjectionRemoved(Body, frozen=True, kw_only=True):
 
 @fact(
     "consent",
+    "{actor} noted {subject}",
     Subject.CONSENT,
     term=Term.STAYS,
     makes=True,
@@ -107,6 +110,7 @@ class Consent(Body, frozen=True, kw_only=True):
 
 @fact(
     "consent_withdrawn",
+    "{actor} noted the withdrawal of {subject}",
     Subject.CONSENT,
     term=Term.STAYS,
     outlives_restore=True,
@@ -123,6 +127,7 @@ class ConsentWithdrawn(Body, frozen=True, kw_only=True):
 
 @fact(
     "subscriber",
+    "{actor} noted whose line it is: {subject}[, {kind}]",
     Subject.SUBSCRIBER,
     term=Term.STAYS,
     makes=True,
@@ -144,7 +149,7 @@ class Subscriber(Body, frozen=True, kw_only=True):
     file: Maybe[File] = UNSET
 
 
-@fact("consent_letter_made", Subject.CONSENT)
+@fact("consent_letter_made", "{actor} made the letter about {subject}", Subject.CONSENT)
 class ConsentLetterMade(Body, frozen=True, kw_only=True):
     """The letter that confirms a withdrawal was made: its digests, and what each sentence rests on, as of any other."""
 
@@ -155,7 +160,7 @@ class ConsentLetterMade(Body, frozen=True, kw_only=True):
     rests: Annotated[dict[str, list[int | str]], Sort.CODE]
 
 
-@fact("list_exported", Subject.GATE)
+@fact("list_exported", "{actor} took out a list[: {list}]", Subject.GATE)
 class ListExported(Body, frozen=True, kw_only=True):
     """A list was taken out as a file."""
 
@@ -168,6 +173,7 @@ class ListExported(Body, frozen=True, kw_only=True):
 
 @fact(
     "register_imported",
+    "{actor} imported {subject}[ as of {as_of}][: {count:number}]",
     Subject.REGISTER,
     term=Term.REQUESTS,
     rests=Rests.LOG,
@@ -209,7 +215,7 @@ class RegisterImported(Body, frozen=True, kw_only=True):
     answers_sha256: Maybe[list[Id]] = UNSET
 
 
-@fact("register_refused", Subject.REGISTER)
+@fact("register_refused", "{actor} offered a register's file, which was refused[: {name}]", Subject.REGISTER)
 class RegisterRefused(Body, frozen=True, kw_only=True):
     """A file was refused: the register in force has stayed."""
 
@@ -225,7 +231,7 @@ Editions = Annotated[list[RegisterIdentity], Sort.CODE]
 """The editions of the registers that something rested on."""
 
 
-@fact("contacts_imported", Subject.CONTACTS)
+@fact("contacts_imported", "{actor} imported contacts[: {rows:row}]", Subject.CONTACTS)
 class ContactsImported(Body, frozen=True, kw_only=True):
     """A list of contacts came in, and takes the place of the one before."""
 
@@ -253,7 +259,11 @@ class ContactsImported(Body, frozen=True, kw_only=True):
     contacts: int
 
 
-@fact("contacts_screened", Subject.CONTACTS)
+@fact(
+    "contacts_screened",
+    "The gate screened the contacts again[: {newly_blocked} newly blocked][, {newly_allowed} newly allowed]",
+    Subject.CONTACTS,
+)
 class ContactsScreened(Body, frozen=True, kw_only=True):
     """All contacts of a list were screened again."""
 
@@ -267,7 +277,12 @@ class ContactsScreened(Body, frozen=True, kw_only=True):
     registers: Editions
 
 
-@fact("contacts_dropped", Subject.CONTACTS, term=Term.REQUESTS)
+@fact(
+    "contacts_dropped",
+    "{actor} deleted a whole list of contacts[: {contacts:contact}]",
+    Subject.CONTACTS,
+    term=Term.REQUESTS,
+)
 class ContactsDropped(Body, frozen=True, kw_only=True):
     """The whole list of a firm was deleted."""
 
@@ -277,7 +292,12 @@ class ContactsDropped(Body, frozen=True, kw_only=True):
     reason: Words
 
 
-@fact("contacts_forgotten", Subject.CONTACTS, term=Term.REQUESTS)
+@fact(
+    "contacts_forgotten",
+    "{actor} deleted the contacts of a number[: {contacts:contact}]",
+    Subject.CONTACTS,
+    term=Term.REQUESTS,
+)
 class ContactsForgotten(Body, frozen=True, kw_only=True):
     """The contacts of a number were deleted."""
 
@@ -285,7 +305,7 @@ class ContactsForgotten(Body, frozen=True, kw_only=True):
     reason: Maybe[Words] = UNSET
 
 
-@fact("screened", Subject.GATE)
+@fact("screened", "{actor} screened a file[: {rows:row}]", Subject.GATE)
 class Screened(Body, frozen=True, kw_only=True):
     """A file was screened beside the gate (``dialgate screen``)."""
 

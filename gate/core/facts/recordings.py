@@ -28,6 +28,7 @@ from gate.core.facts.fact import (
 
 @fact(
     "recording_opened",
+    "{subject} began[ from {from}]",
     Subject.RECORDING,
     makes=True,
     # One from elsewhere began before it was handed in: its months count from then.
@@ -59,7 +60,12 @@ class RecordingOpened(Body, frozen=True, kw_only=True):
     streams: Maybe[int] = UNSET
 
 
-@fact("recording_closed", Subject.RECORDING, sets={"closed_at": From.AT})
+@fact(
+    "recording_closed",
+    "{subject} ended[ after {seconds:second}]{interrupted|, interrupted||}",
+    Subject.RECORDING,
+    sets={"closed_at": From.AT},
+)
 class RecordingClosed(Body, frozen=True, kw_only=True):
     """It is whole, or as whole as it can be."""
 
@@ -83,7 +89,9 @@ class RecordingClosed(Body, frozen=True, kw_only=True):
     """The side from which nothing came in the whole talk: ``caller``, ``callee`` or ``both``."""
 
 
-@fact("recording_stored", Subject.RECORDING, sets={"stored_at": From.AT})
+@fact(
+    "recording_stored", "{subject} was stored in a bucket[: {bucket}]", Subject.RECORDING, sets={"stored_at": From.AT}
+)
 class RecordingStored(Body, frozen=True, kw_only=True):
     """Its sealed file lies in a bucket, where it was read again: the copy in the folder of recordings goes."""
 
@@ -96,7 +104,7 @@ class RecordingStored(Body, frozen=True, kw_only=True):
     """Until when nobody deletes it but by going past the lock."""
 
 
-@fact("recording_paused", Subject.RECORDING, term=Term.CALLS)
+@fact("recording_paused", "{actor} paused {subject}", Subject.RECORDING, term=Term.CALLS)
 class RecordingPaused(Body, frozen=True, kw_only=True):
     """Nothing is recorded from here on."""
 
@@ -107,7 +115,7 @@ class RecordingPaused(Body, frozen=True, kw_only=True):
     """It is recorded again after so many, by itself; a later pause of the same call sets it anew."""
 
 
-@fact("recording_resumed", Subject.RECORDING, term=Term.CALLS)
+@fact("recording_resumed", "{actor} resumed {subject}[ after {paused:second}]", Subject.RECORDING, term=Term.CALLS)
 class RecordingResumed(Body, frozen=True, kw_only=True):
     """It is recorded again."""
 
@@ -118,7 +126,12 @@ class RecordingResumed(Body, frozen=True, kw_only=True):
     """Seconds for which nothing was kept."""
 
 
-@fact("recording_erasing", Subject.RECORDING, sets={"erasing_at": From.AT})
+@fact(
+    "recording_erasing",
+    "{actor} decided to erase {subject}[: {basis}]",
+    Subject.RECORDING,
+    sets={"erasing_at": From.AT},
+)
 class RecordingErasing(Body, frozen=True, kw_only=True):
     """Its erasure is decided: whoever finds it without its receipt goes on with it."""
 
@@ -126,7 +139,13 @@ class RecordingErasing(Body, frozen=True, kw_only=True):
     basis: Annotated[Code, Column("erasing_basis")]
 
 
-@fact("recording_erased", Subject.RECORDING, sets={"erased_at": From.AT}, outlives_restore=True)
+@fact(
+    "recording_erased",
+    "{actor} erased {subject}[: {basis}]",
+    Subject.RECORDING,
+    sets={"erased_at": From.AT},
+    outlives_restore=True,
+)
 class RecordingErased(Body, frozen=True, kw_only=True):
     """The receipt: key and file are gone."""
 
@@ -139,7 +158,7 @@ class RecordingErased(Body, frozen=True, kw_only=True):
     """The day until which a backup may hold the ciphertext."""
 
 
-@fact("erased_came_back", Subject.RECORDING)
+@fact("erased_came_back", "{subject} was there again in part, and was erased again[: {what}]", Subject.RECORDING)
 class ErasedCameBack(Body, frozen=True, kw_only=True):
     """Something of an erased recording was there again, and is erased again."""
 
@@ -148,7 +167,13 @@ class ErasedCameBack(Body, frozen=True, kw_only=True):
     """``file`` or ``keys``."""
 
 
-@fact("exported", Subject.RECORDING, term=Term.REQUESTS, rests=Rests.RECORD)
+@fact(
+    "exported",
+    "{actor} {bundle|put|opened|handed out} {subject}{bundle| into a bundle||}",
+    Subject.RECORDING,
+    term=Term.REQUESTS,
+    rests=Rests.RECORD,
+)
 class Exported(Body, frozen=True, kw_only=True):
     """A recording was handed out: by itself for a purpose, or in a bundle."""
 
@@ -160,6 +185,7 @@ class Exported(Body, frozen=True, kw_only=True):
 
 @fact(
     "copy_made",
+    "{actor} began {subject}",
     Subject.COPY,
     term=Term.REQUESTS,
     makes=True,
@@ -181,7 +207,7 @@ class CopyMade(Body, frozen=True, kw_only=True):
     """The day by which it is to be destroyed."""
 
 
-@fact("copy_written", Subject.COPY, sets={"written_at": From.AT})
+@fact("copy_written", "{actor} wrote {subject}", Subject.COPY, sets={"written_at": From.AT})
 class CopyWritten(Body, frozen=True, kw_only=True):
     """It lies there, whole."""
 
@@ -189,14 +215,26 @@ class CopyWritten(Body, frozen=True, kw_only=True):
     """The SHA-256 of the file; none of standard output."""
 
 
-@fact("copy_failed", Subject.COPY, term=Term.REQUESTS, sets={"destroyed_at": From.AT, "destroyed_by": From.ACTOR})
+@fact(
+    "copy_failed",
+    "{actor} did not write {subject}",
+    Subject.COPY,
+    term=Term.REQUESTS,
+    sets={"destroyed_at": From.AT, "destroyed_by": From.ACTOR},
+)
 class CopyFailed(Body, frozen=True, kw_only=True):
     """It was not written: there is no copy."""
 
     why: Annotated[Words, Column("how")]
 
 
-@fact("copy_destroyed", Subject.COPY, term=Term.REQUESTS, sets={"destroyed_at": From.AT, "destroyed_by": From.ACTOR})
+@fact(
+    "copy_destroyed",
+    "{actor} destroyed {subject}[ on {on}]",
+    Subject.COPY,
+    term=Term.REQUESTS,
+    sets={"destroyed_at": From.AT, "destroyed_by": From.ACTOR},
+)
 class CopyDestroyed(Body, frozen=True, kw_only=True):
     """It is no more, with what shows it."""
 

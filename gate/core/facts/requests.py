@@ -37,6 +37,7 @@ ToTell = Annotated[dict[str, list[Given]], Sort.ID]
 
 @fact(
     "request_opened",
+    "{actor} opened {subject}[: {asks}]",
     Subject.REQUEST,
     makes=True,
     decides=True,
@@ -55,7 +56,14 @@ class Opened(Body, frozen=True, kw_only=True):
     """The scope of an objection: ``all`` where they want no calls at all; missing: marketing."""
 
 
-@fact("request_person", Subject.REQUEST, term=Term.REQUESTS, outlives_restore=True, decides=True)
+@fact(
+    "request_person",
+    "{actor} noted who makes {subject}",
+    Subject.REQUEST,
+    term=Term.REQUESTS,
+    outlives_restore=True,
+    decides=True,
+)
 class AskedBy(Body, frozen=True, kw_only=True):
     """Who asks, how to reach them, which numbers and calls; always complete, the newest counts."""
 
@@ -71,7 +79,7 @@ class AskedBy(Body, frozen=True, kw_only=True):
     """Numbers of calls that a search chose."""
 
 
-@fact("request_words", Subject.REQUEST, term=Term.REQUESTS)
+@fact("request_words", "{actor} noted words of {subject}[: {step}]", Subject.REQUEST, term=Term.REQUESTS)
 class SaidAt(Body, frozen=True, kw_only=True):
     """The words of a step."""
 
@@ -89,7 +97,7 @@ class _Step(Body, frozen=True, kw_only=True):
     evidence_sha256: Maybe[Id] = UNSET
 
 
-@fact("request_identity_asked", Subject.REQUEST)
+@fact("request_identity_asked", "{actor} asked who makes {subject}", Subject.REQUEST)
 class IdentityAsked(_Step, frozen=True, kw_only=True):
     """There is reasonable doubt who asks."""
 
@@ -98,7 +106,7 @@ class IdentityAsked(_Step, frozen=True, kw_only=True):
     """Days after the receipt that were time enough."""
 
 
-@fact("request_identity_proven", Subject.REQUEST)
+@fact("request_identity_proven", "{actor} verified who makes {subject}", Subject.REQUEST)
 class IdentityProven(_Step, frozen=True, kw_only=True):
     """Who asks is known."""
 
@@ -107,28 +115,33 @@ class IdentityProven(_Step, frozen=True, kw_only=True):
     """What was looked at, never what stood in it."""
 
 
-@fact("request_clarification_asked", Subject.REQUEST)
+@fact("request_clarification_asked", "{actor} asked what {subject} means", Subject.REQUEST)
 class ClarificationAsked(_Step, frozen=True, kw_only=True):
     """What is meant was asked: the clock of an access request stands still."""
 
     on: Annotated[Time, Column("paused_on")]
 
 
-@fact("request_clarified", Subject.REQUEST, sets={"paused_on": None, "searched_on": None})
+@fact(
+    "request_clarified",
+    "{actor} noted the answer that clarifies {subject}",
+    Subject.REQUEST,
+    sets={"paused_on": None, "searched_on": None},
+)
 class Clarified(_Step, frozen=True, kw_only=True):
     """The answer came: the clock goes on."""
 
     on: Annotated[Time, Column("clarified_on")]
 
 
-@fact("request_extended", Subject.REQUEST)
+@fact("request_extended", "{actor} extended {subject} to three months", Subject.REQUEST)
 class Extended(_Step, frozen=True, kw_only=True):
     """Three months in total."""
 
     on: Annotated[Time, Column("extended_on")]
 
 
-@fact("request_line", Subject.REQUEST)
+@fact("request_line", "{actor} noted since when the lines of {subject} are the person's", Subject.REQUEST)
 class LineHeld(Body, frozen=True, kw_only=True):
     """Since when, and until when, the lines of a request are the person's: what is before and after is another's."""
 
@@ -137,7 +150,7 @@ class LineHeld(Body, frozen=True, kw_only=True):
     """The last day."""
 
 
-@fact("request_looked", Subject.REQUEST)
+@fact("request_looked", "{actor} looked at calls for {subject}[: {shown:call}]", Subject.REQUEST)
 class Looked(Body, frozen=True, kw_only=True):
     """Somebody looked at the calls of a span, whoever was called."""
 
@@ -146,7 +159,7 @@ class Looked(Body, frozen=True, kw_only=True):
     shown: int
 
 
-@fact("request_searched", Subject.REQUEST)
+@fact("request_searched", "{actor} searched for {subject}[: {found} found]", Subject.REQUEST)
 class Searched(Body, frozen=True, kw_only=True):
     """What is held was found."""
 
@@ -158,14 +171,14 @@ class Searched(Body, frozen=True, kw_only=True):
     calls: Maybe[list[Id]] = UNSET
 
 
-@fact("request_acknowledged", Subject.REQUEST)
+@fact("request_acknowledged", "{actor} acknowledged {subject}", Subject.REQUEST)
 class Acknowledged(_Step, frozen=True, kw_only=True):
     """The acknowledgement of a complaint was sent."""
 
     on: Annotated[Time, Column("acknowledged_on")]
 
 
-@fact("request_granted", Subject.REQUEST)
+@fact("request_granted", "{actor} granted {subject}", Subject.REQUEST)
 class Granted(_Step, frozen=True, kw_only=True):
     """It is done as asked."""
 
@@ -175,7 +188,14 @@ class Granted(_Step, frozen=True, kw_only=True):
     """What a complaint with a number comes to: marketing to it is to ``stop``, or may go on (``resume``)."""
 
 
-@fact("request_refused", Subject.REQUEST, outlives_restore=True, decides=True, sets={"paused_on": None})
+@fact(
+    "request_refused",
+    "{actor} refused {subject}[: {ground}]",
+    Subject.REQUEST,
+    outlives_restore=True,
+    decides=True,
+    sets={"paused_on": None},
+)
 class Refused(_Step, frozen=True, kw_only=True):
     """It is refused."""
 
@@ -184,7 +204,12 @@ class Refused(_Step, frozen=True, kw_only=True):
     calls: Maybe[Code] = UNSET
 
 
-@fact("request_carrying", Subject.REQUEST, sets={"carrying_at": From.AT, "carried_at": None})
+@fact(
+    "request_carrying",
+    "{actor} began the erasure of {subject}[: {calls:call}]",
+    Subject.REQUEST,
+    sets={"carrying_at": From.AT, "carried_at": None},
+)
 class Carrying(Body, frozen=True, kw_only=True):
     """Its erasure is decided: whoever finds it without its receipt carries it out again. Once more, where a hold had
     kept a part: it has no receipt again."""
@@ -196,7 +221,13 @@ class Carrying(Body, frozen=True, kw_only=True):
     """Copies in clear of what goes, that are not destroyed."""
 
 
-@fact("request_carried", Subject.REQUEST, outlives_restore=True, sets={"carried_at": From.AT})
+@fact(
+    "request_carried",
+    "{actor} carried out the erasure of {subject}[: {calls:call}, {recordings:recording}]{whole||, in part|}",
+    Subject.REQUEST,
+    outlives_restore=True,
+    sets={"carried_at": From.AT},
+)
 class Carried(Body, frozen=True, kw_only=True):
     """The receipt of an erasure: what went, and what is held by which hold."""
 
@@ -218,7 +249,7 @@ class Carried(Body, frozen=True, kw_only=True):
     """Copies in clear of what went, that were not destroyed by then."""
 
 
-@fact("request_rectified", Subject.REQUEST)
+@fact("request_rectified", "{actor} put right what {subject} names", Subject.REQUEST)
 class Rectified(_Step, frozen=True, kw_only=True):
     """What is right was kept beside what is wrong."""
 
@@ -227,7 +258,13 @@ class Rectified(_Step, frozen=True, kw_only=True):
     tell: Maybe[ToTell] = UNSET
 
 
-@fact("rectification", Subject.ANY, term=Term.CALLS, rests=Rests.RECORD)
+@fact(
+    "rectification",
+    "{actor} noted what is right beside a record[: {record}]",
+    Subject.ANY,
+    term=Term.CALLS,
+    rests=Rests.RECORD,
+)
 class Rectification(Body, frozen=True, kw_only=True):
     """A statement beside a record: what is right."""
 
@@ -240,7 +277,9 @@ class Rectification(Body, frozen=True, kw_only=True):
     """The call of theirs, where they were transferred to this one."""
 
 
-@fact("request_pack_made", Subject.REQUEST)
+@fact(
+    "request_pack_made", "{actor} made the pack of {subject}[: {calls:call}, {recordings:recording}]", Subject.REQUEST
+)
 class PackMade(Body, frozen=True, kw_only=True):
     """A pack of all that is held was made."""
 
@@ -258,7 +297,7 @@ class _Letter(Body, frozen=True, kw_only=True):
     recipient: Maybe[Id] = UNSET
 
 
-@fact("letter_made", Subject.REQUEST)
+@fact("letter_made", "{actor} made a letter of {subject}[: {kind}]", Subject.REQUEST)
 class LetterMade(_Letter, frozen=True, kw_only=True):
     """A letter was made."""
 
@@ -266,7 +305,7 @@ class LetterMade(_Letter, frozen=True, kw_only=True):
     """Name of a sentence -> what it rests on: indexes of leaves, and sources that are none."""
 
 
-@fact("letter_sent", Subject.REQUEST, term=Term.REQUESTS)
+@fact("letter_sent", "{actor} mailed a letter of {subject}[: {kind}]", Subject.REQUEST, term=Term.REQUESTS)
 class LetterSent(_Letter, frozen=True, kw_only=True):
     """It went out by mail."""
 
@@ -278,21 +317,33 @@ class _Told(_Step, frozen=True, kw_only=True):
     how: Maybe[Code] = UNSET
 
 
-@fact("request_person_told", Subject.REQUEST, outlives_restore=True, decides=True)
+@fact(
+    "request_person_told",
+    "{actor} noted that the refusal of {subject} went to the person",
+    Subject.REQUEST,
+    outlives_restore=True,
+    decides=True,
+)
 class PersonTold(_Told, frozen=True, kw_only=True):
     """The refusal went to the person."""
 
     on: Annotated[Time, Column("person_told_on")]
 
 
-@fact("request_authority_told", Subject.REQUEST, outlives_restore=True, decides=True)
+@fact(
+    "request_authority_told",
+    "{actor} noted that the refusal of {subject} went to the authority",
+    Subject.REQUEST,
+    outlives_restore=True,
+    decides=True,
+)
 class AuthorityTold(_Told, frozen=True, kw_only=True):
     """The refusal went to the supervisory authority."""
 
     on: Annotated[Time, Column("authority_told_on")]
 
 
-@fact("request_part_told", Subject.REQUEST)
+@fact("request_part_told", "{actor} noted who knows what a hold keeps of {subject}[: {who}]", Subject.REQUEST)
 class PartTold(_Told, frozen=True, kw_only=True):
     """What a hold keeps, and why, went to the person or the authority."""
 
@@ -300,7 +351,7 @@ class PartTold(_Told, frozen=True, kw_only=True):
     who: Code
 
 
-@fact("request_recipient_told", Subject.REQUEST)
+@fact("request_recipient_told", "{actor} noted that a recipient knows the outcome of {subject}", Subject.REQUEST)
 class RecipientTold(_Told, frozen=True, kw_only=True):
     """That it is erased, restricted or put right went to somebody who had been given it (Art 19)."""
 
@@ -308,21 +359,28 @@ class RecipientTold(_Told, frozen=True, kw_only=True):
     recipient: Id
 
 
-@fact("request_fulfilled", Subject.REQUEST, outlives_restore=True, decides=True)
+@fact("request_fulfilled", "{actor} fulfilled {subject}", Subject.REQUEST, outlives_restore=True, decides=True)
 class Fulfilled(_Told, frozen=True, kw_only=True):
     """What was granted is done, and the person was told."""
 
     on: Annotated[Time, Column("fulfilled_on")]
 
 
-@fact("request_withdrawn", Subject.REQUEST, outlives_restore=True, decides=True, sets={"paused_on": None})
+@fact(
+    "request_withdrawn",
+    "{actor} noted the withdrawal of {subject}",
+    Subject.REQUEST,
+    outlives_restore=True,
+    decides=True,
+    sets={"paused_on": None},
+)
 class Withdrawn(_Step, frozen=True, kw_only=True):
     """The person takes it back."""
 
     on: Annotated[Time, Column("withdrawn_on")]
 
 
-@fact("request_replayed", Subject.REQUEST)
+@fact("request_replayed", "The gate carried {subject} out again after a restore", Subject.REQUEST)
 class RequestReplayed(Body, frozen=True, kw_only=True):
     """Its erasure was carried out once more, from the memory journal."""
 

@@ -27,6 +27,7 @@ from gate.core.facts.fact import (
 
 @fact(
     "hold",
+    "{actor} placed {subject}",
     Subject.HOLD,
     term=Term.REQUESTS,
     makes=True,
@@ -54,7 +55,7 @@ class Hold(Body, frozen=True, kw_only=True):
     """When somebody looks whether it is still needed."""
 
 
-@fact("hold_grounded", Subject.HOLD, term=Term.REQUESTS, replaces=True)
+@fact("hold_grounded", "{actor} reviewed {subject}[: {ground}]", Subject.HOLD, term=Term.REQUESTS, replaces=True)
 class HoldGrounded(Body, frozen=True, kw_only=True):
     """Somebody has looked at a hold again: its ground, and when it is looked at next."""
 
@@ -65,6 +66,7 @@ class HoldGrounded(Body, frozen=True, kw_only=True):
 
 @fact(
     "hold_released",
+    "{actor} released {subject}",
     Subject.HOLD,
     term=Term.REQUESTS,
     outlives_restore=True,
@@ -82,7 +84,7 @@ class HoldReleased(Body, frozen=True, kw_only=True):
     evidence_sha256: Maybe[Id] = UNSET
 
 
-@fact("retention_swept", Subject.GATE)
+@fact("retention_swept", "{actor} erased recordings that were due[: {erased} erased][, {held} held]", Subject.GATE)
 class RetentionSwept(Body, frozen=True, kw_only=True):
     """Recordings that were due have gone."""
 
@@ -98,7 +100,7 @@ class RetentionSwept(Body, frozen=True, kw_only=True):
     terms: Annotated[dict[str, Any], Sort.CODE]
 
 
-@fact("retention_reason", Subject.GATE, term=Term.REQUESTS)
+@fact("retention_reason", "{actor} noted why they swept by hand", Subject.GATE, term=Term.REQUESTS)
 class RetentionReason(Body, frozen=True, kw_only=True):
     """Why somebody swept by hand: it follows the sweep. People write numbers into reasons, and an erasure that empties
     them leaves the sweep whole."""
@@ -106,7 +108,7 @@ class RetentionReason(Body, frozen=True, kw_only=True):
     reason: Words
 
 
-@fact("terms_swept", Subject.GATE)
+@fact("terms_swept", "{actor} removed personal data past its term", Subject.GATE)
 class TermsSwept(Body, frozen=True, kw_only=True):
     """What is personal beside recordings and past its term has gone."""
 
@@ -117,7 +119,7 @@ class TermsSwept(Body, frozen=True, kw_only=True):
     exports: int
 
 
-@fact("facts_erased", Subject.ANY, rests=Rests.LOG)
+@fact("facts_erased", "{actor} emptied facts on purpose[: {leaves:leaf}][, {basis}]", Subject.ANY, rests=Rests.LOG)
 class FactsErased(Body, frozen=True, kw_only=True):
     """Facts (``leaves``) were emptied on purpose (``gate.store.erasure``); without this one, that is tampering."""
 
@@ -130,7 +132,7 @@ class FactsErased(Body, frozen=True, kw_only=True):
     """Leaf -> the call that its fact speaks of."""
 
 
-@fact("words", Subject.LOG, term=Term.REQUESTS)
+@fact("words", "{actor} noted a reason[: {of}]", Subject.LOG, term=Term.REQUESTS)
 class Beside(Body, frozen=True, kw_only=True):
     """A reason or a purpose beside the fact that it is of, of the same subject: emptied, it leaves that fact whole."""
 
@@ -138,7 +140,7 @@ class Beside(Body, frozen=True, kw_only=True):
     text: Words
 
 
-@fact("number_shown", Subject.ANY, term=Term.RECORD)
+@fact("number_shown", "{actor} saw a number in full[: {kind}]", Subject.ANY, term=Term.RECORD)
 class NumberShown(Body, frozen=True, kw_only=True):
     """Somebody saw a number in full, and says why."""
 

@@ -20,6 +20,10 @@ class Leaf(Row, frozen=True):
     actor: Annotated[str, Heading("By")]
     hash: str
     """Hexadecimal."""
+    said: Annotated[str, Heading("What happened")] = ""
+    """The fact in a sentence, numbers hidden in part."""
+    folded: int = 0
+    """Leaves that this one stands for in the list, besides itself: the recordings of a bundle."""
 
 
 class LeafShown(Row, frozen=True):
@@ -41,6 +45,8 @@ class LeafShown(Row, frozen=True):
     """None where it was erased."""
     signed: int | None
     """The size of the first checkpoint over it."""
+    said: str = ""
+    """As ``Leaf.said``."""
 
 
 class LeafKept(Row, frozen=True):
