@@ -158,8 +158,8 @@ class Marks:
     sentence: str
     """What happened, for people: ``{actor} verified the log[ of {size:leaf}]{ok|: it held|: it did not hold|}``.
 
-    ``{actor}``, ``{subject}``, ``{call}`` and its ``{number}`` are always there. A field of the body stands in brackets, which go with it
-    where it is missing or was erased; ``{size:leaf}`` counts (a list has as many as it is long);
+    ``{actor}``, ``{subject}``, ``{call}`` and its ``{number}`` are always there. A field of the body stands in
+    brackets, which go with it where it is missing or was erased; ``{size:leaf}`` counts (of a list its length);
     ``{ok|yes|no|not known}`` chooses. No field is named that may name a person: numbers are hidden in part."""
     about: Subject
     term: Term | None = None

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -152,23 +152,25 @@ def sentences(tx: Source, rows: Sequence[Leaf] | Sequence[LeafShown], *, whole: 
     said = {}
     for row in rows:
         call_id, body = facts.get(row.index, (None, None))
-        values = json.loads(body) if body and whole else {}
         call = _call(row, calls.get(call_id or ""))
         number = calls.get(call_id or "", ("", ""))[0]
-        said[row.index] = sentence(row.kind, row.actor, _subject(row, call, names), call, values, number=number)
+        said[row.index] = sentence(
+            row.kind, row.actor, _subject(row, call, names), call, (body or "") if whole else "", number=number
+        )
     return said
 
 
-def sentence(kind: str, actor: str, subject: str, call: str, body: Mapping[str, Any], *, number: str = "") -> str:
+def sentence(kind: str, actor: str, subject: str, call: str, body: str, *, number: str = "") -> str:
     """A fact of a kind in a sentence. ``subject`` and ``call``: what they are called in it, ``number`` that of the
-    call, hidden in part; ``body`` is empty where it was erased, or is not for everybody."""
+    call, hidden in part; ``body``: JSON, empty where it was erased, or is not for everybody."""
+    values = json.loads(body) if body else {}
     always = {"actor": person(actor), "subject": subject, "call": call, "number": number or "a number"}
 
     def value(name: str, thing: str) -> str:
-        return always[name] if name in always else _shown(body.get(name), thing)
+        return always[name] if name in always else _shown(values.get(name), thing)
 
     def chosen(name: str) -> bool | None:
-        return bool(body.get(name)) if body else None
+        return bool(values.get(name)) if body else None
 
     known = CATALOGUE.get(kind)
     text = clean(filled(known.marks.sentence, value, chosen) if known else f"{kind.replace('_', ' ')}: {subject}")
@@ -181,11 +183,13 @@ def person(actor: str) -> str:
     return f"the {name}" if name in ("gate", "callee", "caller", "agent") else name
 
 
-def _shown(value: Any, thing: str) -> str:
+def _shown(value: object, thing: str) -> str:
     if value is None or value in ("", []):
         return ""
-    if thing:
-        return many(len(value) if isinstance(value, list | dict) else round(value), thing)
+    if thing and isinstance(value, list | dict):
+        return many(len(value), thing)
+    if thing and isinstance(value, int | float):
+        return many(round(value), thing)
     text = _CODES.get(str(value), str(value).replace("_", " ").removeprefix("account:").removeprefix("trunk:"))
     if _DAY(text):
         return f"{datetime.fromisoformat(text):%d %b %Y}"
