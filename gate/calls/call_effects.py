@@ -37,6 +37,7 @@ from gate.core.call_words import (
     State,
     Stop,
 )
+from gate.core.calls import to_record
 from gate.core.calls_in import DoIn, InEvent
 from gate.core.facts import calls as facts
 from gate.core.facts import recordings
@@ -117,6 +118,7 @@ class CallEffects:
             Do.OBJECT_OTHER: lambda it: retry_queue.keep(self._objection(it, "caller", it.other_number, "keypad")),
             Do.STOP_PLAYING: self._stop_playing,
             Do.SAY_GOODBYE: self._say_goodbye,
+            Do.KEEP_NO_MORE: self._keep_no_more,
             Do.SHUT: lambda it: media.shut(it.id),
             Do.HANG_UP: self._hang_up,
             Do.CLOSE_RECORDING: self._close_recording,
@@ -184,14 +186,17 @@ class CallEffects:
         def done(opened: RecordingOpened | None, error: Exception | None) -> None:
             self._line.post(lambda: self._recorder_opened(session, opened, error))
 
-        self._recorder.open(session.id, session.recording_id, header, done, keep=self._settings.policy.record)
+        policy = self._settings.policy
+        self._recorder.open(
+            session.id, session.recording_id, header, done, keep=policy.record, listen=policy.go_on_unrecorded
+        )
 
     def _recorder_opened(self, session: CallSession, opened: RecordingOpened | None, error: Exception | None) -> None:
         if opened is None:
             self._feed(session, RecorderFailed(str(error)))
             return
         session.opened = opened
-        self._feed(session, RecorderOpened())
+        self._feed(session, RecorderOpened(keeps=not opened.unkept))
 
     def _tap(self, session: CallSession) -> None:
         if session.opened is None:
@@ -272,7 +277,7 @@ class CallEffects:
         )
 
     def _records(self, session: CallSession) -> bool:
-        return session.opened is not None and session.call.recorder_open and self._settings.policy.record
+        return session.opened is not None and to_record(session.call, self._settings.policy)
 
     def _connection_facts(self, session: CallSession) -> list[Fact]:
         purpose = self._settings.recording_purpose
@@ -384,17 +389,28 @@ class CallEffects:
     def _hang_up(self, session: CallSession) -> None:
         self._line.hang_up(session.id, session.call.cause)
 
-    def _close_recording(self, session: CallSession) -> None:
+    def _keep_no_more(self, session: CallSession) -> None:
         def done(closed: RecordingClosed | None, error: Exception | None) -> None:
-            self._line.post(lambda: self._recording_closed(session, closed, error))
+            self._line.post(lambda: self._recording_over(session, closed, error))
 
         # The recorder hears what either party heard, to the last packet.
+        self._media.when_quiet(session.id, lambda: self._recorder.keep_no_more(session.id, done))
+
+    def _close_recording(self, session: CallSession) -> None:
+        def closed(closed: RecordingClosed | None, error: Exception | None) -> None:
+            self._recording_over(session, closed, error)
+            self._feed(session, RecordingDone())
+
+        def done(result: RecordingClosed | None, error: Exception | None) -> None:
+            self._line.post(lambda: closed(result, error))
+
         self._media.when_quiet(session.id, lambda: self._recorder.close(session.id, done))
 
-    def _recording_closed(self, session: CallSession, closed: RecordingClosed | None, error: Exception | None) -> None:
-        session.recorder_done, session.closed, session.not_closed = True, closed, error
-        self._note_closing(session)
-        self._feed(session, RecordingDone())
+    def _recording_over(self, session: CallSession, closed: RecordingClosed | None, error: Exception | None) -> None:
+        """The first of both answers tells how the recording ended."""
+        if not session.recorder_done:
+            session.recorder_done, session.closed, session.not_closed = True, closed, error
+            self._note_closing(session)
 
     def _note_closing(self, session: CallSession) -> None:
         """How the recording ended, once the log says that there is one and the recorder is done: in either order."""

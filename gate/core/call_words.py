@@ -129,10 +129,13 @@ class CallerLeft:
 class RecorderOpened:
     """Taps are bound and the key is wrapped; nothing is kept yet."""
 
+    keeps: bool = True
+    """False: nothing of the call can be kept; keys are heard all the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecorderFailed:
-    """The recorder could not be opened, or stopped in the middle."""
+    """The recorder could not be opened, or keeps nothing more; of one that was opened, keys are heard all the same."""
 
     cause: str
 
@@ -268,6 +271,8 @@ class Do(StrEnum):
     """In a transfer: keep the objection of whoever was called before."""
     STOP_PLAYING = "stop playing"
     SAY_GOODBYE = "say goodbye"
+    KEEP_NO_MORE = "keep no more"
+    """Keep no more audio; keys are heard until the recording is closed."""
     SHUT = "shut"
     """Let neither party hear the other."""
     HANG_UP = "hang up"
@@ -301,6 +306,8 @@ class Call:
     """It goes the emergency route (LAW 3.5)."""
     recorder_open: bool = False
     """The recorder holds taps for this call: it must be closed."""
+    unkept: bool = False
+    """The recorder keeps nothing of this call, and hears its keys all the same."""
     recording: bool = False
     """Audio is being kept."""
     paused: bool = False

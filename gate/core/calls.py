@@ -76,17 +76,19 @@ def close(call: C, commands: list[Do]) -> tuple[C, list[Do]]:
     return replace(call, state=State.ENDED), [*commands, Do.FINISH]
 
 
+def to_goodbye(call: C, say: Any) -> tuple[C, list[Any]]:
+    """``say`` the last words: no audio of them is kept, and keys are heard until they are over."""
+    keeping = [Do.KEEP_NO_MORE] if call.recorder_open else []
+    return replace(call, state=State.GOODBYE, recording=False), [Do.STOP_PLAYING, *keeping, say]
+
+
 def _cut(call: Call, by: str, cause: str) -> Step:
     return close(end(call, by, cause), [Do.STOP_PLAYING, Do.HANG_UP])
 
 
 def _goodbye(call: Call, by: str, cause: str) -> Step:
     """The polite end: nothing is kept of it, and the caller is not heard."""
-    commands = [Do.STOP_PLAYING]
-    if call.recorder_open:
-        commands.append(Do.CLOSE_RECORDING)
-    ended = replace(end(call, by, cause), state=State.GOODBYE, recording=False)
-    return ended, [*commands, Do.SAY_GOODBYE]
+    return to_goodbye(end(call, by, cause), Do.SAY_GOODBYE)
 
 
 def _decided(call: Call, event: Decided, _policy: Policy) -> Step:
@@ -182,9 +184,17 @@ def _evidence_failed(call: Call, event: EvidenceFailed, _policy: Policy) -> Step
     return _goodbye(call, "gate", event.cause)
 
 
-def _recorder_opened(call: Call, _event: Event, policy: Policy) -> Step:
-    note = [] if policy.record else [Do.NOTE_UNRECORDED]
-    return replace(call, state=State.ANNOUNCING, recorder_open=True), [Do.TAP, *note, Do.ANNOUNCE]
+def _recorder_opened(call: Call, event: RecorderOpened, policy: Policy) -> Step:
+    opened = replace(call, recorder_open=True, unkept=not event.keeps)
+    if opened.unkept and not policy.go_on_unrecorded:
+        return _goodbye(opened, "gate", "recorder_unavailable")
+    note = [] if to_record(opened, policy) else [Do.NOTE_UNRECORDED]
+    return replace(opened, state=State.ANNOUNCING), [Do.TAP, *note, Do.ANNOUNCE]
+
+
+def to_record(call: Call, policy: Policy) -> bool:
+    """Whether audio of this call is to be kept, and can be, once the parties hear each other."""
+    return policy.record and call.recorder_open and not call.unkept
 
 
 def recorder_opened_late(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
@@ -199,14 +209,17 @@ def _recorder_refused(call: Call, event: RecorderFailed, policy: Policy) -> Step
 
 
 def _recorder_lost(call: Call, event: RecorderFailed, policy: Policy) -> Step:
-    if not call.recorder_open:
+    if not call.recorder_open or call.unkept:
         return call, []
     if policy.go_on_unrecorded:
-        return (
-            replace(call, recorder_open=False, recording=False, paused=False),
-            [Do.CLOSE_RECORDING, Do.NOTE_UNRECORDED],
-        )
+        return unrecorded(call)
     return _goodbye(call, "gate", "recorder_unavailable")
+
+
+def unrecorded(call: C) -> tuple[C, list[Do]]:
+    """It goes on, and its keys are heard to the end: an objection holds though nothing is kept. A pause stays until it
+    is resumed: what is typed in it may be a card's number."""
+    return replace(call, unkept=True, recording=False), [Do.KEEP_NO_MORE, Do.NOTE_UNRECORDED]
 
 
 def not_kept(call: C) -> tuple[C, list[Do]]:
@@ -238,7 +251,7 @@ def _announced(call: Call, event: AnnouncementOver, _policy: Policy) -> Step:
 
 def committed(call: C, _event: object, policy: Policy) -> tuple[C, list[Do]]:
     """It is durable that the announcement was heard to its end: the parties may hear each other."""
-    recording = call.recorder_open and policy.record
+    recording = to_record(call, policy)
     talking = replace(call, state=State.TALKING, connected=True, recording=recording)
     return talking, [Do.START_RECORDING, Do.CONNECT] if recording else [Do.CONNECT]
 
@@ -260,7 +273,7 @@ def _digit(call: Call, event: Digit, policy: Policy) -> Step:
         return call, []
     if _opted_out(call, event, policy):
         return replace(call, objected=True), [Do.OBJECT]
-    if event.side != "caller":
+    if event.side != "caller" or (call.state in _OVER and not call.passed_on):
         return call, []
     if call.passed_on:  # no agent: their number is one that can object, and the agent's codes are not theirs
         if event.digit != policy.opt_out_digit or call.caller_objected:
@@ -271,19 +284,12 @@ def _digit(call: Call, event: Digit, policy: Policy) -> Step:
 
 def goodbye_over(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
     """The last word is said, or nobody hears it any more."""
-    if call.recorder_open:
-        return replace(call, state=State.CLOSING), [Do.HANG_UP]
-    return replace(call, state=State.ENDED), [Do.HANG_UP, Do.FINISH]
+    return close(call, [Do.HANG_UP])
 
 
 def recording_done(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
     """In CLOSING this was the last thing to wait for."""
     return replace(call, state=State.ENDED, recorder_open=False), [Do.FINISH]
-
-
-def recording_done_early(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
-    """The recorder is done before the goodbye is over."""
-    return replace(call, recorder_open=False), []
 
 
 def stay(call: C, _event: object, _policy: Policy) -> tuple[C, list[Do]]:
@@ -320,7 +326,7 @@ def code_typed(call: C, digit: str, policy: Policy) -> tuple[C, list[Do]]:
     keys = (call.keys + digit)[-max(len(policy.pause_code), len(policy.resume_code)) :]
     if call.recording and (not call.paused or call.asked_by) and keys.endswith(policy.pause_code):
         return replace(call, paused=True, keys="", asked_by="", why="", pause_seconds=0), [Do.PAUSE]
-    if call.recording and call.paused and keys.endswith(policy.resume_code):
+    if call.paused and keys.endswith(policy.resume_code):
         return replace(call, paused=False, keys="", asked_by="", why=""), [Do.RESUME]
     return replace(call, keys=keys), []
 
@@ -337,7 +343,7 @@ def pause_asked(call: C, event: PauseAsked, _policy: Policy) -> tuple[C, list[Do
 def why_not_paused(call: Call, *, pause: bool, seconds: int = 0) -> str:
     """Why nobody but the agent can pause, or resume, this call now; empty where they can. ``seconds``: the bound of the
     pause."""
-    if not call.recording:
+    if not call.recording and (pause or not call.paused):
         return f"nothing of it is recorded now (it is {call.state.value})"
     if pause:
         again = call.paused and not (call.pause_seconds and seconds)
@@ -358,7 +364,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.SCREENING, Stop): Transition(_stopped_early, (s.ENDED,)),
         (s.DIALLING, Ringing): Transition(_ringing, (s.RINGING,)),
         (s.RINGING, Ringing): Transition(stay, (s.RINGING,)),
-        (s.PREPARING, RecorderOpened): Transition(_recorder_opened, (s.ANNOUNCING,)),
+        (s.PREPARING, RecorderOpened): Transition(_recorder_opened, (s.ANNOUNCING, s.GOODBYE)),
         (s.PREPARING, RecorderFailed): Transition(_recorder_refused, (s.ANNOUNCING, s.GOODBYE)),
         (s.PREPARING, Digit): Transition(_digit_while_announcing, (s.PREPARING, s.GOODBYE)),
         (s.PREPARING, CallerLeft): Transition(_caller_left_early, (s.PREPARING,)),
@@ -404,7 +410,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         ((s.SCREENING, s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING), (PauseAsked,)),
         ((s.DIALLING, s.RINGING), (Digit,)),
         ((s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING), (Ringing,)),
-        ((s.ANNOUNCING, s.COMMITTING, s.TALKING), (RecordingDone,)),
+        ((s.GOODBYE,), (RecordingDone,)),
         ((s.GOODBYE, *ends), (RecorderFailed, AnnouncementOver, Committed, EvidenceFailed, CallerLeft, PauseAsked)),
         (ends, (HungUp, Stop, GoodbyeOver, Failed, Ringing, Answered, DiallingAgain, StillAllowed)),
         ((s.ENDED,), (Decided, RecordingDone, Digit)),
@@ -416,7 +422,6 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
                 table[state, event] = Transition(stay, (state,))
     for state in (s.GOODBYE, *ends):
         table[state, RecorderOpened] = Transition(recorder_opened_late, (state,))
-    table[s.GOODBYE, RecordingDone] = Transition(recording_done_early, (s.GOODBYE,))
     return table
 
 

@@ -51,8 +51,10 @@ from gate.core.calls import (
     pause_asked,
     recorder_opened_late,
     recording_done,
-    recording_done_early,
     stay,
+    to_goodbye,
+    to_record,
+    unrecorded,
 )
 
 BY_KEY = "callback"
@@ -146,8 +148,7 @@ Handler = Callable[[CallIn, Any, Policy], Step]
 
 def _goodbye(call: CallIn, by: str, cause: str, say: Do | DoIn = Do.SAY_GOODBYE) -> Step:
     """The last words to the caller; nothing is kept of them."""
-    closing = [Do.CLOSE_RECORDING] if call.recorder_open else []
-    return replace(end(call, by, cause), state=State.GOODBYE, recording=False), [Do.STOP_PLAYING, *closing, say]
+    return to_goodbye(end(call, by, cause), say)
 
 
 def _acknowledged(call: CallIn, _event: Acknowledged, _policy: Policy) -> Step:
@@ -169,9 +170,13 @@ def _unkept(call: CallIn, _event: EvidenceFailed, _policy: Policy) -> Step:
     return replace(end(call, "gate", "evidence_unavailable"), state=State.ENDED), [Do.HANG_UP, DoIn.DROP]
 
 
-def _recorder_opened(call: CallIn, _event: RecorderOpened, policy: Policy) -> Step:
-    note: Commands = [] if policy.record or call.line else [Do.NOTE_UNRECORDED]
-    return replace(call, state=State.ANNOUNCING, recorder_open=True), [Do.TAP, *note, Do.ANNOUNCE]
+def _recorder_opened(call: CallIn, event: RecorderOpened, policy: Policy) -> Step:
+    """The call-back line is never recorded: it needs the keys alone."""
+    opened = replace(call, recorder_open=True, unkept=not event.keeps)
+    if opened.unkept and not policy.go_on_unrecorded:
+        return _recorder_refused(opened, RecorderFailed("not_kept"), policy)
+    note = [] if call.line or to_record(opened, policy) else [Do.NOTE_UNRECORDED]
+    return replace(opened, state=State.ANNOUNCING), [Do.TAP, *note, Do.ANNOUNCE]
 
 
 def _recorder_refused(call: CallIn, _event: RecorderFailed, policy: Policy) -> Step:
@@ -184,13 +189,12 @@ def _recorder_refused(call: CallIn, _event: RecorderFailed, policy: Policy) -> S
 
 
 def _recorder_lost(call: CallIn, event: RecorderFailed, policy: Policy) -> Step:
-    if not call.recorder_open:
+    if not call.recorder_open or call.unkept:
         return call, []
     if call.line:
         return _goodbye(call, "gate", "recorder_unavailable", DoIn.NOT_TAKEN)
     if policy.go_on_unrecorded:
-        lost = replace(call, recorder_open=False, recording=False, paused=False)
-        return lost, [Do.CLOSE_RECORDING, Do.NOTE_UNRECORDED]
+        return unrecorded(call)
     return _goodbye(call, "gate", "recorder_unavailable")
 
 
@@ -281,7 +285,6 @@ def _table() -> dict[tuple[State, type[InEvent]], Handler]:
         (s.TALKING, Digit): _code,
         (s.TALKING, PauseAsked): pause_asked,
         (s.CLOSING, RecordingDone): recording_done,
-        (s.GOODBYE, RecordingDone): recording_done_early,
     }
     for state in (s.PREPARING, s.ANNOUNCING, s.LISTENING):
         table[state, Digit] = _key_on_line

@@ -32,6 +32,8 @@ class RecordingOpened:
     """The sealed file, relative to the recordings folder."""
     commitments: Mapping[str, str] = field(default_factory=dict)
     """To the key, or its shares: what proves later that a wrap opens (``gate.vault.proof``)."""
+    unkept: str = ""
+    """Why nothing can be kept of a call that was to be recorded: there is no key to seal with. Its digits are heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,11 @@ class RecorderEvents(Protocol):
         ...
 
     def recorder_failed(self, call_id: str, message: str) -> None:
-        """This recording cannot go on (disk full and the like); what was sealed stays."""
+        """This recording cannot go on (disk full and the like); what was sealed stays, and digits are heard."""
         ...
 
     def recorder_away(self) -> None:
-        """The recorder process is gone; it is being started again."""
+        """The recorder process is gone; it is being started again. Digits are heard in its place until ``close``."""
         ...
 
     def recorder_silent(self) -> None:
@@ -98,10 +100,12 @@ class Recorder(Protocol):
         done: Callable[[RecordingOpened | None, Exception | None], None],
         *,
         keep: bool = True,
+        listen: bool = False,
     ) -> None:
         """Make the key, wrap it, bind the taps and listen for digits. No audio is kept until ``start``.
 
-        ``keep`` false: listen only. There is no key and no wrap, and ``start`` must not come.
+        ``keep`` false: listen only. There is no key and no wrap, and ``start`` must not come. ``listen``: where the
+        recorder cannot do what it is asked, the same (``RecordingOpened.unkept``) instead of an error.
         """
         ...
 
@@ -128,6 +132,10 @@ class Recorder(Protocol):
 
     def resume(self, call_id: str) -> None:
         """Keep audio again."""
+        ...
+
+    def keep_no_more(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
+        """Seal the last chunk, as ``close`` does, and hear digits until that; its result is then None."""
         ...
 
     def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:

@@ -114,6 +114,9 @@ class Calls:
                     recording.pause(at, message.at, message.until)
                 case m.Resume():
                     recording.resume(at)
+                case m.KeepNoMore():
+                    recording.finishing = True
+                    self._end(recording, at.back_to(message.at))
                 case m.Close():
                     self._close(recording, at, message.at)
         except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
@@ -174,12 +177,16 @@ class Calls:
         if asked:
             recording.keep_until(asked)
         recording.take_all(at)  # a key that waits there is an objection: it is reported before the closing is
-        if recording.file is None and not recording.failure:
-            self._drop(recording)
-            self._send(m.Closed(recording.call_id))
-        elif not recording.failure:
-            self._hand_over(recording, at.back_to(asked) if asked else at)
-        elif recording.call_id in self._ended:
+        self._end(recording, at.back_to(asked) if asked else at)
+
+    def _end(self, recording: LiveRecording, at: Instant) -> None:
+        """Keep nothing that came after ``at``. Who asked for it is answered once the file is closed."""
+        if recording.file is None and not recording.over:
+            recording.end(at)
+            recording.settled = True
+        elif not recording.over:
+            self._hand_over(recording, at)
+        if recording.settled:
             self._answer(recording)
 
     def _hand_over(self, recording: LiveRecording, at: Instant, cause: str = "") -> None:
@@ -191,7 +198,7 @@ class Calls:
 
     def _fail(self, recording: LiveRecording, error: Exception) -> None:
         """This recording cannot go on. Its chunks stay; its taps go on listening for keys until the call is closed."""
-        if recording.failure:
+        if recording.failure or recording.over:
             return
         recording.failure = describe(error)
         recording.keeping = False
@@ -203,22 +210,30 @@ class Calls:
             self._hand_over(recording, instant(), recording.failure)
         else:
             recording.end(instant(), recording.failure)
-            self._ended[recording.call_id] = m.Closed(recording.call_id, error=recording.failure)
-            if recording.closing:
-                self._answer(recording)
+            self._settle(recording, m.Closed(recording.call_id, error=recording.failure))
 
     def take_ended(self, ended: Ended) -> None:
         """A file is closed."""
         recording = self._calls.get(ended.ending.call_id)
-        if recording is None:
-            return
-        self._ended[recording.call_id] = _closed(recording, ended)
-        if recording.closing:
+        if recording is not None:
+            self._settle(recording, _closed(recording, ended))
+
+    def _settle(self, recording: LiveRecording, closed: m.Closed) -> None:
+        recording.settled = True
+        self._ended[recording.call_id] = closed
+        if recording.finishing or recording.closing:
             self._answer(recording)
 
     def _answer(self, recording: LiveRecording) -> None:
-        self._drop(recording)
-        self._send(self._ended.pop(recording.call_id))
+        """The first answer tells how the file was closed."""
+        closed = self._ended.pop(recording.call_id, None) or m.Closed(recording.call_id)
+        if recording.finishing:
+            recording.finishing = False
+            self._send(m.Finished(closed.call_id, closed.path, closed.recording, closed.error))
+            closed = m.Closed(recording.call_id)
+        if recording.closing:
+            self._drop(recording)
+            self._send(closed)
 
     def _drop(self, recording: LiveRecording) -> None:
         del self._calls[recording.call_id]

@@ -6,7 +6,9 @@ is therefore killed. One that waits for a disk is not: it could not die before t
 would be lost. There is never a second one beside it.
 
 The recorder says each second how much of each recording is kept. Where it does not for ``KEPT_SECONDS``, ``not_kept``
-is told of the call; and where it says nothing at all, its taps are looked at for keys (``key_waits``).
+is told of the call; and where it says nothing at all, its taps are looked at for keys (``key_waits``). Where it has
+gone, or has opened nothing for a call that goes on all the same, the client takes what comes in the taps itself: a
+callee's objection is heard whatever becomes of the recording.
 
 How the recorder's process is started.
 """
@@ -23,6 +25,7 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,7 @@ from gate.errors import RecorderError
 from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.keys import KeyListener, key_types
-from gate.recorder.taps import WaitingPackets
+from gate.recorder.taps import Tap, WaitingPackets
 
 Spawn = Callable[[socket.socket], "subprocess.Popen[bytes]"]
 """Start the recorder with this socket as its control; the caller closes its own copy afterwards."""
@@ -86,10 +89,16 @@ log = structlog.get_logger("recorder")
 
 
 class _Call:
-    """A call that the running recorder has opened."""
+    """A call that the running recorder has opened, or that no recorder hears."""
 
-    def __init__(self, recording_id: str, descriptors: Sequence[int]) -> None:
+    def __init__(self, recording_id: str, descriptors: Sequence[int], *, alone: bool = False) -> None:
         self.recording_id = recording_id
+        self.alone = alone
+        """No recorder takes what comes in its taps."""
+        self.written = False
+        """Its file is closed."""
+        self.ended = False
+        """The gate has asked for the end."""
         self.taps = [WaitingPackets(each) for each in descriptors]
         self.keys = [KeyListener() for _ in descriptors]
         self.key_types = [key_types({}, {}) for _ in descriptors]
@@ -103,9 +112,9 @@ class _Call:
     def waiting_keys(self, now: int) -> Iterator[tuple[str, str]]:
         """Side and digit of each key in the taps that was not looked at before."""
         for side, tap, listener, types in zip(SIDES, self.taps, self.keys, self.key_types, strict=False):
-            for data in tap.look():
-                packet = parse(data)
-                if packet is not None and packet.payload_type in types:
+            for data in tap.look(take=self.alone):
+                packet = parse(data) if len(data) > 1 and data[1] & 0x7F in types else None
+                if packet is not None:
                     digit, _ = listener.hear(packet, now)
                     if digit:
                         yield side, digit
@@ -145,7 +154,7 @@ class RecorderClient:
         or not."""
         self._refused: list[tuple[_Done, Exception]] = []
         self._calls: dict[str, _Call] = {}
-        """Those that the running process has opened and not closed."""
+        """Those that the running process has opened and not closed, and those that none hears."""
         self._leaving: subprocess.Popen[bytes] | None = None
         """One that was killed and is not gone yet."""
         self._alive: m.Heartbeat | None = None
@@ -209,7 +218,8 @@ class RecorderClient:
     def writes(self, recording_id: str) -> bool:
         """True where the running process may still write to this recording's file: one that it has not opened is
         another process's, which is gone."""
-        return any(each.recording_id == recording_id for each in list(self._calls.values()))
+        calls = list(self._calls.values())
+        return any(each.recording_id == recording_id and not (each.alone or each.written) for each in calls)
 
     @property
     def looked_at(self) -> int:
@@ -226,13 +236,39 @@ class RecorderClient:
         done: Callable[[RecordingOpened | None, Exception | None], None],
         *,
         keep: bool = True,
+        listen: bool = False,
     ) -> None:
         """As ``gate.ports.Recorder.open``; an answer comes within ``open_seconds``, be it an error."""
+
+        def opened(result: RecordingOpened | None, error: Exception | None) -> None:
+            result = self._listen_alone(call_id, recording_id, error) if error is not None and listen else result
+            done(result, None if result is not None else error)
+
         day = self._clock.now().date().isoformat()
-        self._ask("open", m.OpenRecording(call_id, recording_id, day, _plain(header), keep), done, self._open_seconds)
+        self._ask("open", m.OpenRecording(call_id, recording_id, day, _plain(header), keep), opened, self._open_seconds)
+
+    def _listen_alone(self, call_id: str, recording_id: str, error: Exception) -> RecordingOpened | None:
+        """Taps that the client's thread itself takes what comes from; None where there are none to be had."""
+        log.error("recorder_not_opened", call=call_id, error=str(error))
+        if call_id in self._calls or not self._thread.is_alive():
+            return None
+        try:
+            with ExitStack() as stack:
+                taps = [stack.enter_context(closing(Tap())) for _ in SIDES]
+                stack.pop_all()
+        except OSError:
+            return None
+        ports = [tap.port for tap in taps]
+        self._calls[call_id] = _Call(recording_id, [tap.socket.detach() for tap in taps], alone=True)
+        return RecordingOpened(recording_id, ports[0], ports[1], "", (), "", unkept=str(error))
 
     def listen(self, call_id: str, caller_from: int, callee_from: int) -> None:
         """As ``gate.ports.Recorder.listen``."""
+        call = self._calls.get(call_id)
+        if call is not None and call.alone:
+            for tap, source in zip(call.taps, (caller_from, callee_from), strict=False):
+                tap.listen_to(source)
+            return
         self._send(m.Listen(call_id, caller_from, callee_from))
 
     def start(
@@ -259,11 +295,17 @@ class RecorderClient:
         """As ``gate.ports.Recorder.resume``."""
         self._send(m.Resume(call_id))
 
+    def keep_no_more(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
+        """As ``gate.ports.Recorder.keep_no_more``; it holds from this instant, whenever the recorder reads of it."""
+        if call := self._calls.get(call_id):
+            call.kept = None
+        self._ask("keep no more", m.KeepNoMore(call_id, time.monotonic_ns()), done, CLOSE_SECONDS)
+
     def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
         """As ``gate.ports.Recorder.close``; what comes after this instant is not kept, whenever the recorder reads of
         it."""
         if call := self._calls.get(call_id):
-            call.kept = None
+            call.kept, call.ended = None, True
         self._ask("close", m.Close(call_id, time.monotonic_ns()), done, CLOSE_SECONDS)
 
     def watch_levels(self, on: bool) -> None:
@@ -279,7 +321,7 @@ class RecorderClient:
 
     # --- sending --------------------------------------------------------------------------------------------------
 
-    def _ask(self, what: str, message: m.OpenRecording | m.Close, done: _Done, seconds: float) -> None:
+    def _ask(self, what: str, message: m.OpenRecording | m.KeepNoMore | m.Close, done: _Done, seconds: float) -> None:
         key = (what, message.call_id)
         with self._lock:
             twice = key in self._waiting
@@ -287,8 +329,10 @@ class RecorderClient:
                 self._waiting[key] = (done, time.monotonic() + seconds)
                 if what == "open":
                     self._openings[message.call_id] = self._looked
-        if not twice and self._send(message):
-            return
+        call = self._calls.get(message.call_id)
+        alone = call is not None and call.alone
+        if not twice and (what == "close" if alone else self._send(message)):
+            return  # where no recorder hears it, the client's thread closes it
         with self._lock:
             if not twice and self._waiting.pop(key, None) is None:
                 return
@@ -320,9 +364,12 @@ class RecorderClient:
                 self._listen(*control)
                 self._bury(control[0])
             while time.monotonic() < next_start and not self._stopping.is_set():
+                self._look_for_keys()
                 self._expire()
                 self._stopping.wait(TICK_SECONDS)
         self._fail_waiting(RecorderError("the recorder is being closed down"))
+        for call_id in list(self._calls):
+            self._calls.pop(call_id).close()
 
     def _bring_up(self) -> tuple[socket.socket, Outbox] | None:
         if self._leaving is not None and self._leaving.poll() is None:
@@ -359,8 +406,7 @@ class RecorderClient:
             step = min(looked - before, LOOK_SECONDS)
             self._looked += step
             self._silent = 0.0 if count else was + step
-            if self._silent >= LATE_SECONDS:
-                self._look_for_keys()
+            self._look_for_keys()
             if was < self._quiet_seconds <= self._silent:
                 log.warning("recorder_silent", seconds=self._quiet_seconds)
                 self._guarded(self.events.recorder_silent)
@@ -386,10 +432,19 @@ class RecorderClient:
             return False
 
     def _look_for_keys(self) -> None:
+        """Where the recorder is late, and in calls that none hears. Of these the caller's keys are taken as well: they
+        may be an agent's code, and only what waits for a recorder may be told again."""
         now = time.monotonic_ns()
         for call_id, call in list(self._calls.items()):
+            if not call.alone and self._silent < LATE_SECONDS:
+                continue
+            ended = call.ended
             for side, digit in call.waiting_keys(now):
-                self._guarded(self.events.key_waits, call_id, side, digit)
+                tell = self.events.recorder_digit if call.alone and side == "caller" else self.events.key_waits
+                self._guarded(tell, call_id, side, digit)
+            if call.alone and ended:
+                self._calls.pop(call_id).close()
+                self._answer(("close", call_id), None, RecorderError("the recorder is away"))
 
     def _look_what_is_kept(self) -> None:
         for call_id, call in list(self._calls.items()):
@@ -424,9 +479,9 @@ class RecorderClient:
                 process.kill()
             self._leaving = process
             log.error("recorder_away", exit_code=process.poll())
+        for call in list(self._calls.values()):
+            call.alone = True
         self._look_for_keys()
-        for call_id in list(self._calls):
-            self._calls.pop(call_id).close()
         self._fail_waiting(RecorderError("the recorder is away"))
         if was_up and not self._stopping.is_set():
             self._guarded(self.events.recorder_away)
@@ -438,7 +493,9 @@ class RecorderClient:
             log.error("message_not_understood", error=str(error))
             return
         if isinstance(message, m.Opened):
-            self._calls[message.call_id] = _Call(message.recording.recording_id, descriptors)
+            opened = _Call(message.recording.recording_id, descriptors)
+            if self._calls.setdefault(message.call_id, opened) is not opened:
+                opened.close()  # too late: the call is listened to without the recorder
         match message:
             case m.Ready():
                 log.info("recorder_up", pid=message.pid, memory_locked=message.locked)
@@ -455,6 +512,10 @@ class RecorderClient:
                 self._answer(("open", message.call_id), message.recording, None)
             case m.OpenFailed():
                 self._answer(("open", message.call_id), None, RecorderError(message.message))
+            case m.Finished():
+                if call := self._calls.get(message.call_id):
+                    call.written = True
+                self._answer_closed("keep no more", message)
             case m.Closed():
                 self._take_closed(message)
             case m.Behind():
@@ -463,19 +524,24 @@ class RecorderClient:
             case m.KeyPressed():
                 self._guarded(self.events.recorder_digit, message.call_id, message.side, message.digit)
             case m.RecordingFailed():
+                if call := self._calls.get(message.call_id):
+                    call.kept = None
                 self._guarded(self.events.recorder_failed, message.call_id, message.message)
             case m.Levels():
                 if self.on_levels is not None:
                     self._guarded(self.on_levels, message.calls)
 
     def _take_closed(self, message: m.Closed) -> None:
-        if call := self._calls.pop(message.call_id, None):
-            call.close()
-        key = ("close", message.call_id)
-        if message.error:
-            self._answer(key, None, RecorderError(message.error))
-        else:
-            self._answer(key, message.recording, None)
+        call = self._calls.get(message.call_id)
+        if call is not None and call.alone:
+            return
+        if call is not None:
+            self._calls.pop(message.call_id).close()
+        self._answer_closed("close", message)
+
+    def _answer_closed(self, what: str, message: m.Closed) -> None:
+        error = RecorderError(message.error) if message.error else None
+        self._answer((what, message.call_id), None if error else message.recording, error)
 
     def _answer(self, key: tuple[str, str], result: Any, error: Exception | None) -> None:
         with self._lock:

@@ -87,6 +87,14 @@ class Resume(RecorderMessage, frozen=True):
     call_id: str
 
 
+class KeepNoMore(RecorderMessage, frozen=True):
+    """Keep nothing that came later than ``at``; keys are heard until the call is closed."""
+
+    call_id: str
+    at: int
+    """Nanoseconds of ``CLOCK_MONOTONIC``: when the gate asked."""
+
+
 class Close(RecorderMessage, frozen=True):
     """Seal the last chunk and forget the call. What came later than ``at`` is not kept."""
 
@@ -146,6 +154,10 @@ class Closed(RecorderMessage, frozen=True):
     """Why there is no answer: an unknown call, a file that could not even be read back."""
 
 
+class Finished(Closed, frozen=True):
+    """Answer to ``KeepNoMore``, as to ``Close``; the call's taps still listen for keys."""
+
+
 class KeyPressed(RecorderMessage, frozen=True):
     """A key was pressed."""
 
@@ -181,8 +193,8 @@ class Levels(RecorderMessage, frozen=True):
     calls: dict[str, tuple[int, int]]
 
 
-ToRecorder = OpenRecording | Listen | Start | MediaChanged | Pause | Resume | Close | WatchLevels | InStep
-ToGate = Ready | Opened | OpenFailed | Closed | KeyPressed | RecordingFailed | Behind | Heartbeat | Levels
+ToRecorder = OpenRecording | Listen | Start | MediaChanged | Pause | Resume | KeepNoMore | Close | WatchLevels | InStep
+ToGate = Ready | Opened | OpenFailed | Finished | Closed | KeyPressed | RecordingFailed | Behind | Heartbeat | Levels
 
 encode = msgspec.msgpack.Encoder().encode
 decode_for_recorder = msgspec.msgpack.Decoder(ToRecorder).decode

@@ -167,8 +167,10 @@ class LiveRecording:
         self.chunks = 0
         self.chunks_noted = 0
         """Chunks that the finisher knows of."""
-        self.closing = False
-        """The gate has asked for the end."""
+        self.finishing = self.closing = False
+        """The gate has asked for the end, of what is kept or of all, and has no answer yet."""
+        self.settled = False
+        """The file is closed, or there is none."""
         self.over = False
         """``end`` was called: the file is not touched any more."""
         self._on_key = on_key

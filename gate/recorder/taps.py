@@ -212,7 +212,7 @@ class Tap:
 
 
 class WaitingPackets:
-    """What waits in a tap, looked at by another process than the one that takes it: nothing is taken away."""
+    """What waits in a tap, looked at by another process than the one that takes it."""
 
     def __init__(self, descriptor: int) -> None:
         """``descriptor`` is a copy of a tap's, and closed with this."""
@@ -221,15 +221,22 @@ class WaitingPackets:
         self.looked_at = 0
         """Packets so far."""
 
-    def look(self) -> Iterator[bytes]:
-        """Each datagram that waits and was not looked at before; none before it is known who sends."""
+    def listen_to(self, source: int) -> None:
+        """As ``Tap.take_from``, where nobody else takes what comes; 0: as before."""
+        if source:
+            self._socket.connect((HOST, source))
+
+    def look(self, *, take: bool = False) -> Iterator[bytes]:
+        """Each datagram that waits and was not looked at before; none before it is known who sends. ``take``: those
+        that were, too, and it is taken away: nobody else does."""
         try:
             source = self._socket.getpeername()
         except OSError:
             return
+        flags = socket.MSG_DONTWAIT | (0 if take else socket.MSG_PEEK)
         for _ in range(MOST_WAITING):
             try:
-                data, sender = self._socket.recvfrom(MAX_PACKET, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+                data, sender = self._socket.recvfrom(MAX_PACKET, flags)
             except OSError:
                 return
             self.looked_at += 1

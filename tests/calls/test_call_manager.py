@@ -97,9 +97,9 @@ def test_no_room_for_the_connection_never_bridges(play: Play) -> None:
     play.talk()
     told = play.told()
     assert "connect" not in told and "record" not in told
-    assert told[-3:] == ["close recording", "shut", "goodbye"]
+    assert told[-3:] == ["keep no more", "shut", "goodbye"]
     play.over("goodbye")
-    assert play.told() == ["hang up evidence_unavailable", "forget"]
+    assert play.told() == ["hang up evidence_unavailable", "close recording", "forget"]
     assert play.call()["bridged"] == 0
 
 
@@ -319,13 +319,14 @@ def test_the_agents_pause_has_no_bound_though_it_began_with_one(play: Play) -> N
 def test_a_recorder_that_dies_ends_its_calls_and_its_files_are_mended(play: Play) -> None:
     play.talk()
     play.told()
-    play.stage.close = lambda call_id, done: done(None, StoreError("gone"))  # type: ignore[method-assign]
+    play.stage.closing = lambda done: done(None, StoreError("gone"))  # type: ignore[method-assign]
     play.call_manager.recorder_away()
     play.settle()
-    assert play.told() == ["stop playing", "shut", "goodbye"]
+    assert play.told() == ["stop playing", "keep no more", "shut", "goodbye"]
     assert play.mended == ["id0"]
     play.pass_time(7)
-    assert play.told() == ["hang up recorder_unavailable", "forget"]
+    assert play.told() == ["hang up recorder_unavailable", "close recording", "forget"]
+    assert play.mended == ["id0"]
 
 
 def test_the_longest_call_ends(play: Play) -> None:

@@ -48,7 +48,7 @@ def test_after_the_talk_the_callee_is_told_the_code_and_then_hung_up_on(play: Pl
     play.clock.time = play.clock.time.replace(microsecond=0)
     assert leave(play)
     told = play.told()
-    assert told == ["stop playing", "close recording", "shut", "receipt"], "recorded no more, heard by nobody"
+    assert told == ["stop playing", "keep no more", "shut", "receipt"], "recorded no more, heard by nobody"
     (receipt,) = facts(play, "receipt")
     (decision,) = facts(play, "decision")
     assert receipt["decision"] == decision["leaf"] and receipt["code"] == play.stage.codes[0]
@@ -56,7 +56,7 @@ def test_after_the_talk_the_callee_is_told_the_code_and_then_hung_up_on(play: Pl
     assert decision["number"][3:] not in json.dumps(receipt)
     assert facts(play, "recording_closed"), "the evidence of the talk waits for no code"
     play.over("receipt")
-    assert play.told() == ["hang up hung_up", "forget"]
+    assert play.told() == ["hang up hung_up", "close recording", "forget"]
     (outcome,) = facts(play, "receipt_told")
     assert (outcome["how"], outcome["done"], outcome["why"]) == ("spoken", True, "")
     assert outcome["subject"] == receipt["subject"]
@@ -84,7 +84,7 @@ def test_a_callee_who_hangs_up_ends_it_at_once(play: Play) -> None:
     play.told()
     play.call_manager.hung_up("call", "callee")
     play.settle()
-    assert play.told() == ["hang up hung_up", "forget"]
+    assert play.told() == ["hang up hung_up", "close recording", "forget"]
     play.over("receipt", ok=False, cause="stopped")
     (outcome,) = facts(play, "receipt_told")
     assert (outcome["done"], outcome["why"]) == (False, "stopped")
@@ -126,7 +126,7 @@ def test_the_goodbye_to_who_objects_ends_with_the_code(play: Play) -> None:
     play.over("goodbye")
     assert play.told() == ["receipt"]
     play.over("receipt")
-    assert play.told() == ["hang up objected", "forget"]
+    assert play.told() == ["hang up objected", "close recording", "forget"]
     assert len(facts(play, "receipt")) == 1 and facts(play, "receipt_told")[0]["done"]
 
 
@@ -135,7 +135,7 @@ def test_what_cannot_be_spoken_ends_the_call_as_without_it_and_a_fact_says_so(pl
     assert leave(play)
     play.told()
     play.over("receipt", ok=False, cause="not_playable")
-    assert play.told() == ["hang up hung_up", "forget"]
+    assert play.told() == ["hang up hung_up", "close recording", "forget"]
     assert facts(play, "receipt_told")[0]["why"] == "not_playable"
     play.over("receipt")
     play.pass_time(60)
@@ -147,7 +147,7 @@ def test_a_relay_that_never_answers_keeps_nobody(play: Play) -> None:
     assert leave(play)
     play.told()
     play.pass_time(21)
-    assert play.told() == ["hang up hung_up", "forget"]
+    assert play.told() == ["hang up hung_up", "close recording", "forget"]
     assert facts(play, "receipt_told")[0]["why"] == "media_failed"
 
 
@@ -165,7 +165,7 @@ def test_a_receipt_that_is_not_kept_is_not_told(play: Play, monkeypatch: pytest.
 
     monkeypatch.setattr(StoreTransaction, "append", full)
     assert leave(play)
-    assert play.told()[-2:] == ["hang up hung_up", "forget"] and not play.stage.codes
+    assert play.told()[-3:] == ["hang up hung_up", "close recording", "forget"] and not play.stage.codes
     assert facts(play, "receipt_told")[0]["why"] == "evidence_unavailable"
     assert facts(play, "recording_closed") and facts(play, "ended")
 

@@ -58,6 +58,7 @@ EVENTS: tuple[Event, ...] = (
     *(HungUp(by, "hung_up") for by in ("caller", "callee")),
     CallerLeft(),
     RecorderOpened(),
+    RecorderOpened(keeps=False),
     RecorderFailed("gone"),
     NotKept(),
     AnnouncementOver(True),

@@ -98,6 +98,8 @@ class Conversation:
         """By whom: ``agent``, ``desk``."""
         self._open = 0
         """Recorders that were opened and not told to close."""
+        self._unkept = False
+        """The recorder keeps nothing, or nothing more."""
         self._closing = False
         """The end waits for the recording."""
         self.left = False
@@ -109,6 +111,11 @@ class Conversation:
     def emergency(self) -> bool:
         return Do.INVITE_EMERGENCY in self.done
 
+    @property
+    def _kept(self) -> bool:
+        """The recorder is open, and keeps what it is told to."""
+        return self._open > 0 and not self._unkept
+
     def may_come(self, event: type[Event]) -> bool:
         """Whether the table has an entry for it in this state, and it answers nothing that was never asked."""
         if (self.state, event) not in real.TABLE:
@@ -119,7 +126,8 @@ class Conversation:
         return self._come[event] < self.done.count(asked)
 
     def tell(self, event: Event) -> None:
-        before, was_open, did = self.state, self._open, list(self.done)
+        before, did = self.state, list(self.done)
+        was_kept = self._kept
         self.call, commands = self._calls.handle(self.call, event, self.policy)
         self.state = self.call.state
         self.left = self.left or (isinstance(event, CallerLeft) and before in (State.PREPARING, State.ANNOUNCING))
@@ -129,6 +137,7 @@ class Conversation:
         self.done += commands
         self._open += isinstance(event, RecorderOpened)
         self._open -= commands.count(Do.CLOSE_RECORDING)
+        self._unkept = self._unkept or event == RecorderOpened(keeps=False) or Do.KEEP_NO_MORE in commands
         assert self._open >= 0, "nothing is open"
         self._seen((before, type(event).__name__, self.state))
         assert self.state in real.TABLE[before, type(event)].leads_to, "the table leads elsewhere"
@@ -141,7 +150,7 @@ class Conversation:
             self._check_help(before, event, commands)
         else:
             self._check_way(event, commands, did)
-            self._check_goodbye(before, event, commands, was_open)
+            self._check_goodbye(before, event, commands, was_kept=was_kept)
             self._check_digit(before, event, commands)
         self._check_end(before, event, commands)
         self._check_shown()
@@ -190,7 +199,8 @@ class Conversation:
             assert last == [Do.ANNOUNCE]
             assert isinstance(event, RecorderOpened) or (isinstance(event, RecorderFailed) and policy.go_on_unrecorded)
             assert (Do.TAP in commands) is isinstance(event, RecorderOpened), "who hears the callee object?"
-            assert (Do.NOTE_UNRECORDED in commands) is (isinstance(event, RecorderFailed) or not policy.record)
+            assert (Do.NOTE_UNRECORDED in commands) is (event != RecorderOpened() or not policy.record)
+            assert policy.go_on_unrecorded or event == RecorderOpened(), "announced, and nothing can be kept"
         else:
             assert Do.TAP not in commands
         if self.left:
@@ -203,22 +213,21 @@ class Conversation:
             assert Do.COMMIT in did
             assert AnnouncementOver(True) in self.told, "the callee has not been told"
             assert last == [Do.CONNECT], "connected before the rest is done"
-            recorded = self._open > 0 and policy.record
+            recorded = self._kept and policy.record
             assert (Do.START_RECORDING in commands) is recorded
         else:
             assert Do.START_RECORDING not in commands
         if self.state is State.TALKING:
             assert Do.CONNECT in self.done
-            assert (self._open > 0 and policy.record) or Do.NOTE_UNRECORDED in self.done, (
-                "unrecorded, and no leaf of it"
-            )
+            assert (self._kept and policy.record) or Do.NOTE_UNRECORDED in self.done, "unrecorded, and no leaf of it"
 
-    def _check_goodbye(self, before: State, event: Event, commands: list[Do], was_open: int) -> None:
+    def _check_goodbye(self, before: State, event: Event, commands: list[Do], *, was_kept: bool) -> None:
         """What forbids the call to go on ends it politely: nothing more is kept of it, then the callee is told."""
         if before in ANSWERED:
-            lost = isinstance(event, RecorderFailed) and (was_open > 0 or before is State.PREPARING)
+            lost = isinstance(event, RecorderFailed) and (was_kept or before is State.PREPARING)
+            lost = lost or event == RecorderOpened(keeps=False)
             # What is recorded and not kept ends at once; where nothing is recorded yet, the recorder is lost.
-            unkept = isinstance(event, NotKept) and was_open > 0
+            unkept = isinstance(event, NotKept) and was_kept
             if unkept and before is State.TALKING and self.policy.record and not self.policy.go_on_unrecorded:
                 assert self.state is State.CLOSING, "a talk that is not kept goes on"
                 assert commands == [Do.STOP_PLAYING, Do.SHUT, Do.HANG_UP, Do.CLOSE_RECORDING]
@@ -240,11 +249,15 @@ class Conversation:
                 assert (self.state in OVER) is self.left
             if lost and self.policy.go_on_unrecorded:
                 assert Do.NOTE_UNRECORDED in commands
-                assert self._open == 0
+                assert (Do.KEEP_NO_MORE in commands) is was_kept
+            elif isinstance(event, (RecorderFailed, NotKept)) and before is not State.PREPARING and not was_kept:
+                assert commands == [], "it keeps nothing as it is"
+            if self.state in ANSWERED and RecorderOpened in self._come:
+                assert self._open == 1, "nobody hears the callee object"
         if self.state is State.GOODBYE and before is not State.GOODBYE:
             assert [each for each in commands if each is not Do.OBJECT] == [
                 Do.STOP_PLAYING,
-                *([Do.CLOSE_RECORDING] if was_open else []),
+                *([Do.KEEP_NO_MORE] if self._open else []),
                 Do.SAY_GOODBYE,
             ]
         else:
@@ -267,14 +280,14 @@ class Conversation:
         typed = isinstance(event, Digit) and event.side == "caller" and before in (State.COMMITTING, State.TALKING)
         if isinstance(event, Digit) and typed and not self.call.passed_on:
             self._typed += event.digit
-            kept = Do.START_RECORDING in self.done and self._open > 0
+            kept = Do.START_RECORDING in self.done and self._kept
             if kept and self._paused != "agent" and self._typed.endswith(policy.pause_code):
                 codes, self._paused, self._typed = [Do.PAUSE], "agent", ""
-            elif kept and self._paused and self._typed.endswith(policy.resume_code):
+            elif self._paused and self._typed.endswith(policy.resume_code):
                 codes, self._paused, self._typed = [Do.RESUME], "", ""
         if isinstance(event, PauseAsked) and before is State.TALKING:
-            kept = Do.START_RECORDING in self.done and self._open > 0
-            if kept and self._paused == ("" if event.pause else "desk"):
+            kept = Do.START_RECORDING in self.done and self._kept
+            if (kept or not event.pause) and self._paused == ("" if event.pause else "desk"):
                 codes = [Do.PAUSE if event.pause else Do.RESUME]
                 self._paused, self._typed = "desk" if event.pause else "", ""
         assert [each for each in commands if each in (Do.PAUSE, Do.RESUME)] == codes, f"typed {self._typed}"
@@ -302,12 +315,14 @@ class Conversation:
                 assert Do.STOP_PLAYING in commands
         if isinstance(event, RecordingDone):
             self._closing = False
-        elif Do.CLOSE_RECORDING in commands and self.state in (State.GOODBYE, State.CLOSING) and before in ANSWERED:
+        elif Do.CLOSE_RECORDING in commands and self.state is State.CLOSING:
             self._closing = True
         assert not (self._closing and Do.FINISH in commands), "finished before the recording is closed"
         assert self.state is not State.CLOSING or self._closing, "it waits for nothing"
-        if self.state is State.GOODBYE or self.state in OVER:
+        if self.state in OVER:
             assert self._open == 0, "the recorder goes on after the end"
+        elif self.state is State.GOODBYE and before is not State.GOODBYE:
+            assert self._unkept or not self._open, "the goodbye is kept"
         if self.state is State.ENDED and before is not State.ENDED:
             assert Do.FINISH in commands or Do.REFUSE in self.done, "no leaf of the end"
             if Do.REFUSE in self.done and not isinstance(event, Stop):
@@ -331,10 +346,10 @@ class Conversation:
         assert call.announced is self.announced
         assert (call.connected, call.objected) == (Do.CONNECT in self.done, Do.OBJECT in self.done)
         assert call.caller_objected is (Do.OBJECT_OTHER in self.done)
-        recording = self.state is State.TALKING and Do.START_RECORDING in self.done and self._open > 0
+        recording = self.state is State.TALKING and Do.START_RECORDING in self.done and self._kept
         assert call.recording is recording
         if self.state is State.TALKING:
-            assert call.paused is (recording and bool(self._paused))
+            assert call.paused is bool(self._paused)
 
     def _first_cause(self) -> tuple[str, str, int]:
         """Who ended it, why, and with which code of the trunk's, from the first event that did."""
@@ -363,7 +378,7 @@ def _cause(event: Event, before: State) -> tuple[str, str, int]:
             return "caller", "hung_up", 0
         case EvidenceFailed(cause):
             return "gate", cause, 0
-        case RecorderFailed() | NotKept():
+        case RecorderOpened() | RecorderFailed() | NotKept():
             return "gate", "recorder_unavailable", 0
         case Digit():
             return "callee", "objected", 0

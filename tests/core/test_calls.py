@@ -56,6 +56,7 @@ EVENTS = [
     HungUp("callee", "bye"),
     CallerLeft(),
     RecorderOpened(),
+    RecorderOpened(keeps=False),
     RecorderFailed("gone"),
     NotKept(),
     AnnouncementOver(True),
@@ -149,7 +150,7 @@ def test_law_3_5_an_emergency_call_waits_for_nothing_and_is_not_ended_by_the_gat
 def test_opting_out_during_the_announcement_keeps_the_objection_before_anything_else() -> None:
     call, done = converse(Decided(True), Answered(), RecorderOpened(), Digit("callee", "9"))
     assert call.state is State.GOODBYE
-    assert done[5:] == [Do.OBJECT, Do.STOP_PLAYING, Do.CLOSE_RECORDING, Do.SAY_GOODBYE]
+    assert done[5:] == [Do.OBJECT, Do.STOP_PLAYING, Do.KEEP_NO_MORE, Do.SAY_GOODBYE]
 
 
 def test_opting_out_in_talk_goes_on_and_counts_once() -> None:
@@ -225,6 +226,48 @@ def test_a_recorder_that_dies_in_talk(policy: Policy) -> None:
         assert call.state is State.TALKING and done[-1] is Do.NOTE_UNRECORDED
     else:
         assert call.state is State.GOODBYE and done[-1] is Do.SAY_GOODBYE
+
+
+def test_what_goes_on_unrecorded_is_listened_to_for_an_objection_to_its_end() -> None:
+    on = Policy(go_on_unrecorded=True)
+    way = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
+    for steps, lost in itertools.product((3, 4, 5), (RecorderFailed("disk full"), NotKept())):
+        call, done = converse(
+            *way[:steps], lost, lost, *way[steps:], *(Digit("callee", "9"),) * (steps == 5), policy=on
+        )
+        assert Do.CLOSE_RECORDING not in done and done.count(Do.NOTE_UNRECORDED) == done.count(Do.KEEP_NO_MORE) == 1
+        assert (Do.START_RECORDING in done, Do.OBJECT in done) == (steps == 5, steps == 5)
+        assert (call.state, call.recorder_open, call.recording) == (State.TALKING, True, False)
+        _, commands = handle(call, HungUp("caller", "bye"), on)
+        assert Do.CLOSE_RECORDING in commands, "its taps are let go of"
+
+
+def test_a_recorder_that_can_keep_nothing_of_a_call_listens_to_it() -> None:
+    way = (Decided(True), Answered(), RecorderOpened(keeps=False))
+    call, done = converse(*way, AnnouncementOver(True), Committed(), policy=Policy(go_on_unrecorded=True))
+    assert (call.state, call.recording, Do.START_RECORDING in done) == (State.TALKING, False, False)
+    assert done[3:6] == [Do.TAP, Do.NOTE_UNRECORDED, Do.ANNOUNCE]
+    call, done = converse(*way)
+    assert (call.state, call.cause, Do.ANNOUNCE in done) == (State.GOODBYE, "recorder_unavailable", False)
+    call, done = handle(call, GoodbyeOver(), Policy())
+    assert done == [Do.HANG_UP, Do.CLOSE_RECORDING]
+
+
+def test_a_pause_outlasts_its_recording_until_it_is_resumed() -> None:
+    """What the callee types in it may be the number of a card, and no objection."""
+    talk = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
+    on, lost = Policy(go_on_unrecorded=True), RecorderFailed("disk full")
+    call, _ = converse(*talk, *(Digit("caller", key) for key in "*5"), lost, policy=on)
+    assert call.paused
+    for resume in ([Digit("caller", key) for key in "*6"], [RESUME]):
+        after, commands = call if resume != [RESUME] else replace(call, asked_by="user:mo(1004)"), []
+        for event in resume:
+            after, more = handle(after, event, on)
+            commands += more
+        assert not after.paused and commands == [Do.RESUME]
+        for event in (PAUSE, *(Digit("caller", key) for key in "*5")):
+            after, more = handle(after, event, on)
+            assert more == [], "nothing is recorded"
 
 
 @pytest.mark.parametrize("policy", POLICIES)

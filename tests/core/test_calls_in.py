@@ -37,6 +37,7 @@ EVENTS: list[InEvent] = [
     *(Ringing(), Answered(), Failed(486, "busy"), HungUp("caller", "hung_up"), HungUp("callee", "hung_up")),
     *(
         RecorderOpened(),
+        RecorderOpened(keeps=False),
         RecorderFailed("gone"),
         NotKept(),
         AnnouncementOver(True),

@@ -177,13 +177,13 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
         with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(NUMBERS[0])], "up", PATIENCE)
             (other,) = far.all()
-            time.sleep(1.0)  # so that the key comes while the recorder still has the call: after it nobody hears keys
+            until(lambda: talk.packets_in > 50)
             ballast = Ballast(disk)
             fill(gate, near, ballast)
             assert talk.state == "up"  # on_failure = unrecorded: it goes on
+            gate.wait(lambda: waits(gate, "unrecorded"), PATIENCE, "no unrecorded waits for room")
             other.press("9")
-            for kind in ("objection", "unrecorded"):
-                gate.wait(lambda kind=kind: waits(gate, kind), PATIENCE, f"no {kind} waits for room")
+            gate.wait(lambda: waits(gate, "objection"), PATIENCE, "no objection waits for room")
             assert not bodies(gate, "objection")[3:]  # the example brings three
             ballast.take_away()
             end = time.monotonic() + PATIENCE

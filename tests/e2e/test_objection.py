@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +204,34 @@ def test_nine_is_heard_where_nothing_is_recorded(tmp_path: Path) -> None:
         assert not gate.rows("SELECT 1 FROM recordings")
         assert not list((gate.data / "recordings").rglob("*.dgr"))
         assert gate.stop() == 0
+    finally:
+        gate.stop()
+
+
+def test_in_a_call_that_goes_on_unrecorded_the_nine_is_heard_though_the_recorder_is_gone(tmp_path: Path) -> None:
+    """One recorder dies in the talk; another finds too little room to open what it is asked for."""
+    gate = RunningGate(tmp_path / "gate", announcement=1.0)
+    gate.add_pbx()
+    gate.set("recording", on_failure="unrecorded")
+    try:
+        for number, room_mb in ((LATE, 1), (EARLY, 1 << 40)):
+            gate.set("recording", min_free_mb=room_mb)
+            gate.start()
+            with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
+                (talk,) = near.wait([near.dial(number)], "up", PATIENCE)
+                (call,) = gate.wait(lambda: in_state(gate, "talking"), PATIENCE, "they do not talk")
+                if room_mb == 1:
+                    os.kill(gate.recorder_pid(), signal.SIGKILL)
+                said = partial(gate.kinds, call["call_id"])
+                gate.wait(lambda said=said: "unrecorded" in said(), PATIENCE, "it is recorded")
+                far.all()[0].press("9")
+                gate.wait(lambda number=number: objection(gate, number), PATIENCE, "the objection is not kept")
+                assert talk.state == "up"
+                assert_refused(near, number)
+                near.hang_up(talk)
+                gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
+            assert gate.stop() == 0
+        gate.verified()
     finally:
         gate.stop()
 

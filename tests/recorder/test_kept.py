@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from gate.calls.reconcile import closing
+from gate.errors import RecorderError
 from gate.recorder.client import KEPT_SECONDS
 from tests.support.disks import freezable_disk
-from tests.support.recorder_room import PAYLOADS, Phone, Room, packets, tone
+from tests.support.recorder_room import PAYLOADS, Phone, Room, packets, source_of, tone
 from tests.support.waiting import PATIENCE, until
 
 
@@ -88,6 +89,87 @@ def test_the_keys_in_the_taps_of_a_killed_recorder_are_heard(room: Room) -> None
     os.kill(pid, signal.SIGKILL)
     assert room.events.waiting.get(timeout=PATIENCE) == ("a", "callee", "9")
     assert room.events.away.get(timeout=PATIENCE)
+
+
+def told_digit(room: Room, side: str, digit: str) -> None:
+    until(lambda: ("a", side, digit) in room.events.digits)
+
+
+def test_keys_are_heard_after_all_is_kept_and_the_file_is_closed_meanwhile(room: Room) -> None:
+    opened, caller, callee = recorded(room)
+    caller.say(b"a" * 160)
+    answers: queue.Queue[Any] = queue.Queue()
+    room.client.keep_no_more("a", lambda result, error: answers.put(error or result))
+    caller.say(b"b" * 160)
+    closed = answers.get(timeout=PATIENCE)
+    assert (closed.packets, closed.interrupted) == ({"caller": 1, "callee": 0}, False)
+    assert not room.client.writes(opened.recording_id)
+    callee.press(9)
+    told_digit(room, "callee", "9")
+    assert [each.rtp[12:13] for each in packets(room.frames(opened), "caller")] == [b"a"]
+    assert room.close("a") is None and room.events.unkept.empty()
+    assert callee.socket.connect_ex(("127.0.0.1", callee.port)) == 0
+    with pytest.raises(ConnectionRefusedError):  # the port is free
+        for _ in range(2):
+            callee.socket.send(b"x")
+            callee.socket.recv(1)
+
+
+def test_what_was_never_started_is_listened_to_all_the_same(room: Room) -> None:
+    opened = room.open("a")
+    answers: queue.Queue[Any] = queue.Queue()
+    room.client.keep_no_more("a", lambda result, error: answers.put((result, error)))
+    assert answers.get(timeout=PATIENCE) == (None, None)
+    room.client.start("a", PAYLOADS)
+    Phone(opened.callee_port).press(9)
+    told_digit(room, "callee", "9")
+    assert room.close("a") is None and not list(room.folder.rglob("*.dgr"))
+
+
+def test_the_keys_of_a_call_are_heard_after_its_recorder_was_killed(room: Room) -> None:
+    """By the gate itself, until the call is closed; whether the recorder is back by then or not."""
+    opened, caller, callee = recorded(room)
+    pid = room.client.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert room.events.away.get(timeout=PATIENCE)
+    callee.press(9)
+    assert room.events.waiting.get(timeout=PATIENCE) == ("a", "callee", "9")
+    until(room.client.available)
+    caller.press(5)
+    told_digit(room, "caller", "5")
+    assert not room.client.writes(opened.recording_id)
+    callee.press(4)
+    with pytest.raises(RecorderError, match="away"):
+        room.close("a")
+    assert room.events.waiting.get(timeout=PATIENCE) == ("a", "callee", "4"), "the last before the end is heard"
+    assert not room.client._calls
+
+
+def test_where_the_recorder_opens_nothing_the_gate_listens_itself(room: Room) -> None:
+    def opened(name: str) -> Any:
+        answers: queue.Queue[Any] = queue.Queue()
+        room.client.open(name, f"rec-{name}", {}, lambda *answer: answers.put(answer), listen=True)
+        result, error = answers.get(timeout=PATIENCE)
+        assert error is None
+        return result
+
+    with hung(room):
+        late = opened("a")
+        assert "in time" in late.unkept and not late.wraps
+        callee = Phone(late.callee_port)
+        callee.press(7)  # before it is known where from: nobody's
+        room.client.listen("a", source_of(late.caller_port), source_of(late.callee_port))
+        callee.press(9)
+        assert room.events.waiting.get(timeout=PATIENCE)[2] == "7"
+        assert room.events.waiting.get(timeout=PATIENCE) == ("a", "callee", "9")
+    until(room.client.available)
+    room.settle()  # what was opened too late is closed
+    callee.press(8)
+    assert room.events.waiting.get(timeout=PATIENCE) == ("a", "callee", "8")
+    with pytest.raises(RecorderError):
+        room.close("a")
+    assert not opened("b").unkept
 
 
 def test_what_no_longer_finds_room_is_said_to_be_lost(room: Room) -> None:

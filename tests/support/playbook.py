@@ -203,12 +203,15 @@ class Stage:
         done: Callable[..., None],
         *,
         keep: bool = True,
+        listen: bool = False,
     ) -> None:
         self.told.append("open recorder" if keep else "listen")
         if self.recorder_opens:
             done(
                 RecordingOpened(recording_id, 1, 2, "key", (("anna", b"wrap"),), f"2026/03/03/{recording_id}.dgr"), None
             )
+        elif listen:
+            done(RecordingOpened(recording_id, 1, 2, "", (), "", unkept="no room"), None)
         else:
             done(None, RecorderError("no room"))
 
@@ -227,8 +230,15 @@ class Stage:
     def resume(self, call_id: str) -> None:
         self.told.append("resume")
 
+    def keep_no_more(self, call_id: str, done: Callable[..., None]) -> None:
+        self.told.append("keep no more")
+        self.closing(done)
+
     def close(self, call_id: str, done: Callable[..., None]) -> None:
         self.told.append("close recording")
+        self.closing(done)
+
+    def closing(self, done: Callable[..., None]) -> None:
         done(RecordingClosed("x", "00", 10, 2.0, 2, {"caller": 1, "callee": 1}, (), False), None)
 
     def put(self, recording_id: str, key_id: str, wraps: Any, done: Callable[[Exception | None], None]) -> None:
