@@ -40,7 +40,19 @@ class Server:
         self._settings = _SETTINGS | (settings or {})
         self.port = self._settings.get("port", "5432")
         if not made:
-            self.run("initdb", "-D", str(self.data), "-U", "dialgate", "-A", "trust", "-E", "UTF8", "--locale=C")
+            self.run(
+                "initdb",
+                "-D",
+                str(self.data),
+                "-U",
+                "dialgate",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--wal-segsize=1",
+            )
         self.start()
 
     def dsn(self, database: str = "postgres") -> str:
