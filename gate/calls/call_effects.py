@@ -169,8 +169,7 @@ class CallEffects:
         def done(error: Exception | None) -> None:
             if isinstance(error, TakenBack):  # whom we may not call any more hears nothing of us
                 self._feed(session, EvidenceFailed(str(error)))
-            elif error is not None:
-                self._retry_queue.keep(fact)  # they have picked up all the same (LAW 3.4)
+            elif error is not None:  # it is kept later: they have picked up all the same (LAW 3.4)
                 self._feed(session, EvidenceFailed())
 
         self._retry_queue.attempt([fact], done, self._unless(session), happened=True)

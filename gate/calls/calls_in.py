@@ -198,10 +198,9 @@ class CallInEffects(CallEffects):
         def done(error: Exception | None) -> None:
             if error is not None:
                 log.error("objection_not_kept", call=session.id, error=str(error))
-                self._retry_queue.keep(fact)
             self._feed(session, ObjectionKept(error is None))
 
-        self._retry_queue.attempt([fact], done)
+        self._retry_queue.attempt([fact], done, happened=True)
 
     def _many_objections(self, trunk: str, now: datetime) -> bool:
         """Count an objection of a caller; whether callers of this trunk have made more of them in an hour than is

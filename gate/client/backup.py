@@ -32,7 +32,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -47,7 +47,7 @@ from gate.converting import decode
 from gate.core.evidence import EvidenceError, commitment, leaf_hash, parse_checkpoint, verify_inclusion
 from gate.core.facts import audit as facts
 from gate.core.facts.audit import BackupRestored, MemoryReplayed
-from gate.durable import new_below, parts_of, read_below, sync_folder, whole_file
+from gate.durable import new_below, parts_of, read_below, read_regular, sync_folder, whole_file
 from gate.errors import NoteInvalid, StoreError, UsageError
 from gate.operations.accounts import user
 from gate.operations.backup import BackupBegin, BackupDone, BackupKeys, BackupMade
@@ -56,6 +56,8 @@ from gate.operations.keys.recipients import admit, unlogged
 from gate.operations.memory.place import SecondPlace
 from gate.store.reader import DataLock, Reader, place_of
 from gate.store.recipients import logged
+from gate.store.spool import LONGEST
+from gate.store.spool import NAME as SPOOL
 from gate.types import Progress
 from gate.vault.keyfile import PrivateKey
 from gate.vault.keystore import SCHEMA
@@ -508,6 +510,7 @@ def put_back(config: Config, data: Set, wrapped: Set, secrets: Mapping[str, byte
             with DataLock(target):  # raises where a gate runs on it
                 if not config.storage.memory:
                     _carry_over(target / "checkpoints", part / "checkpoints")
+                _carry_spool(target / SPOOL, part / SPOOL)
                 stamp = f"{SystemClock().now():%Y%m%dT%H%M%S}"
                 aside = target.with_name(f"{target.name}.before-{stamp}")
                 target.rename(aside)
@@ -536,6 +539,14 @@ def of_the_gate(secrets: Mapping[str, bytes], vkey: str) -> None:
     found = secrets["data/gate.key"].partition(b"\n")[0].decode("utf-8", "replace")
     if found != vkey:
         raise StoreError(f"the gate.key of this set is another gate's: {found[:200]}", hint="take another backup")
+
+
+def _carry_spool(waits: Path, restored: Path) -> None:
+    """What the store had not taken when the gate ended: no set has it, and no journal in a second place."""
+    with suppress(FileNotFoundError):
+        content = read_regular(waits, LONGEST)
+        with whole_file(restored) as file:
+            file.write(content)
 
 
 def _carry_over(signed: Path, restored: Path) -> None:

@@ -11,7 +11,7 @@ import shutil
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +28,7 @@ from gate.operations.keys.recipients import KeyList
 from gate.operations.status.glance import GateStatus, Status
 from gate.operations.status.trunk_tests import DAYS, Outcome
 from gate.showing import many
+from gate.store.spool import NAME as SPOOL
 from gate.vault.sealed_files import bucket_of
 
 FULL_PERCENT: Final = 90
@@ -70,6 +71,7 @@ def examine(path: Path, gate: Gate | None, *, running: bool) -> Iterator[Finding
     yield from _permissions(config, path)
     yield _clock()
     yield from _disk(config)
+    yield from _spool(config, running=running)
     yield from _names(config)
     yield from _bucket(config)
     yield from _sounds(config)
@@ -127,6 +129,14 @@ def _disk(config: Config) -> Iterator[Finding]:
     percent, free = 100 * usage.used // usage.total, usage.free >> 20
     text = f"{percent} % full, {free:,} MB are free for {config.data}"
     yield Finding(State.WARN if percent >= FULL_PERCENT else State.OK, "disk", text, f"df -h {config.data}")
+
+
+def _spool(config: Config, *, running: bool) -> Iterator[Finding]:
+    """What has happened and the log lacks, for whoever may look into the data folder."""
+    with suppress(OSError):
+        if size := (config.data / SPOOL).stat().st_size:
+            text = f"{many(size, 'byte')} of evidence wait in {config.data / SPOOL}: the store did not take them"
+            yield Finding(State.WARN, "spool", text, "dialgate status" if running else "systemctl start dialgate")
 
 
 def _names(config: Config) -> Iterator[Finding]:

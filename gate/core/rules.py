@@ -75,6 +75,7 @@ def cost(number: Number) -> Cost:
 
 _OF_EVIDENCE: Final = (
     Reason.EVIDENCE_ROLLED_BACK,
+    Reason.EVIDENCE_UNAVAILABLE,
     Reason.EVIDENCE_UNSIGNED,
     Reason.MEMORY_UNAVAILABLE,
     Reason.CLOCK_BEHIND,
@@ -182,9 +183,9 @@ class Rules:
     block: frozenset[str] = frozenset(BLOCKABLE)
     """Kinds of numbers, by name, that no marketing call goes to (``gate.core.rules``)."""
     evidence: Reason | None = None
-    """Why the firm's own lists cannot be relied on just now (``evidence_rolled_back``, ``memory_unavailable``), or no
-    marketing call may be made all the same (``evidence_unsigned``, ``clock_behind``); None: they can. The one rule that
-    the machine sets, and not the firm."""
+    """Why the firm's own lists cannot be relied on just now (``evidence_rolled_back``, ``memory_unavailable``,
+    ``evidence_unavailable``), or no marketing call may be made all the same (``evidence_unsigned``, ``clock_behind``);
+    None: they can. The one rule that the machine sets, and not the firm."""
 
     def __post_init__(self) -> None:
         for number in self.own_numbers:

@@ -553,7 +553,8 @@ def _evidence(rules: Rules) -> _Answer | None:
 
 
 def _rolled_back(rules: Rules) -> _Answer | None:
-    forgetful = rules.evidence in (Reason.EVIDENCE_ROLLED_BACK, Reason.MEMORY_UNAVAILABLE)
+    lacking = (Reason.EVIDENCE_ROLLED_BACK, Reason.MEMORY_UNAVAILABLE, Reason.EVIDENCE_UNAVAILABLE)
+    forgetful = rules.evidence in lacking
     return _evidence(rules) if forgetful else None
 
 

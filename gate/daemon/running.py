@@ -61,6 +61,7 @@ from gate.media.prompts import prepare_all, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
+from gate.operations.audit.signed_log import origin_of
 from gate.operations.audit.witnesses import Witnesses
 from gate.operations.calls.calls import not_ready
 from gate.operations.calls.campaigns import campaign_warnings
@@ -79,11 +80,13 @@ from gate.operations.requests.standing import RequestWatch
 from gate.operations.retention.uploads import Uploads
 from gate.operations.webhooks import WebhookPost, posts
 from gate.recorder.client import RecorderClient, spawn_command
+from gate.showing import many
 from gate.sip.line import SipLine
 from gate.sip.sippy_adapter import patches
 from gate.store.legs import LegFile
 from gate.store.queries import Source, let_through_by_hour, proven_since, used_since
 from gate.store.reader import place_in_words
+from gate.store.spool import NAME, Spool
 from gate.vault.keyring import sealable, warnings
 
 if TYPE_CHECKING:
@@ -142,6 +145,7 @@ log = structlog.get_logger()
 CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
 DAY_SECONDS = 86400.0
+_WAITS = "The store takes nothing: {} with facts, and no call begins. dialgate manual postgresql"
 WEBHOOK_SECONDS = 2.0
 UPLOAD_SECONDS = 10.0
 SLOW_SECONDS = 60.0
@@ -168,6 +172,8 @@ class GateProcess:
         self._signer.compare()
         self._prepare()
         self._metrics = Metrics()
+        self._spool = Spool(config.data / NAME, origin_of(config), at_once=bool(config.store.dsn))
+        stack.callback(self._spool.close)
         self._reconciler = self._reconcile()
         self._recorder = self._start_recorder(stack)
         self._media = LateMedia()
@@ -225,7 +231,7 @@ class GateProcess:
     def _compose(self) -> tuple[SipLine, CallManager, RecordingSessions]:
         line = SipLine(self._config, self._media, partial(read_secret, self._config.base), self._legs)
         self._retry_queue = RetryQueue(
-            self._folder.store, line, self._metrics.asked_before.inc, self._folder.screener.judge
+            self._folder.store, line, self._metrics.asked_before.inc, self._folder.screener.judge, self._spool
         )
         call_manager = CallManager(
             line=line,
@@ -311,7 +317,8 @@ class GateProcess:
         told = (each for webhook in self._webhooks for each in webhook.warnings())
         witnesses = self._folder.one(Witnesses).warnings()
         uploads = self._folder.one(Uploads).warnings()
-        return [*self._ingest_folder.warnings(), *self._at_line.warnings(), *told, *witnesses, *uploads]
+        waits = [_WAITS.format(many(behind, "group", "waits"))] if (behind := self._retry_queue.behind) else []
+        return [*waits, *self._ingest_folder.warnings(), *self._at_line.warnings(), *told, *witnesses, *uploads]
 
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
@@ -362,12 +369,16 @@ class GateProcess:
             asyncio.run(self._serve())
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
-            if behind := self._retry_queue.behind:
-                log.error("evidence_lost", groups=behind, hint="there was no room for it until the end")
             self._note(GateStopped())
         finally:
             self._line.stop()
             thread.join(10.0)
+        self._spool.close()
+        behind = self._retry_queue.behind
+        if lost := self._retry_queue.lost:
+            log.error("evidence_lost", groups=lost, hint="there was no room for it until the end")
+        elif behind:
+            log.warning("evidence_spooled", groups=behind, hint="the next start appends it to the log")
         return 1 if behind or not self._signer.sign() else 0
 
     def _note(self, body: Body, *, subject: str = "gate", actor: str = "") -> None:

@@ -28,6 +28,7 @@ connection.
                    leaves
 - ``schema``       the tables and their migrations; the tables as they are, compared with what the migrations make
 - ``legs``         ``LegFile``: the legs of running calls, for the start after a crash
+- ``spool``        ``Spool``: what has happened and the store has not taken yet, for the start after a crash
 - ``memory``       the memory journal: acts that must outlive the store, in a signed file in a second place, written
                    after each commit that has one in it
 """

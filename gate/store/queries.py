@@ -28,6 +28,7 @@ from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
 from gate.core.rows.lists import ConsentRow, ObjectionRow, RegisterImportRow, SubscriberRow
 from gate.core.terms import Reason
 from gate.store.paging import Way, window
+from gate.store.projections import utf8
 from gate.store.rows import R, V, Values
 from gate.types import batched
 
@@ -110,6 +111,20 @@ def of_help(tx: StoreTransaction, fact: Fact) -> Fact:
         return fact
     question = question_of(tx, body.number, fact.actor, fact.at)
     return dataclasses.replace(fact, body=replace(body, question=question)) if question else fact
+
+
+_HELD: Final = (
+    "SELECT 1 FROM facts WHERE call_id = ?1 AND subject = ?1 AND kind = ?2 AND at = ?3 AND actor = ?4"
+    " AND (salt = ?5 OR salt IS NULL) UNION ALL SELECT 1 FROM facts WHERE subject = ?1"
+    " AND (call_id IS NULL OR call_id <> subject) AND kind = ?2 AND at = ?3 AND actor = ?4"
+    " AND (salt = ?5 OR salt IS NULL) LIMIT 1"
+)
+"""A fact by its salt, or by what its leaf has where it was erased since: each half by an index."""
+
+
+def holds(source: Source, fact: Fact, salt: bytes) -> bool:
+    """True where this fact was appended with this salt, whatever has been erased of it since."""
+    return bool(source.values(int, _HELD, (utf8(fact.subject), fact.kind, stamp(fact.at), utf8(fact.actor), salt)))
 
 
 T = TypeVar("T")

@@ -216,8 +216,10 @@ class StoreTransaction:
     def _guarded(self) -> _Guard:
         return _Guard(self, self._connection)
 
-    def append(self, fact: Fact) -> int:
+    def append(self, fact: Fact, salt: bytes | None = None) -> int:
         """Keep a fact: its row, its leaf and what is derived from it. Returns the leaf's index.
+
+        ``salt``: 16 random bytes by which it is found again (``queries.holds``); drawn here where there are none.
 
         Raises ``EvidenceError`` where the fact cannot be written (no JSON, a time without a zone, a telephone number
         in subject or actor), ``ValueError`` where a time in its body is none, ``StoreError`` where the database fails.
@@ -227,7 +229,7 @@ class StoreTransaction:
         body = json.loads(written)
         index = self.frontier.size
         entry = LogEntry(index, fact.kind, utf8(fact.subject), stamp(fact.at), utf8(fact.actor), body)
-        salt = self._salts()
+        salt = salt or self._salts()
         leaf = leaf_bytes(entry.kind, entry.subject, entry.at, entry.actor, commitment(salt, text))
         digest = leaf_hash(leaf)
         call_id = call_of(entry.kind, entry.subject, body)

@@ -156,12 +156,12 @@ def test_a_receipt_that_is_not_kept_is_not_told(play: Play, monkeypatch: pytest.
     play.told()
     real = StoreTransaction.append
 
-    def full(self: StoreTransaction, fact: Any) -> int:
+    def full(self: StoreTransaction, fact: Any, salt: bytes | None = None) -> int:
         from gate.errors import StoreError
 
         if fact.kind == "receipt":
             raise StoreError("no room")
-        return real(self, fact)
+        return real(self, fact, salt)
 
     monkeypatch.setattr(StoreTransaction, "append", full)
     assert leave(play)

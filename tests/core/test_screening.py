@@ -622,7 +622,7 @@ def test_law_6_5_a_live_gate_does_not_dial_the_drama_ranges() -> None:
 # --- evidence that cannot be relied on
 
 
-@pytest.mark.parametrize("wrong", [Reason.EVIDENCE_ROLLED_BACK, Reason.EVIDENCE_UNSIGNED])
+@pytest.mark.parametrize("wrong", [Reason.EVIDENCE_ROLLED_BACK, Reason.EVIDENCE_UNAVAILABLE, Reason.EVIDENCE_UNSIGNED])
 def test_no_marketing_call_rests_on_evidence_that_cannot_be_relied_on(wrong: Reason) -> None:
     blocked(wrong, evidence=wrong)
     blocked(wrong, consents=[CONSENT], evidence=wrong)
@@ -632,7 +632,8 @@ def test_no_marketing_call_rests_on_evidence_that_cannot_be_relied_on(wrong: Rea
 
 def test_a_lost_objection_stops_service_calls_where_an_objection_does() -> None:
     stops = {"purpose": Purpose.SERVICE, "objection_stops_service": True}
-    blocked(Reason.EVIDENCE_ROLLED_BACK, evidence=Reason.EVIDENCE_ROLLED_BACK, **stops)
+    for wrong in (Reason.EVIDENCE_ROLLED_BACK, Reason.EVIDENCE_UNAVAILABLE):
+        blocked(wrong, evidence=wrong, **stops)
     allowed(Reason.SERVICE_CALL, evidence=Reason.EVIDENCE_UNSIGNED, **stops)
 
 

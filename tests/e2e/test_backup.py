@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gate.core.facts.lists import Objection
+from gate.store.spool import NAME as SPOOL
+from gate.store.spool import Kept, Spool
 from tests.attack.rollback import dial
 from tests.support.keeping import plant
 from tests.support.requesting import opened, sound
@@ -17,6 +20,8 @@ from tests.support.sealed import first_key
 from tests.support.vault import found_in
 
 PATIENCE = 90
+WAITS = "+441134960123"
+"""A number whose objection the store had not taken when the gate ended."""
 OLD = datetime.now(UTC) - timedelta(days=400)
 
 
@@ -87,7 +92,12 @@ def test_put_back_whole_and_nothing_forgotten(gate: RunningGate, tmp_path: Path)
         gate.stop()
     gate.config.rename(tmp_path / "old.toml")
     (gate.folder / "tone.wav").unlink()
+    waits = Objection(number=WAITS, source="keypad", note="").fact("waits", datetime.now(UTC), "callee")
+    spool = Spool(gate.data / SPOOL, vkey(gate).partition("+")[0])
+    spool.put(0, [Kept(waits, bytes(16))])
+    spool.close()
     told = restore(gate, sets)
+    assert gate.rows("SELECT number FROM objections WHERE id = 'waits'") == [{"number": WAITS}]
     assert (gate.folder / "tone.wav").is_file(), "the sound of the announcement too"
     assert gate.config.read_text() == (tmp_path / "old.toml").read_text(), "it comes back where there is none"
     assert told["replayed"]["recordings"] == 1 and told["replayed"]["objections"] == 1, told

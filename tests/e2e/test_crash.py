@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from gate.config import load
+from gate.core.facts.lists import Objection
+from gate.operations.audit.signed_log import origin_of
+from gate.store.spool import NAME as SPOOL
+from gate.store.spool import Kept, Spool
 from tests.support.phones import Phones, Talk
 from tests.support.running_gate import RunningGate, dialgate, running
 from tests.support.sealed import first_key, opened
@@ -209,6 +218,128 @@ def test_a_killed_gate_in_the_middle_of_setting_up_has_a_leaf_for_each_invite(tm
             assert opened(gate, row["recording_id"], private).seconds < 3
         assert_evidence_holds(gate)
         assert_takes_calls(gate, NEXT)
+
+
+def spooled(gate: RunningGate, *kinds: str) -> None:
+    """Wait until facts of these kinds are in the spool."""
+
+    def there() -> bool:
+        data = (gate.data / SPOOL).read_bytes()
+        return all(f'"kind":"{kind}"'.encode() in data for kind in kinds)
+
+    gate.wait(there, PATIENCE, f"{kinds} are not in the spool")
+
+
+def test_killed_while_its_database_is_locked_a_gate_keeps_what_had_happened(tmp_path: Path) -> None:
+    with running(tmp_path / "gate", announcement=0.6) as gate, Phones(port=gate.trunk_port) as far:
+        with Phones(to=gate.address) as near:
+            objecting, over = talking(gate, near, NUMBERS[:2], 0.2)
+            with closing(sqlite3.connect(gate.data / "gate.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                (objector,) = [each for each in far.all() if each.number.endswith(objecting.number[1:])]
+                objector.press("9")
+                near.hang_up(over)
+                spooled(gate, "objection", "ended")
+                (said,) = [
+                    each for each in dialgate("doctor", config=gate.config, check=False)["findings"]
+                    if each["subject"] == "spool"
+                ]  # fmt: skip
+                assert said["state"] == "warn", said
+                kill_gate(gate)
+                near.silent = True
+        assert not gate.rows("SELECT 1 FROM objections WHERE number = ?", e164(objecting.number))
+        assert not gate.rows("SELECT 1 FROM calls WHERE number = ? AND state = 'ended'", e164(over.number))
+        left = (gate.data / SPOOL).read_bytes()
+        checked = dialgate("check", e164(objecting.number), config=gate.config, check=False)
+        assert checked["reason"] == "objected", "a command on a gate that stands heeds what waits"
+        assert (gate.data / SPOOL).read_bytes() == b""
+        gate.start()
+        assert_once(gate, objecting.number, over.number)
+        assert_refused(gate, objecting.number)
+        kill_gate(gate)
+        (gate.data / SPOOL).write_bytes(left)  # killed after the store's commit, before the spool was emptied
+        gate.start()
+        assert_once(gate, objecting.number, over.number)
+        assert_evidence_holds(gate)
+        assert_takes_calls(gate, NEXT)
+
+
+def test_killed_at_the_very_moment_of_an_objection_a_gate_keeps_it(tmp_path: Path) -> None:
+    """Nothing waits: the gate is killed as soon as the objection is in its spool, whatever the store has of it."""
+    with running(tmp_path / "gate", announcement=0.6) as gate, Phones(port=gate.trunk_port) as far:
+        with Phones(to=gate.address) as near:
+            (talk,) = talking(gate, near, NUMBERS[:1], 0.2)
+            with closing(sqlite3.connect(gate.data / "gate.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                (objector,) = far.all()
+                objector.press("9")
+                while b'"kind":"objection"' not in (gate.data / SPOOL).read_bytes():
+                    assert gate.process and gate.process.poll() is None
+                kill_gate(gate)
+                near.silent = True
+        gate.start()
+        assert_refused(gate, talk.number)
+        assert len(gate.rows("SELECT 1 FROM objections WHERE number = ?", e164(talk.number))) == 1
+        assert_evidence_holds(gate)
+
+
+def test_killed_twice_in_the_middle_of_a_replay_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path) -> None:
+    gate = RunningGate(tmp_path / "gate", announcement=0.6)
+    count = 3000
+    facts = [
+        Objection(number=f"+4411349{n:05d}", source="keypad", note="").fact(
+            f"objection{n}", datetime.now(UTC), "callee"
+        )
+        for n in range(count)
+    ]
+    spool = Spool(gate.data / SPOOL, origin_of(load(gate.config)))
+    for number, fact in enumerate(facts):
+        spool.put(number, [Kept(fact, os.urandom(16))])
+    spool.close()
+    assert (gate.data / SPOOL).read_bytes().count(b"\n") == count
+
+    def kept() -> int:
+        (row,) = gate.rows("SELECT count(*) AS n FROM facts WHERE subject LIKE 'objection%' AND actor = 'callee'")
+        return int(row["n"])
+
+    for _ in range(2):
+        before = kept()
+        command = [sys.executable, "-m", "gate.cli.main", "status", "-c", str(gate.config)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            until(lambda before=before: kept() > before + 20, "nothing is replayed")
+            process.kill()
+        assert before < kept() < count
+        assert (gate.data / SPOOL).stat().st_size
+    checked = dialgate("check", facts[-1].values()["number"], config=gate.config, check=False)
+    assert checked["reason"] == "objected", checked
+    assert kept() == count and (gate.data / SPOOL).read_bytes() == b""
+    assert len(gate.rows("SELECT DISTINCT number FROM objections WHERE actor = 'callee'")) == count
+    gate.verified()
+
+
+def assert_once(gate: RunningGate, objecting: str, over: str) -> None:
+    """One objection, and one end of the call that was over, by its caller; nothing is left in the spool."""
+    number = e164(objecting)
+    assert len(gate.rows("SELECT 1 FROM objections WHERE number = ?", number)) == 1
+    assert len([each for each in bodies(gate, "objection") if each["number"] == number]) == 1
+    ends = gate.rows("SELECT call_id FROM facts WHERE kind = 'ended'")
+    assert len(ends) == len({end["call_id"] for end in ends}), ends
+    (call,) = gate.rows("SELECT ended_by FROM calls WHERE number = ?", e164(over))
+    assert call["ended_by"] == "caller"
+    assert (gate.data / SPOOL).read_bytes() == b""
+
+
+def bodies(gate: RunningGate, kind: str) -> list[dict[str, Any]]:
+    """What facts of a kind say."""
+    rows = gate.rows("SELECT body FROM facts WHERE kind = ? AND body IS NOT NULL", kind)
+    return [json.loads(row["body"]) for row in rows]
+
+
+def assert_refused(gate: RunningGate, number: str) -> None:
+    """Its objection holds."""
+    with Phones(to=gate.address) as phones:
+        (refused,) = phones.wait([phones.dial(number)], "over", PATIENCE)
+    assert 'text="objected"' in refused.reasons[0], refused.reasons
 
 
 def test_a_killed_recorder_ends_calls_politely(tmp_path: Path) -> None:

@@ -229,5 +229,7 @@ def test_without_room_to_the_end_a_gate_stops_and_says_what_is_lost(disk: Path, 
             fill(gate, near, Ballast(disk))
             near.hang_up(talk)
             gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
+            warnings = gate.client.call("status")["warnings"]
+            assert any("The store takes nothing" in each for each in warnings), warnings
         assert gate.stop(seconds=90) == 1  # half a minute after the last call
         assert '"evidence_lost"' in gate.log.read_text()

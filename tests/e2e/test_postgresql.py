@@ -7,12 +7,15 @@ import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
+from gate.store.spool import NAME as SPOOL
 from tests.support import postgresql
+from tests.support.disks import Ballast, small_disk
 from tests.support.phones import Phones
 from tests.support.running_gate import RunningGate, dialgate, free_port
 from tests.support.waiting import PATIENCE
@@ -33,7 +36,13 @@ def server() -> Iterator[postgresql.Server]:
 @pytest.fixture
 def gate(server: postgresql.Server, tmp_path: Path) -> Iterator[RunningGate]:
     """Its gate, with a route for emergency calls; not started."""
-    made = RunningGate(tmp_path / "gate", announcement=0.6)
+    made = gate_of(server, tmp_path / "gate")
+    yield made
+    made.kill()
+
+
+def gate_of(server: postgresql.Server, folder: Path, **more: Any) -> RunningGate:
+    made = RunningGate(folder, announcement=0.6, **more)
     made.add_pbx(overflow=True)
     door = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
     made.set("control", http=door)
@@ -41,8 +50,7 @@ def gate(server: postgresql.Server, tmp_path: Path) -> Iterator[RunningGate]:
     made.add_token("dialler", purposes=["marketing"])
     dsn = f"postgresql://dialgate@/evidence?host={server.folder}"
     dialgate("store", "move", "--to", dsn, config=made.config)
-    yield made
-    made.kill()
+    return made
 
 
 def ready(gate: RunningGate) -> list[str]:
@@ -111,6 +119,85 @@ def test_with_its_server_away_no_call_begins_those_that_run_go_on_and_nothing_is
     assert call["state"] == "ended"
     assert gate.stop() == 0
     gate.verified()
+
+
+def test_killed_while_its_server_is_away_a_gate_keeps_what_had_happened(
+    server: postgresql.Server, gate: RunningGate
+) -> None:
+    spool = gate.data / SPOOL
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
+        gate.start()
+        objecting, over = near.wait([near.dial(number) for number in NUMBERS[:2]], "up", PATIENCE)
+        server.stop()
+        (objector,) = [each for each in far.all() if each.number.endswith(objecting.number[1:])]
+        objector.press("9")
+        near.hang_up(over)
+        for kind in (b'"kind":"objection"', b'"kind":"ended"'):
+            gate.wait(lambda kind=kind: kind in spool.read_bytes(), PATIENCE, f"no {kind!r} in the spool")
+        done = dialgate("doctor", config=gate.config, check=False)
+        (said,) = [each for each in done["findings"] if each["subject"] == "spool"]
+        assert said["state"] == "warn", said
+        gate.kill()
+        left = spool.read_bytes()
+
+        server.start()
+        for _ in range(2):  # the second time as if it had been killed after the store's commit
+            gate.start()
+            number = "+44" + objecting.number[1:]
+            (objection,) = gate.rows("SELECT id FROM objections WHERE number = ?", number)
+            assert len(gate.rows("SELECT 1 FROM facts WHERE subject = ?", objection["id"])) == 1
+            ends = gate.rows("SELECT call_id FROM facts WHERE kind = 'ended' AND body IS NOT NULL")
+            calls = gate.rows("SELECT ended_by FROM calls WHERE number = ?", "+44" + over.number[1:])
+            assert len(ends) == len({end["call_id"] for end in ends})
+            assert [call["ended_by"] for call in calls] == ["caller"]
+            assert spool.read_bytes() == b""
+            gate.kill()
+            spool.write_bytes(left)
+        gate.start()
+        (refused,) = near.wait([near.dial(objecting.number)], "over", PATIENCE)
+        assert 'text="objected"' in refused.reasons[0], refused.reasons
+        (taken,) = near.wait([near.dial(NUMBERS[5])], "up", PATIENCE)
+        near.hang_up(taken)
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
+    assert gate.stop() == 0
+    gate.verified()
+
+
+def test_with_its_server_away_and_its_disk_full_nothing_is_lost_once_one_of_them_is_back(
+    server: postgresql.Server, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", 24 << 20) as disk:
+        gate = gate_of(server, tmp_path / "gate", data=disk / "data")
+        gate.set("recording", on_failure="unrecorded", min_free_mb=4)
+        spool = gate.data / SPOOL
+        try:
+            with Phones(port=gate.trunk_port) as far, Phones(to=gate.start().address) as near:
+                first, second = near.wait([near.dial(number) for number in NUMBERS[:2]], "up", PATIENCE)
+                server.stop()
+                ballast = Ballast(disk)
+                ballast.leave_nothing()
+                for each in far.all():
+                    each.press("9")
+                gate.wait(lambda: '"spool_not_written"' in gate.said(), PATIENCE, "the spool finds room")
+                (refused,) = near.wait([near.dial(NUMBERS[2])], "over", PATIENCE)
+                assert "evidence_unavailable" in refused.reasons[0], refused.reasons
+                ballast.take_away()
+                gate.wait(
+                    lambda: spool.read_bytes().count(b'"kind":"objection"') == 2, PATIENCE, "it is not tried again"
+                )
+                gate.kill()
+                near.silent = True
+            server.start()
+            with Phones(to=gate.start().address) as near:
+                for talk in (first, second):
+                    (refused,) = near.wait([near.dial(talk.number)], "over", PATIENCE)
+                    assert 'text="objected"' in refused.reasons[0], refused.reasons
+            numbers = [row["number"] for row in gate.rows("SELECT number FROM objections WHERE source = 'keypad'")]
+            assert sorted(numbers) == ["+44" + talk.number[1:] for talk in (first, second)]
+            assert gate.stop() == 0
+            gate.verified()
+        finally:
+            gate.kill()
 
 
 def test_a_backup_is_of_what_the_gate_keeps_and_a_restore_replays_what_the_database_forgot(

@@ -28,6 +28,7 @@ from gate.core.rules import AttemptLimits, Rules
 from gate.core.terms import Attempt, Purpose, RegisterView, Topic
 from gate.errors import RecorderError
 from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened
+from gate.store.spool import Spool
 from gate.store.transaction import StoreTransaction
 from tests.support.databases import query
 from tests.support.evidence import open_store
@@ -258,6 +259,7 @@ class Play:
         emergency: frozenset[str] = frozenset(),
         allowances: Mapping[str, Allowance] | None = None,
         receipts: ReceiptSettings | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self.clock = Clock()
         self.stage = Stage(self.clock)
@@ -268,7 +270,7 @@ class Play:
         self.metrics = Metrics()
         ids = (f"id{number}" for number in itertools.count())
         stage: Any = self.stage
-        self.retry_queue = RetryQueue(self.store, stage, self.metrics.asked_before.inc)
+        self.retry_queue = RetryQueue(self.store, stage, self.metrics.asked_before.inc, spool=spool)
         self.call_manager = CallManager(
             line=stage,
             media=stage,

@@ -105,8 +105,7 @@ def _witnessed(witness: Witness, config: Config) -> Place:
     where = f"the witness {name_of(witness)}"
 
     def notes() -> Iterator[tuple[str, str]]:
-        origin = _vkey(config).partition("+")[0]
-        place = f"{sha256(origin.encode()).hexdigest()}/checkpoint"
+        place = f"{sha256(origin_of(config).encode()).hexdigest()}/checkpoint"
         answer = asked_witness(witness, config, "GET", witness.monitor or witness.url, place)
         if answer.status == 200 and answer.whole:
             yield where, answer.body.decode()
@@ -151,6 +150,11 @@ def _vkey(config: Config) -> str:
         raise VaultError(
             f"{path} cannot be read: {error.strerror}", hint="restore it: nobody can tell which log is the newest"
         ) from error
+
+
+def origin_of(config: Config) -> str:
+    """The name of this gate's log, as its checkpoints have it. Raises ``VaultError`` where its key cannot be read."""
+    return _vkey(config).partition("+")[0]
 
 
 def unsigned_since(reader: Source) -> datetime | None:

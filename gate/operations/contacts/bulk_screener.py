@@ -33,12 +33,15 @@ from gate.core.rules import Rules, named
 from gate.core.screening import decide
 from gate.core.terms import NOBODY_KNOWN, REGISTER_TITLES, Attempt, Objection, Purpose, Reason, RegisterView, Topic
 from gate.errors import StoreError
-from gate.operations.audit.signed_log import newest_entry, standing
+from gate.operations.audit.signed_log import newest_entry, origin_of, standing
 from gate.operations.data_folder import rules_of
 from gate.operations.memory.place import behind
 from gate.registers.fixed import FixedRegisters
 from gate.store.own import Entries, OwnLists
+from gate.store.queries import holds
 from gate.store.reader import Reader, place_of
+from gate.store.spool import NAME as SPOOL
+from gate.store.spool import left_in
 
 Integers = npt.NDArray[np.int64]
 
@@ -338,7 +341,8 @@ def bulk_screener(
     and a list screened at night is dialled by day. Else everything is decided as if all were called then.
     ``on_behalf_of``: the instigator for whom the calls would be, by name; empty: the firm itself.
     ``compared``: where the evidence is older than what was signed, nothing is allowed (``evidence_rolled_back``),
-    nor by a clock that is behind the log (``clock_behind``).
+    nor by a clock that is behind the log (``clock_behind``), nor while an objection waits for the store
+    (``evidence_unavailable``).
     Raises ``StoreError`` where own lists cannot be read.
     """
     moment = at or now
@@ -360,11 +364,26 @@ def bulk_screener(
             rules = replace(rules, evidence=Reason.MEMORY_UNAVAILABLE)
         elif compared and (latest := newest_entry(reader)) and now < latest - STEP:
             rules = replace(rules, evidence=Reason.CLOCK_BEHIND)
+        elif compared and _objection_waits(config):
+            rules = replace(rules, evidence=Reason.EVIDENCE_UNAVAILABLE)
     today = moment.astimezone(LONDON).date()
     registers = FixedRegisters(config.data / "registers", tuple(REGISTER_TITLES), today, live=rules.live)
     asked = ("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)
     attempt = Attempt(*asked, on_behalf_of=on_behalf_of)
     return BulkScreener(registers, own, rules, attempt, moment)
+
+
+def _objection_waits(config: Config) -> bool:
+    """Whether an objection is in the spool that the store lacks, or what may be one. A gate that is just keeping it is
+    waited for."""
+    for pause in _PAUSES:
+        left = left_in(config.data / SPOOL, lambda: origin_of(config))
+        waiting = [each for group in left.groups for each in group if each.objects]
+        with Reader(place_of(config)) as reader:
+            if not left.damaged and all(holds(reader, *each) for each in waiting):
+                return False
+        time.sleep(pause)
+    return True
 
 
 def _forgets(config: Config, pepper: bytes) -> bool:
