@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Protocol
 
@@ -23,6 +24,17 @@ class SystemClock:
     def now(self) -> datetime:
         """The time, timezone-aware, in UTC."""
         return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedClock:
+    """The clock of a moment that is over."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        """That moment, in UTC."""
+        return self.at.astimezone(UTC)
 
 
 def today() -> date:

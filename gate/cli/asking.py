@@ -22,19 +22,20 @@ import click
 import msgspec
 
 from gate.cli.command import FILE, Body, Completed, make
-from gate.cli.output import Column, View
+from gate.cli.output import Column, View, narrate
 from gate.client.files import read_file
 from gate.client.gate import FolderHere, Gate
 from gate.clock import SystemClock, today
 from gate.config import Config
 from gate.control.client import ControlClient
-from gate.core.days import HOW, HOW_WITH_TIME, LONDON, day_of, moment_of
+from gate.core.days import HOW, HOW_WITH_TIME, LONDON, day_of, moment_of, once
 from gate.core.finding import sought
 from gate.errors import ControlError, RegisterError, UsageError
 from gate.handed_over_file import HandedOverFile
+from gate.operations.audit.leaves import MomentShow, moment_in_words
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.lists.entries import time_of
-from gate.operations.operation import Request
+from gate.operations.operation import Request, knows_past
 from gate.operations.parsing import Findable, FindMeant, Identified, IdFind, day_before, day_from
 from gate.registers.coverage import parse_coverage
 from gate.types import Progress
@@ -65,8 +66,12 @@ def reach(config: Config) -> Iterator[Gate]:
 
 
 def ask(view: View, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
-    """The gate's response to the one request of a command; raises ``GateError``."""
+    """The gate's response to the one request of a command; raises ``GateError``. Of one that is asked as of a moment,
+    what proves that moment is narrated before."""
     with reach(view.config) as gate:
+        if (moment := getattr(request, "as_of", None)) and knows_past(type(request)):
+            for line in moment_in_words(gate.ask(MomentShow(moment))):
+                narrate(line)
         return gate.ask(request, progress=progress, given=given)
 
 
@@ -90,6 +95,18 @@ class Moment(click.ParamType[datetime]):
                 return moment_of(value, today(), ahead=self._ahead)
             self.fail(f'"{value}" is not a time (London): {HOW_WITH_TIME}', param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
+
+
+class PastMoment(Moment):
+    """A moment as of which the gate is shown: as ``Moment``, but never a time that the clocks make twice."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, aware; raises ``click.BadParameter``."""
+        moment = super().convert(value, param, ctx)
+        try:
+            return once(moment)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class ObjectionTime(Moment):
@@ -203,7 +220,9 @@ def rows_found(
     given |= {name: value for name, value in zip(("since", "until"), days, strict=True) if value is not None}
     answer = ask(view, msgspec.structs.replace(asked, **given))
     if words and not answer.items:
-        meant = ask(view, FindMeant(where=where, text=line.text, since=line.since, until=line.until))
+        with reach(view.config) as gate:
+            as_of = getattr(asked, "as_of", None)
+            meant = gate.ask(FindMeant(where=where, text=line.text, since=line.since, until=line.until, as_of=as_of))
         read = [word.means or f"“{word.typed}” is not known, and finds nothing" for word in meant.words]
         none = f"Nothing fits: {'; '.join(filter(None, (line.period, *read)))}."
     view.rows(answer, "items", shown, none=none)
@@ -375,6 +394,8 @@ def _of_a_field(body: Body, request: type[Request[Any]], field: RequestField) ->
 
 
 def _type(field: RequestField) -> Any:
+    if field.metavar == "MOMENT":
+        return PastMoment()
     if field.ids:
         return Id(*field.ids)
     if field.kind is Kind.CHOICE:

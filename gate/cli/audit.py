@@ -26,7 +26,7 @@ from gate.operations.audit.checkpoints import (
     AuditVerify,
     CheckpointsList,
 )
-from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
+from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus, MomentShow, moment_in_words
 from gate.operations.audit.witnesses import AuditWitnesses, WitnessRow
 from gate.showing import many
 from gate.store.reader import Reader, place_of
@@ -217,6 +217,25 @@ def leaves(view: View, asked: AuditLeaves) -> None:
 def leaf(view: View, asked: AuditLeaf) -> None:
     """One entry with what its leaf commits to. The fact, the leaf and its hash, the first checkpoint over it."""
     view.data(ask(view, asked))
+
+
+@make(
+    "moment",
+    group=command,
+    example='dialgate audit moment "25/11 14:00"\ndialgate audit moment 2026-11-25T14:00+00:00 --json',
+)
+@asks(MomentShow, "moment")
+def moment(view: View, asked: MomentShow) -> None:
+    """A moment of the log. How long it was, the checkpoint that proves it, and what was erased or entered since.
+
+    With --as-of the lists show the gate as it stood at a moment.
+    """
+    shown = ask(view, asked)
+    if view.json:
+        view.data(shown)
+        return
+    for line in moment_in_words(shown):
+        click.echo(line)
 
 
 @make("checkpoints", group=command, example="dialgate audit checkpoints --limit 5")

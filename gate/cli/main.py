@@ -113,8 +113,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("gate.cli.pages:report", "A month in figures, or the record of processing, as one page."),
     "audit": (
         "gate.cli.audit",
-        "The log: verify, witnesses, restore, clock, status, leaves, leaf, checkpoint, checkpoints, tiles, key, export,"
-        " open.",
+        "The log: verify, witnesses, restore, clock, status, leaves, leaf, moment, checkpoint, checkpoints, tiles,"
+        " key, export, open.",
     ),
     "memory": ("gate.cli.backups:memory", "The second place that outlives a restore: status, renew."),
     "backup": ("gate.cli.backups:backup", "Data and configuration into one set, wrapped keys into another."),

@@ -26,9 +26,10 @@ def command() -> None:
 
 
 @make("list", group=command, example="dialgate proposal list")
-def list_(view: View) -> None:
+@asks(ProposalList)
+def list_(view: View, asked: ProposalList) -> None:
     """The proposals that wait for a second person, the oldest first."""
-    waiting = ask(view, ProposalList())
+    waiting = ask(view, asked)
     view.rows(waiting, "items", COLUMNS, none="Nothing waits for a second person.")
 
 

@@ -134,9 +134,10 @@ def _line(row: dict[str, Any]) -> str:
 
 
 @make("status", group=command, example="dialgate register status --json")
-def status(view: View) -> None:
+@asks(RegisterStatus)
+def status(view: View, asked: RegisterStatus) -> None:
     """Each register's age, size, coverage and identity."""
-    answer = ask(view, RegisterStatus())
+    answer = ask(view, asked)
     columns = [
         ("name", "Register"),
         ("state", "State"),

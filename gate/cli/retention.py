@@ -32,9 +32,10 @@ def command() -> None:
 
 
 @make("status", group=command, example="dialgate retention status\ndialgate retention status --json")
-def status(view: View) -> None:
+@asks(RetentionStatus)
+def status(view: View, asked: RetentionStatus) -> None:
     """Terms, what is due and what is held, and the last sweep."""
-    now = ask(view, RetentionStatus())
+    now = ask(view, asked)
     view.data(now)
     if now.waits:
         narrate(f"The daily sweep does not run: {now.waits}.")
@@ -83,7 +84,7 @@ def forecast(view: View, asked: RetentionForecast, day: date | None, after: str 
     """What is erased on which day. What is overdue counts as today's."""
     with reach(view.config) as gate:
         if day is not None:
-            page = gate.ask(RetentionDay(day=day, after=after, limit=limit))
+            page = gate.ask(RetentionDay(day=day, after=after, limit=limit, as_of=asked.as_of))
             columns = [
                 ("opened_at", "Recorded"),
                 ("recording_id", "Recording"),
@@ -93,10 +94,10 @@ def forecast(view: View, asked: RetentionForecast, day: date | None, after: str 
             view.rows(page, "items", columns, none=f"Nothing goes on {day:%d %b %Y}.")
             return
         going = gate.ask(asked)
-        others = gate.ask(RetentionTermsShow(days=asked.days))
+        others = gate.ask(RetentionTermsShow(days=asked.days)).terms if asked.as_of is None else []
     columns = [("day", "Day"), ("due", "To erase"), ("held", "Held")]
     view.rows(going, "days", columns, none="Nothing goes in these days.")
-    for each in others.terms:
+    for each in others:
         narrate(f"Until then {each.soon:,} {each.what} are past their term of {many(each.months, 'month')}.")
 
 

@@ -110,6 +110,21 @@ def moment_of(text: str, today: date, *, end: bool = False, ahead: bool = False)
     return datetime.combine(day + timedelta(days=1 if end else 0), time(), LONDON)
 
 
+def once(moment: datetime) -> datetime:
+    """A time that is one moment alone. Raises ``ValueError`` for one of London that the clocks make twice, or leave
+    out: it has to be written with its offset."""
+    if moment.tzinfo is not LONDON:
+        return moment
+    first, second = (moment.replace(fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return moment
+    what = "comes twice" if first.timestamp() < second.timestamp() else "does not come: the clocks go forward"
+    raise ValueError(
+        f"{moment:%H:%M} {what} on {spoken_day(moment.date())}: write"
+        f" {moment:%Y-%m-%dT%H:%M}+01:00 for summer time, or {moment:%Y-%m-%dT%H:%M}+00:00"
+    )
+
+
 AROUND = timedelta(hours=1)
 """Give or take, where nobody says."""
 

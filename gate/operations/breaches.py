@@ -27,7 +27,19 @@ from gate.core.facts.gate import (
 from gate.core.rows import Row
 from gate.core.rows.calls import FactRow
 from gate.errors import RefusedError, UsageError
-from gate.operations.operation import KEEPERS, READERS, Caller, Line, Moment, Note, Request, Response, about, operation
+from gate.operations.operation import (
+    KEEPERS,
+    READERS,
+    AsOf,
+    Caller,
+    Line,
+    Moment,
+    Note,
+    Request,
+    Response,
+    about,
+    operation,
+)
 from gate.operations.requests.steps import Proof, checked_proof
 from gate.showing import local, names_somebody
 from gate.store.queries import Source, facts_of
@@ -244,6 +256,7 @@ class BreachList(Request[Breaches], frozen=True):
     """The register of breaches, oldest first."""
 
     open: Annotated[bool, about("Only those that are not closed.")] = False
+    as_of: AsOf = None
 
 
 @operation(BreachList, "breach_list", roles=READERS)
@@ -257,6 +270,7 @@ class BreachShow(Request[BreachRow], frozen=True):
     """One breach, with all that was written about it."""
 
     breach: Named
+    as_of: AsOf = None
 
 
 @operation(BreachShow, "breach_show", roles=READERS)

@@ -11,15 +11,16 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from gate.calls.screener import Screener
 from gate.calls.trust import Trust
-from gate.clock import Clock, SystemClock
+from gate.clock import Clock, StoppedClock, SystemClock
 from gate.config import Config
 from gate.config.schema import ATTEMPTS
 from gate.core.call_words import HangUpAsked, PauseAsked
@@ -37,6 +38,7 @@ from gate.operations.proposals import Proposals
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
+from gate.store.past import Past, PastReader, find
 from gate.store.projections import number_hash
 from gate.store.reader import DataLock, Place, Reader, place_of
 from gate.store.store import store_at
@@ -47,6 +49,7 @@ from gate.vault.sealed_files import SealedFiles, bucket_of
 if TYPE_CHECKING:
     from gate.operations.audit.bundles import Bundles
     from gate.operations.operation import Operation
+    from gate.store.store import EvidenceStore
     from gate.vault.keyring import Keyring
 
 
@@ -191,6 +194,8 @@ class DataFolder:
         self.screener = Screener(self.registers, rules_of(config), self.trust)
         self.gate = gate
         self.operations = operations
+        self.past: Past | None = None
+        """The moment as of which it is read; None: now."""
         self.proposals = Proposals(self, operations)
         self._parts: dict[Callable[[DataFolder], Any], Any] = {}
         self._making = threading.RLock()
@@ -261,7 +266,19 @@ class DataFolder:
 
     def reader(self) -> Reader:
         """The store as it is now, for whoever reads more than once. Raises ``StoreError``."""
-        return Reader(self.place)
+        return Reader(self.place) if self.past is None else PastReader(self.place, self.past)
+
+    def as_of(self, moment: datetime) -> DataFolder:
+        """This folder as it stood at a moment, to be read alone: its store, its clock, and no gate that runs. Keys,
+        registers' files and configuration are those of today. Raises ``UsageError`` as ``past.find``."""
+        now = self.clock.now()
+        then = copy(self)
+        then.past = self.read(lambda reader: find(reader, moment, now))
+        then.clock, then.gate, then._parts = StoppedClock(moment), NO_GATE, {}
+        then.store = cast("EvidenceStore", _PastStore(then))
+        then.proposals = Proposals(then, self.operations)
+        then.__dict__.pop("retention", None)
+        return then
 
     @cached_property
     def bundles(self) -> Bundles:
@@ -279,6 +296,17 @@ class DataFolder:
     def two_people(self) -> bool:
         """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""
         return two_people(self.config)
+
+
+class _PastStore:
+    """The store of a folder as of a moment: it has no way to write."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+
+    def call(self, work: Callable[[Reader], T]) -> T:
+        """What this work finds."""
+        return self._folder.read(work)
 
 
 def _pepper(data: Path, place: Place) -> bytes:

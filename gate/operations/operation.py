@@ -100,6 +100,14 @@ Back = Annotated[
     about("The page before one, by its `prev` in JSON; `end` for the last page of all.", metavar="CURSOR"),
 ]
 
+AsOf = Annotated[
+    Moment | None,
+    about(
+        "The gate as it stood at this moment, by what its log held then, e.g. '25/11 14:00'.",
+        metavar="MOMENT",
+    ),
+]
+
 ADMIN, COMPLIANCE, AUDITOR, MANAGER, VIEWER = "admin", "compliance", "auditor", "manager", "viewer"
 ROLES: Final = (ADMIN, COMPLIANCE, AUDITOR, MANAGER, VIEWER)
 """From the one that may do most."""
@@ -239,6 +247,9 @@ class Operation(Generic[Q, R]):
 
     def __call__(self, folder: DataFolder, asked: Q, caller: Caller) -> R:
         """What the handler answers, or that the request waits for a second person; raises what the handler raises."""
+        moment = getattr(asked, "as_of", None)
+        if moment is not None and knows_past(self.request):
+            folder = folder.as_of(moment)
         second = self.second_person
         if second is not None and second.needed(asked) and folder.two_people():
             proposed = second.propose(folder, asked, caller)
@@ -294,6 +305,11 @@ _BY_REQUEST: Final[dict[type[Request[Any]], Operation[Any, Any]]] = {}
 def operation_of(request: Request[Any] | type[Request[Any]]) -> Operation[Any, Any]:
     """The operation that a request, or a kind of request, asks for: it is declared where the request is."""
     return _BY_REQUEST[request if isinstance(request, type) else type(request)]
+
+
+def knows_past(request: type[Request[Any]]) -> bool:
+    """Whether it can be asked as of a moment: its field ``as_of`` is an ``AsOf``, and not the day of a register."""
+    return any(each.name == "as_of" and each.type == AsOf for each in msgspec.structs.fields(request))
 
 
 def response_of(request: type[Request[Any]]) -> type[msgspec.Struct]:

@@ -17,6 +17,7 @@ from gate.errors import NOT_PERMITTED, RefusedError, UsageError
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
+    AsOf,
     Caller,
     Line,
     Masked,
@@ -170,6 +171,7 @@ class FindMeant(Request[LineMeant], frozen=True, kw_only=True):
     since: Annotated[Moment | None, about("From this time on.")] = None
     until: Annotated[Moment | None, about("Before this time.")] = None
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(FindMeant, "find_meant", roles=EVERYBODY, polled=True)

@@ -34,6 +34,7 @@ from gate.operations.operation import (
     KEEPERS,
     PLAN_CHANGED,
     READERS,
+    AsOf,
     Caller,
     Line,
     Operation,
@@ -246,6 +247,8 @@ class ProposalsWaiting(Response, frozen=True):
 
 class ProposalList(Request[ProposalsWaiting], frozen=True):
     """What waits for a second person."""
+
+    as_of: AsOf = None
 
 
 @operation(ProposalList, "proposal_list", roles=READERS)

@@ -12,6 +12,7 @@ connection.
 - ``paging``       pages by key, that can be turned both ways, in the order of time or of a column
 - ``rows``         rows of a SELECT as the Structs of ``gate.core.rows``
 - ``reader``       opens the file, and reads it beside a running gate; ``DataLock``: one process owns a data folder
+- ``past``         reads it as it stood at a moment: views that stand in for the tables
 - ``dialect``      the store's SQL for PostgreSQL: a few rules, and functions with SQLite's names
 - ``postgresql``   ``PostgresqlStore``: the same store on a server; one log per gate, and what fences it
 - ``search``       calls and recordings found by a few typed signs

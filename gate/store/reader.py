@@ -172,13 +172,14 @@ def _make_file(path: Path) -> sqlite3.Connection:
 
 def open_reader(place: Place) -> Connection:
     """Open the database to read only, beside a gate that writes to it. Raises ``StoreError``."""
-    return _open_file(place) if isinstance(place, Path) else place.open_reader()
+    return open_file(place) if isinstance(place, Path) else place.open_reader()
 
 
-def _open_file(path: Path) -> sqlite3.Connection:
+def open_file(path: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    """SQLite's file to read only. Raises ``StoreError``."""
     try:
         connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS, factory=kind
         )
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA temp_store = MEMORY")

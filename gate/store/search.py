@@ -386,17 +386,23 @@ def checkpoints_window(
 def log_now(tx: Source) -> LogNow:
     """How the log stands."""
     (size,) = tx.values(int, "SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves")
-    newest_head = "SELECT size, root, at FROM checkpoints ORDER BY size DESC LIMIT 1"
-    heads = [
-        LogHead(size=signed, root=base64.b64encode(root).decode(), at=at)
-        for signed, root, at in tx.values(tuple[int, bytes, str], newest_head)
-    ]
     newest = "SELECT at, actor, coalesce(body, '{}') FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1"
     verified = [
         convert({"at": at, "actor": actor, **body}, LastVerification)
         for at, actor, body in tx.values(tuple[str, str, dict[str, Any]], newest, [LogVerified.kind])
     ]
-    return LogNow(size=size, checkpoint=next(iter(heads), None), verified=next(iter(verified), None))
+    return LogNow(size=size, checkpoint=_head(tx, "ORDER BY size DESC"), verified=next(iter(verified), None))
+
+
+def head_over(tx: Source, size: int) -> LogHead | None:
+    """The first signed head over so many leaves."""
+    return _head(tx, "WHERE size >= ? ORDER BY size", size)
+
+
+def _head(tx: Source, which: str, *values: int) -> LogHead | None:
+    sql = f"SELECT size, root, at FROM checkpoints {which} LIMIT 1"  # noqa: S608 - the code's own
+    found = tx.values(tuple[int, bytes, str], sql, values)
+    return next((LogHead(size=size, root=base64.b64encode(root).decode(), at=at) for size, root, at in found), None)
 
 
 def _beyond(key: str, way: Way) -> tuple[list[str], list[Any]]:

@@ -110,6 +110,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "recording_piece": {"recording_id": "r-1"},
         "recording_ingest": {"path": str(tmp_path / "tps.txt")},
         "audit_leaf": {"index": 6},
+        "moment_show": {"moment": datetime(2026, 1, 5, 9, tzinfo=UTC)},
         "report_month": {"month": "2026-11"},
         "hold_add": {"number": number, "reason": "a claim", "reference": "17/2026"},
         "hold_release": {"hold_id": "h-1", "reason": "settled"},

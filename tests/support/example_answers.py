@@ -13,7 +13,7 @@ from gate.core.rows.calls import CallRow
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.catalogue import OPERATIONS
-from gate.operations.operation import Caller, Request, operation_of
+from gate.operations.operation import Caller, Request, knows_past, operation_of
 from gate.showing import masked
 from tests.support.example_values import example
 from tests.support.waiting import PATIENCE
@@ -70,6 +70,8 @@ class ExampleAnswers:
             return to_builtins(operation.handler(idle, request, caller))
         fields: dict[str, Any] = {**structs.asdict(request), "actor": caller.actor}
         hide = fields.pop("masked", False)
+        if knows_past(operation.request) and fields["as_of"] is None:
+            del fields["as_of"]
         if operation.file:
             del fields["path"]
             fields["file"] = caller.file
@@ -594,6 +596,11 @@ class ExampleAnswers:
         self._note("audit_leaf", index=index, actor=actor)
         row = {"index": index, "kind": "ended", "subject": "k-1", "at": "", "actor": "gate", "leaf": "{}", "hash": ""}
         return row | {"call_id": None, "commit": "ab" * 32, "erased": False, "body": {"cause": "hung_up"}, "signed": 7}
+
+    def moment_show(self, *, moment: str, actor: str) -> dict[str, Any]:
+        self._note("moment_show", moment=moment, actor=actor)
+        shown = {"at": "2026-01-05T09:00:00.000000Z", "size": 6, "twice": False, "erased": [], "late": []}
+        return shown | {"checkpoint": {"size": 7, "root": "root=", "at": "2026-01-05T09:00:00.000000Z"}}
 
     def audit_cancel(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_cancel", actor=actor)

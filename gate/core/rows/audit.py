@@ -286,3 +286,23 @@ class LogBehind(Row, frozen=True):
     to: int
     """Checkpoints after the one size, up to the other, are given up."""
     places: list[NewestAt]
+
+
+class Erasure(Row, frozen=True, kw_only=True):
+    """What was erased since, in one act, of what the gate held."""
+
+    at: str
+    actor: str
+    why: str
+    """Reference of the request, or the basis in words: ``retention``."""
+    facts: int
+    recordings: int
+
+
+class EnteredLate(Row, frozen=True, kw_only=True):
+    """An objection or a consent that was dated before the moment and entered after it: it was not known then."""
+
+    kind: str
+    id: str
+    dated: str
+    entered: str

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from gate.core.rows import Heading, Row
+from gate.core.rows.audit import Erasure
 from gate.core.rows.lists import RegisterState
 
 
@@ -130,6 +131,8 @@ class CallShown(Row, frozen=True, kw_only=True):
     facts: list[FactRow]
     """In the order of the log."""
     recordings: list[RecordingRow]
+    erased: tuple[Erasure, ...] = ()
+    """The acts that have emptied facts of it, as of now."""
 
 
 class ReasonCount(Row, frozen=True, kw_only=True):

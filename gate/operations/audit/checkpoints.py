@@ -23,6 +23,7 @@ from gate.operations.operation import (
     ADMINS,
     EVERYBODY,
     READERS,
+    AsOf,
     Back,
     Caller,
     Line,
@@ -63,6 +64,7 @@ class CheckpointsList(Paged[Page[CheckpointRow]], frozen=True):
     """A page of the signed heads of the log, newest first."""
 
     before: Back = None
+    as_of: AsOf = None
 
 
 @operation(CheckpointsList, "checkpoints_list", roles=EVERYBODY)

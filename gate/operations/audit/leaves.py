@@ -1,4 +1,4 @@
-"""The evidence log as it lies: its leaves page by page, one leaf, and how it stands.
+"""The evidence log as it lies: its leaves page by page, one leaf, how it stands, and a moment of it.
 
 Lists are read beside the store: whoever scrolls through a million leaves keeps no decision waiting.
 """
@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gate.core.days import LONDON
+from gate.core.evidence import stamp
 from gate.core.facts import CATALOGUE
 from gate.core.facts.audit import BundleExported
 from gate.core.facts.calls import CallIn
@@ -22,27 +23,31 @@ from gate.core.facts.fact import Subject, filled
 from gate.core.facts.gate import BreachAdded
 from gate.core.facts.keys import RecipientAdded
 from gate.core.numbers import mask
-from gate.core.rows.audit import Leaf, LeafShown, LogNow
+from gate.core.rows.audit import EnteredLate, Erasure, Leaf, LeafShown, LogHead, LogNow
 from gate.errors import UsageError
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
+    AsOf,
     Back,
     Caller,
     Line,
     Masked,
+    Moment,
     Page,
     Paged,
     Request,
+    Response,
     about,
     operation,
 )
-from gate.showing import clean, grouped, many
-from gate.store import search
+from gate.showing import clean, grouped, local, many
+from gate.store import past, search
 from gate.store.queries import Source, marks
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
+    from gate.store.reader import Reader
 
 # --- the list ------------------------------------------------------------------------------------------------------
 
@@ -60,6 +65,7 @@ class AuditLeaves(Paged[Page[Leaf]], frozen=True):
     unfolded: Annotated[
         list[Line], msgspec.Meta(max_length=100), about("Ids of the bundles whose recordings are shown all the same.")
     ] = msgspec.field(default_factory=list)
+    as_of: AsOf = None
 
 
 @operation(AuditLeaves, "audit_leaves", roles=EVERYBODY)
@@ -267,6 +273,7 @@ class AuditLeaf(Request[LeafShown], frozen=True):
 
     index: Annotated[int, msgspec.Meta(ge=0, lt=10**18), about("The leaf's number.", eg=("4211",), metavar="LEAF")]
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(AuditLeaf, "audit_leaf", roles=READERS)
@@ -288,8 +295,81 @@ def audit_leaf(folder: DataFolder, asked: AuditLeaf, caller: Caller) -> LeafShow
 class AuditStatus(Request[LogNow], frozen=True):
     """How long the log is, when it was signed last, when it was verified last and whether it held."""
 
+    as_of: AsOf = None
+
 
 @operation(AuditStatus, "audit_status", roles=EVERYBODY, polled=True)
 def audit_status(folder: DataFolder, asked: AuditStatus, caller: Caller) -> LogNow:
     """Size of the log, its newest checkpoint, its last verification."""
     return folder.read(search.log_now)
+
+
+# --- a moment of it ------------------------------------------------------------------------------------------------
+
+
+class MomentShown(Response, frozen=True, kw_only=True):
+    """What the log says of itself as of a moment, and what has become since of what it held."""
+
+    at: str
+    size: int
+    """Leaves that it had."""
+    checkpoint: LogHead | None
+    """The first signed head over all of them: none of them was changed since. None: none is signed yet."""
+    twice: bool
+    """The gate's clock was set back, and passed this moment twice: it is the second time."""
+    erased: list[Erasure]
+    """What was erased since of what was held then, oldest first."""
+    late: list[EnteredLate]
+    """Objections and consents that are dated before it and were entered since: they were not known then."""
+
+
+def moment_in_words(shown: MomentShown) -> list[str]:
+    """The same in sentences: what proves it, what was erased since, what was entered since and dated before."""
+    head = shown.checkpoint
+    signed = f"proven by the checkpoint over {head.size:,} of {local(head.at)}" if head else "not signed yet"
+    return [
+        f"As of {local(shown.at)}: {many(shown.size, 'leaf')} of the log, {signed}.",
+        *(["The gate's clock was set back and passed this moment twice: this is the second time."] * shown.twice),
+        *(
+            f"Erased since: {' and '.join(filter(None, parts))}, on {local(each.at)}, for {each.why}, by {each.actor}."
+            for each in shown.erased
+            for parts in [
+                (
+                    many(each.facts, "fact") if each.facts else "",
+                    many(each.recordings, "recording") if each.recordings else "",
+                )
+            ]
+        ),
+        *(
+            f"Not known then: the {each.kind} {each.id}, dated {local(each.dated)} and entered {local(each.entered)}."
+            for each in shown.late
+        ),
+    ]
+
+
+class MomentShow(Request[MomentShown], frozen=True):
+    """A moment of the log."""
+
+    moment: Annotated[Moment, about("The moment, e.g. '25/11 14:00'.", eg=("25/11 14:00",), metavar="MOMENT")]
+
+
+@operation(MomentShow, "moment_show", roles=EVERYBODY)
+def moment_show(folder: DataFolder, asked: MomentShow, caller: Caller) -> MomentShown:
+    """Show how long the log was at a moment, the checkpoint that proves it, and what was erased or entered since.
+
+    Raises ``UsageError`` for a moment before the log began, or ahead.
+    """
+    now = folder.clock.now()
+
+    def read(reader: Reader) -> MomentShown:
+        then = past.find(reader, asked.moment, now)
+        return MomentShown(
+            at=stamp(asked.moment),
+            size=then.size,
+            checkpoint=search.head_over(reader, then.size),
+            twice=then.twice,
+            erased=past.erased_since(reader, then),
+            late=past.entered_since(reader, then),
+        )
+
+    return folder.read(read)

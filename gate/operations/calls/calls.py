@@ -35,6 +35,7 @@ from gate.operations.operation import (
     FLOOR,
     LEADERS,
     READERS,
+    AsOf,
     Back,
     Caller,
     Line,
@@ -53,13 +54,13 @@ from gate.operations.operation import (
 from gate.operations.parsing import number_of
 from gate.operations.registers.in_force import RegisterStatus, register_status
 from gate.showing import local
-from gate.store import figures, queries, search, slices
+from gate.store import figures, past, queries, search, slices
 from gate.store.queries import IS_ATTEMPT
+from gate.store.reader import Reader
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
     from gate.store.queries import Source
-    from gate.store.reader import Reader
     from gate.store.transaction import StoreTransaction
 
 
@@ -95,6 +96,7 @@ class CallsList(Paged[Page[CallRow]], frozen=True, kw_only=True):
     ] = None
     sort: Annotated[Line | None, sorted_by("at", "agent", "reason", "seconds")] = None
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(CallsList, "calls_list", roles=EVERYBODY)
@@ -130,6 +132,7 @@ class CallsShow(Request[CallShown], frozen=True, kw_only=True):
 
     call_id: Annotated[Line, about("Id of the call, or its beginning.", ids=("call",))]
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(CallsShow, "calls_show", roles=EVERYBODY)
@@ -138,7 +141,8 @@ def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShow
     shown = folder.store.call(lambda tx: queries.call(tx, asked.call_id))
     if shown is None:
         raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
-    return shown
+    with Reader(folder.place) as now:
+        return replace(shown, erased=tuple(past.erasures_of(now, shown.facts)))
 
 
 # --- with proofs -----------------------------------------------------------------------------------------------------
@@ -226,6 +230,7 @@ class CallsReasons(Request[ReasonCounts], frozen=True, kw_only=True):
         Line | None,
         about("Only those of one account or PBX, e.g. account:alice.", eg=("account:alice",), metavar="CALLER"),
     ] = None
+    as_of: AsOf = None
 
 
 @operation(CallsReasons, "calls_reasons", roles=LEADERS)
@@ -262,6 +267,7 @@ class CallsTrend(Request[Trend], frozen=True, kw_only=True):
     since: Annotated[Moment, about("From this time on, e.g. monday; 31 days at most.")]
     until: Annotated[Moment | None, about("Before this time, or before this day began.", absent="now")] = None
     by: Annotated[By, about("Count by who asked, or by the reason of the decision.")] = By.AGENT
+    as_of: AsOf = None
 
 
 @operation(CallsTrend, "calls_trend", roles=LEADERS)

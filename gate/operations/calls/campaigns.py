@@ -23,6 +23,7 @@ from gate.operations.operation import (
     ADMINS,
     EVERYBODY,
     KEEPERS,
+    AsOf,
     Caller,
     Line,
     Note,
@@ -132,6 +133,7 @@ class CampaignsList(Request[Campaigns], frozen=True, kw_only=True):
     """The rates of a day."""
 
     day: Annotated[date | None, about("The day, of London.", metavar="DAY", absent="today")] = None
+    as_of: AsOf = None
 
 
 @operation(CampaignsList, "campaigns_list", roles=EVERYBODY)

@@ -19,6 +19,7 @@ from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
+    AsOf,
     Back,
     Caller,
     Line,
@@ -64,6 +65,7 @@ class RecordingList(Paged[Page[ListedRecording]], frozen=True, kw_only=True):
     until: Annotated[Moment | None, about("Opened before this time.")] = None
     sort: Annotated[Line | None, sorted_by("at", "seconds")] = None
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(RecordingList, "recording_list", roles=EVERYBODY)

@@ -34,6 +34,7 @@ from gate.operations.lists.entries import (
 from gate.operations.operation import (
     KEEPERS,
     READERS,
+    AsOf,
     Caller,
     Limit,
     Line,
@@ -278,6 +279,7 @@ class ConsentList(Paged[Page[ConsentRow]], frozen=True):
         ),
     ] = None
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(ConsentList, "consent_list", roles=READERS)

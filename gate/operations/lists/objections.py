@@ -32,6 +32,7 @@ from gate.operations.lists.entries import (
 from gate.operations.operation import (
     KEEPERS,
     READERS,
+    AsOf,
     Caller,
     Limit,
     Line,
@@ -322,6 +323,7 @@ class ObjectionList(Paged[Page[ObjectionRow]], frozen=True):
         ),
     ] = None
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(ObjectionList, "objection_list", roles=READERS)

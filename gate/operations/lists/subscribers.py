@@ -22,6 +22,7 @@ from gate.operations.lists.entries import KEPT_BEFORE, Entry, kept_before, origi
 from gate.operations.operation import (
     KEEPERS,
     READERS,
+    AsOf,
     Caller,
     Line,
     Masked,
@@ -140,6 +141,7 @@ class SubscriberList(Paged[Page[SubscriberRow]], frozen=True):
 
     number: Annotated[Number | None, about("Only those of this number.")] = None
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(SubscriberList, "subscriber_list", roles=READERS)

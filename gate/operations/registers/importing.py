@@ -33,6 +33,7 @@ from gate.operations.data_folder import AT_ONCE, Cancellations
 from gate.operations.operation import (
     KEEPERS,
     READERS,
+    AsOf,
     Caller,
     Line,
     Note,
@@ -463,6 +464,8 @@ def register_cancel(folder: DataFolder, asked: RegisterCancel, caller: Caller) -
 
 class RegisterImports(Paged[Page[RegisterImportRow]], frozen=True):
     """The imports of both registers."""
+
+    as_of: AsOf = None
 
 
 @operation(RegisterImports, "register_imports", roles=READERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import date
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -13,7 +14,9 @@ from gate.core.facts import Body
 from gate.core.facts.lists import RegisterImported, RegisterRefused
 from gate.core.rows.calls import FactRow
 from gate.core.rows.lists import RefusedFile, RegisterInForce, RegisterState
-from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
+from gate.core.rules import MAX_AGE_DAYS, days_left
+from gate.core.terms import REGISTER_TITLES
+from gate.operations.operation import EVERYBODY, AsOf, Caller, Request, Response, operation
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -35,14 +38,17 @@ class RegistersInForce(Response, frozen=True):
 class RegisterStatus(Request[RegistersInForce], frozen=True):
     """The registers in force."""
 
+    as_of: AsOf = None
+
 
 @operation(RegisterStatus, "register_status", roles=EVERYBODY)
 def register_status(folder: DataFolder, asked: RegisterStatus, caller: Caller) -> RegistersInForce:
     """Age, size, coverage and identity of each register, and the file that was last refused since."""
     refused = folder.store.call(_refused)
     watched = folder.config.registers.watch
+    rows = states(folder) if folder.past is None else _states_then(folder)
     return RegistersInForce(
-        registers=[RegisterInForce(**asdict(row), refused=refused.get(row.name)) for row in states(folder)],
+        registers=[RegisterInForce(**asdict(row), refused=refused.get(row.name)) for row in rows],
         watch=str(folder.config.path(watched)) if watched else None,
     )
 
@@ -50,6 +56,48 @@ def register_status(folder: DataFolder, asked: RegisterStatus, caller: Caller) -
 def states(folder: DataFolder) -> list[RegisterState]:
     """The state of each register today."""
     return folder.registers.status(folder.today())
+
+
+def _states_then(folder: DataFolder) -> list[RegisterState]:
+    """The same as of a moment, by the imports in the log: of a file that was damaged they say nothing."""
+    found = {body.name: (at, body) for at, body in folder.store.call(lambda tx: newest(tx, RegisterImported))}
+    return [_state_then(name, found.get(name), folder.today()) for name in REGISTER_TITLES]
+
+
+def _state_then(name: str, imported: tuple[str, RegisterImported] | None, today: date) -> RegisterState:
+    if imported is None:
+        return RegisterState(
+            name=name,
+            state="missing",
+            problem="no import was in the log",
+            count=0,
+            as_of=None,
+            days_left=None,
+            coverage=[],
+            sha256="",
+            imported_at=None,
+            source_name="",
+            source_sha256="",
+        )
+    at, body = imported
+    day = date.fromisoformat(body.as_of) if body.as_of else None
+    left = days_left(day, today) if day else None
+    stale = left is not None and left < 0
+    return RegisterState(
+        name=name,
+        state="stale" if stale else "ok",
+        problem=f"it was older than {MAX_AGE_DAYS} days" if stale else "",
+        count=body.count,
+        as_of=day,
+        days_left=left,
+        coverage=body.coverage,
+        sha256=body.sha256,
+        imported_at=at,
+        source_name=body.source_name,
+        source_sha256=body.source_sha256 or "",
+        implausible=body.implausible or "",
+        accepted=body.accepted or "",
+    )
 
 
 def register_warnings(folder: DataFolder) -> list[str]:

@@ -54,7 +54,7 @@ from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
 from gate.exports.report import EXPORTS
 from gate.operations.calls.campaigns import rates
-from gate.operations.operation import READERS, Caller, Request, about, operation
+from gate.operations.operation import READERS, AsOf, Caller, Request, about, operation
 from gate.operations.requests.standing import replay, warning_of
 from gate.store import figures, queries
 from gate.store.figures import Counted
@@ -217,6 +217,7 @@ class ReportMonth(Request[MonthReport], frozen=True):
     month: Annotated[
         str, msgspec.Meta(max_length=7), about("The figures of a month.", eg=("2026-11",), metavar="YYYY-MM")
     ]
+    as_of: AsOf = None
 
 
 @operation(ReportMonth, "report_month", roles=READERS)

@@ -26,6 +26,7 @@ from gate.operations.erasure.plan import ELSEWHERE
 from gate.operations.operation import (
     KEEPERS,
     READERS,
+    AsOf,
     Caller,
     Line,
     Masked,
@@ -63,6 +64,7 @@ class ListOf(Paged[Page[Standing]], frozen=True):
     state: Annotated[State | None, about("Only those in this state.")] = None
     everything: Annotated[bool, about("Those that are over too, newest first.")] = False
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(ListOf, "request_list", roles=READERS)
@@ -108,6 +110,7 @@ class Show(Request[Shown], frozen=True):
 
     request: Annotated[Line, about("The request: its reference (DSR-2026-0007) or its id.", eg=("DSR-2026-0007",))]
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(Show, "request_show", roles=READERS)

@@ -20,7 +20,7 @@ from gate.core.facts.requests import Searched
 from gate.core.rows import Page
 from gate.core.rows.audit import CopyKind, CopyRow
 from gate.errors import UsageError
-from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, about, operation
+from gate.operations.operation import READERS, AsOf, Caller, Line, Note, Request, Response, about, operation
 from gate.operations.requests.standing import last
 from gate.showing import many
 from gate.store import requests as book
@@ -123,6 +123,7 @@ class CopiesList(Request[Page[CopyRow]], frozen=True):
     destroyed: Annotated[bool, about("Those that are destroyed too.")] = False
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000), about("How many, at most.")] = 50
     after: Annotated[Line | None, about("Go on after this; a page ends with it.")] = None
+    as_of: AsOf = None
 
 
 @operation(CopiesList, "copies_list", roles=READERS)

@@ -17,6 +17,7 @@ from gate.operations.erasure.recordings import hold_of
 from gate.operations.operation import (
     KEEPERS,
     READERS,
+    AsOf,
     Caller,
     Line,
     Masked,
@@ -394,6 +395,7 @@ class HoldList(Paged[Page[HoldRow]], frozen=True):
         about("Only holds in which it stands: in reference, reason, kind, what is held, or the beginning of a number."),
     ] = None
     masked: Masked = False
+    as_of: AsOf = None
 
 
 @operation(HoldList, "hold_list", roles=READERS)

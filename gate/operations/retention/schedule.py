@@ -16,6 +16,7 @@ from gate.operations.operation import (
     EVERYBODY,
     KEEPERS,
     READERS,
+    AsOf,
     Caller,
     Line,
     Note,
@@ -36,10 +37,14 @@ if TYPE_CHECKING:
 class RetentionStatus(Request[RetentionNow], frozen=True):
     """Terms, what is due and held, the last sweep."""
 
+    as_of: AsOf = None
+
 
 @operation(RetentionStatus, "retention_status", roles=EVERYBODY)
 def retention_status(folder: DataFolder, _asked: RetentionStatus, _caller: Caller) -> RetentionNow:
     """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
+    if folder.past is not None:
+        return folder.retention.status()
     memory = folder.one(SecondPlace)
     return replace(
         folder.retention.status(),
@@ -95,6 +100,7 @@ class RetentionForecast(Request[Forecast], frozen=True):
     """What goes on each of the next days."""
 
     days: Annotated[int, msgspec.Meta(ge=0, le=3660), about("How far to look, in days.")] = 30
+    as_of: AsOf = None
 
 
 @operation(RetentionForecast, "retention_forecast", roles=EVERYBODY)
@@ -108,6 +114,7 @@ class RetentionDay(Paged[Page[DueRecording]], frozen=True):
     """The recordings that go on a day, held ones among them."""
 
     day: Annotated[date, about("List what is erased on this day, instead of counts.", "Day")]
+    as_of: AsOf = None
 
 
 @operation(RetentionDay, "retention_day", roles=READERS)
