@@ -471,7 +471,7 @@ def connection_facts(
             purpose=purpose,
         )
         kept.append(session.fact(opened, now, subject=session.recording_id))
-    kept += came_from(session, clock)
+    kept += transfer_facts(session, clock)
     kept.append(session.fact(connected, now))
     return kept
 
@@ -530,7 +530,7 @@ class Transfers:
 
         now = self._clock.now()
         self._retry_queue.attempt(
-            [passed_on(talk, after, self._clock)], done,
+            [transferred_fact(talk, after, self._clock)], done,
             lambda tx: still_wanted(self._taken_back, tx, now, talk, after),
         )  # fmt: skip
 
@@ -553,11 +553,11 @@ def still_wanted(
     return next((why for each in sessions if (why := taken_back(tx, each.incoming.attempt, now))), "")
 
 
-def came_from(after: CallSession, clock: Clock) -> list[Fact]:
+def transfer_facts(after: CallSession, clock: Clock) -> list[Fact]:
     """The fact of a transfer, kept with the connection of the call that follows; empty for any other call."""
-    return [passed_on(after.transfer_of, after, clock)] if after.transfer_of is not None else []
+    return [transferred_fact(after.transfer_of, after, clock)] if after.transfer_of is not None else []
 
 
-def passed_on(talk: CallSession, after: CallSession, clock: Clock) -> Fact:
+def transferred_fact(talk: CallSession, after: CallSession, clock: Clock) -> Fact:
     """The fact that the callee of a talk goes over to another call."""
     return talk.fact(facts.Transferred(call_id=talk.id, to=after.id), clock.now(), actor=talk.actor)

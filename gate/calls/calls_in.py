@@ -102,10 +102,10 @@ class CallInEffects(CallEffects):
         if isinstance(command, Do):
             super().carry_out(command, session)
         else:
-            self._of_calls_in[command](session)
+            self._effects_of_calls_in[command](session)
 
     @property
-    def _of_calls_in(self) -> Mapping[DoIn, Callable[[CallSession], None]]:
+    def _effects_of_calls_in(self) -> Mapping[DoIn, Callable[[CallSession], None]]:
         return {
             DoIn.NOTE_CALL: self._note_call,
             DoIn.DROP: self._drop,

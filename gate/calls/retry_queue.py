@@ -65,7 +65,7 @@ def _append_all(
         for fact, salt in group:
             if again and queries.holds(tx, fact, salt):
                 continue
-            kept = queries.of_help(tx, last_word(tx, fact))
+            kept = queries.with_question(tx, last_word(tx, fact))
             tx.append(kept, salt)
             if isinstance(kept.body, Decision) and kept.body.question:
                 asked_before()

@@ -342,7 +342,7 @@ def _option(
             extra |= {"default": default, "show_default": bool(default) and not field.absent}
 
     def decorate(body: Body) -> Body:
-        return _of_a_field(click.option(*names, field.name, **extra)(body), request, field)
+        return _with_field(click.option(*names, field.name, **extra)(body), request, field)
 
     return decorate
 
@@ -381,14 +381,14 @@ def _argument(request: type[Request[Any]], field: RequestField, kind: Any, *, op
         extra["default"] = str(field.default)
 
     def decorate(body: Body) -> Body:
-        made = _of_a_field(click.argument(field.name, **extra)(body), request, field)
+        made = _with_field(click.argument(field.name, **extra)(body), request, field)
         setattr(made.__click_params__[-1], "about", field.description)  # type: ignore[attr-defined]  # noqa: B010
         return made
 
     return decorate
 
 
-def _of_a_field(body: Body, request: type[Request[Any]], field: RequestField) -> Body:
+def _with_field(body: Body, request: type[Request[Any]], field: RequestField) -> Body:
     setattr(body.__click_params__[-1], OF_A_FIELD, (request, field.name))  # type: ignore[attr-defined]
     return body
 

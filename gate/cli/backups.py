@@ -19,8 +19,8 @@ from gate.client.backup import (
     CONFIG,
     Set,
     back_up,
-    belong,
-    of_the_gate,
+    check_same_backup,
+    check_signing_key,
     open_secrets,
     prove,
     put_back,
@@ -122,12 +122,12 @@ def restore(
     trusted = _trusted(vkey, unproven=unproven)
     with view.progress("Restoring") as progress:
         data, wrapped = verified(folder, "data", progress), verified(keys, "keys")
-    belong(data, wrapped, late=late)
+    check_same_backup(data, wrapped, late=late)
     if trusted:
         prove(data, wrapped, trusted)
     secrets = _secrets(data, privates, passphrase_files)
     if trusted:
-        of_the_gate(secrets, trusted)
+        check_signing_key(secrets, trusted)
     else:
         narrate(_UNPROVEN)
     if not view.path.exists():

@@ -451,7 +451,7 @@ def _wraps_into(gate: Gate, path: Path) -> int:
     return count
 
 
-def belong(data: Set, wrapped: Set, *, late: bool) -> None:
+def check_same_backup(data: Set, wrapped: Set, *, late: bool) -> None:
     """Raise ``UsageError`` where the keys are of another backup, or, unless ``late``, had to be destroyed by now."""
     if data.said.get("id") != wrapped.said.get("id"):
         raise UsageError("these keys were not made with this backup", hint="name the set of the same day")
@@ -534,7 +534,7 @@ def put_back(config: Config, data: Set, wrapped: Set, secrets: Mapping[str, byte
     return aside, files
 
 
-def of_the_gate(secrets: Mapping[str, bytes], vkey: str) -> None:
+def check_signing_key(secrets: Mapping[str, bytes], vkey: str) -> None:
     """Raise ``StoreError`` where the signing key of a set is not that of the gate with this verifier key."""
     found = secrets["data/gate.key"].partition(b"\n")[0].decode("utf-8", "replace")
     if found != vkey:

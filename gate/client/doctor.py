@@ -81,7 +81,7 @@ def examine(path: Path, gate: Gate | None, *, running: bool) -> Iterator[Finding
         yield from _ports(config)
         yield Finding(State.FAIL, "gate", "it is not running: no call can be made", "systemctl start dialgate")
     if gate is not None:
-        yield from _of_the_gate(config, gate, running=running)
+        yield from _gate_findings(config, gate, running=running)
 
 
 def _permissions(config: Config, path: Path) -> Iterator[Finding]:
@@ -196,7 +196,7 @@ def _ports(config: Config) -> Iterator[Finding]:
                 yield Finding(State.OK, "ports", f"{address} ({protocol}) is free")
 
 
-def _of_the_gate(config: Config, gate: Gate, *, running: bool) -> Iterator[Finding]:
+def _gate_findings(config: Config, gate: Gate, *, running: bool) -> Iterator[Finding]:
     status = gate.ask(Status())
     if running:
         text = "it takes marketing calls" if status.ok else f"it refuses marketing calls: {', '.join(status.not_ready)}"

@@ -286,8 +286,8 @@ _DOMAIN = re.compile(
 ).fullmatch
 
 
-def by_domain(address: str) -> bool:
-    """True for a carrier that is named by its domain: a name of several parts, without a port."""
+def named_by_dns(address: str) -> bool:
+    """Whether a carrier is named by its domain: a name of several parts, without a port."""
     return _DOMAIN(address) is not None
 
 
@@ -316,7 +316,7 @@ def _takes_all(trunk: Trunk) -> bool:
 
 
 def _trunk(trunk: Trunk, key: Key) -> Iterator[Fault]:
-    if not by_domain(trunk.address) and (fault := host_port(trunk.address, literal=False)):
+    if not named_by_dns(trunk.address) and (fault := host_port(trunk.address, literal=False)):
         yield Fault((*key, "address"), fault)
     if not trunk.name.strip():
         yield Fault((*key, "name"), "must not be empty")
@@ -386,8 +386,8 @@ def families(readable: Readable, sip: Sip) -> Iterator[Fault]:
     heard = {ours, _family(sip.tcp), _family(sip.tls)}
     peers = [(name, *each) for name in ("pbx", "siprec") for each in readable.arrays.get(name, {}).items()]
     for name, index, peer in peers:
-        if peer.addresses and not any(network(each) or _of_network(each) in heard for each in peer.addresses):
-            kind = _of_network(peer.addresses[0])
+        if peer.addresses and not any(network(each) or _family_of(each) in heard for each in peer.addresses):
+            kind = _family_of(peer.addresses[0])
             yield Fault(
                 (name, index, "addresses"),
                 f"all are {kind}, and the gate listens on no {kind} address: see sip.listen",
@@ -401,5 +401,5 @@ def _family(address: str) -> str:
     return "IPv6" if address.startswith("[") else "IPv4"
 
 
-def _of_network(text: str) -> str:
+def _family_of(text: str) -> str:
     return f"IPv{ip_network(text).version}"

@@ -502,7 +502,7 @@ def endpoint_app(
         try:
             fields = await question(asked)
             request = _within(asked[_HOLDER], parsed("decide", fields))
-            sent = keys.of(asked, asked[_HOLDER].name, fields)
+            sent = keys.claim(asked, asked[_HOLDER].name, fields)
             with answering(asked):
                 async with sent.lock:
                     return formatted(asked, await decide(request, _actor(asked), sent))
@@ -533,7 +533,7 @@ def endpoint_app(
                 raise UsageError(
                     f"decisions is not a list of 1 to {AT_A_GO} questions", hint='send {"decisions": [{"number": "…"}]}'
                 )
-            sent = keys.of(asked, asked[_HOLDER].name, questions)
+            sent = keys.claim(asked, asked[_HOLDER].name, questions)
         except GateError as error:
             return _refused(asked, _code(error), error, _reason(error))
         with answering(asked):
@@ -549,7 +549,7 @@ def endpoint_app(
             return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
         try:
             fields = await body(asked)
-            request, sent = parsed("calls_outcome", fields), keys.of(asked, asked[_HOLDER].name, fields)
+            request, sent = parsed("calls_outcome", fields), keys.claim(asked, asked[_HOLDER].name, fields)
             with answering(asked):
                 async with sent.lock:
                     return answer(await decide(request, _actor(asked), sent))

@@ -205,7 +205,7 @@ class Keys:
     def __init__(self) -> None:
         self._sent: dict[tuple[str, str, str], Sent] = {}
 
-    def of(self, asked: web.Request, token: str, fields: object) -> Sent:
+    def claim(self, asked: web.Request, token: str, fields: object) -> Sent:
         """The request of a token, as it came before where it did. Raises ``RefusedError`` (``key_used``) where another
         one came with its key."""
         until = asyncio.get_running_loop().time() + KEY_SECONDS

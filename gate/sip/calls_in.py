@@ -126,7 +126,7 @@ class CallInIngress:
         """True for an INVITE of a carrier's, which has its answer, or its way, then."""
         engine, ingress = self._engine, self._engine.ingress
         calling = self.takes(request, source, endpoint)
-        if calling == "" and not self._accounts and engine.of_the_trunk(source[0]):
+        if calling == "" and not self._accounts and engine.is_trunk_host(source[0]):
             calling = NOT_FOUND
         if calling == "":
             return False

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gate.config import Config
-from gate.config.call_rules import by_domain
+from gate.config.call_rules import named_by_dns
 from gate.sip.message import Address
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class CarrierNames:
     """The servers of these carriers, by the trunk's name."""
 
     def __init__(self, config: Config, post: Callable[[Callable[[], None]], None]) -> None:
-        self._domains = {each.name: (each.address, each.transport) for each in config.trunk if by_domain(each.address)}
+        self._domains = {
+            each.name: (each.address, each.transport) for each in config.trunk if named_by_dns(each.address)
+        }
         self._config = config
         self._post = post
         self._again = AGAIN_SECONDS

@@ -170,7 +170,7 @@ class Engine:
         are those of a call that was let through (RFC 3261 8.2.2.2)."""
         return key[:3] in self._attempts
 
-    def of_the_trunk(self, host: str) -> bool:
+    def is_trunk_host(self, host: str) -> bool:
         """True for a host of the carrier's, or of the emergency route's."""
         return any(self.is_at(each, host) for each in self._routes())
 

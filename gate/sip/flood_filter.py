@@ -75,7 +75,7 @@ class FirstComers:
     def __len__(self) -> int:
         return len(self._times) + len(self._before)
 
-    def comes(self, host: str, most: int, now: float) -> bool:
+    def may_come(self, host: str, most: int, now: float) -> bool:
         """Note that a host comes; whether it has come fewer than ``most`` times."""
         if now - self._since >= FORGOTTEN_SECONDS or len(self._times) >= MAX_KEPT:
             self._times, self._before, self._since = {}, self._times, now
@@ -139,7 +139,7 @@ class FloodFilter:
             cost = 1 + size // ONE
             allowed = _take(self._held, source, ADDRESS, now, cost) and _take(self._held, host, KNOWN, now, cost)
         else:
-            cost, first = 1 + size // ONE, self._first.comes(host, FIRST, now)
+            cost, first = 1 + size // ONE, self._first.may_come(host, FIRST, now)
             allowed = (
                 _take(self._held, source, ADDRESS, now, cost)
                 and _take(self._held, host, STRANGER, now, cost)
@@ -178,7 +178,7 @@ class FloodFilter:
         if host in self._known:
             allowed = _take(self._connects, host, CONNECTS_KNOWN, now)
         else:
-            first = self._first_connects.comes(host, FIRST, now)
+            first = self._first_connects.may_come(host, FIRST, now)
             allowed = _take(self._connects, host, CONNECTS, now) and (
                 (first and _take(self._connects, "first", CONNECTS_FIRST_COMERS, now))
                 or _take(self._connects, "", CONNECTS_STRANGERS, now)

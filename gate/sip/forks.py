@@ -91,7 +91,7 @@ class Forks:
         transactions = self._engine.transactions
         invited = self._invited.get((response.call_id, response.from_tag))
         leg = transactions.leg_by(response.call_id, response.from_tag)
-        if not self._of_that_side(invited, leg, source, endpoint):
+        if not self._is_that_side(invited, leg, source, endpoint):
             return False
         if transactions.waits_for(response):
             if invited is not None:
@@ -104,7 +104,7 @@ class Forks:
         self._end(invited, response, endpoint.hop(source), invited.flow or endpoint)
         return True
 
-    def _of_that_side(self, invited: Invited | None, leg: Any, source: Address, endpoint: Endpoint) -> bool:
+    def _is_that_side(self, invited: Invited | None, leg: Any, source: Address, endpoint: Endpoint) -> bool:
         if leg is not None and leg.flow is None and leg.may_send_from(source[0]):
             return True
         if invited is None:

@@ -255,7 +255,7 @@ class Ingress:
 
     def _known(self, source: Address) -> bool:
         """An account has proven itself at this very address; or the carrier is there, or a client for recordings."""
-        if self.auth.proven.account_at(source) or self.engine.of_the_trunk(source[0]):
+        if self.auth.proven.account_at(source) or self.engine.is_trunk_host(source[0]):
             return True
         return self.engine.recordings.client(source, Endpoint()) is not None
 
@@ -524,7 +524,7 @@ class InDialog:
         if flow is not None and flow.pbx and endpoint.reliable:
             return endpoint.pbx == flow.pbx or self._is_foreign(request, source, endpoint)
         if flow is not None and not peer.claimed_by:
-            return _of_carrier(peer, flow, host, endpoint) or self._is_foreign(request, source, endpoint)
+            return _is_carrier(peer, flow, host, endpoint) or self._is_foreign(request, source, endpoint)
         if endpoint.reliable and peer.claimed_by.startswith("account:"):
             return self._proves(peer, has(host), request, source, endpoint)
         if has(host) or self._ingress.auth.proven.at(peer.claimed_by, host):
@@ -569,7 +569,7 @@ class InDialog:
         return False
 
 
-def _of_carrier(peer: DialogPeer, flow: Endpoint, host: str, endpoint: Endpoint) -> bool:
+def _is_carrier(peer: DialogPeer, flow: Endpoint, host: str, endpoint: Endpoint) -> bool:
     """True where something came by a connection of this carrier's."""
     by_tcp = flow.transport == endpoint.transport == "tcp" and not endpoint.by_edge
     return flow.same_peer(endpoint) or endpoint is peer.came_by or (by_tcp and peer.configured(host))

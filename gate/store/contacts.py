@@ -231,7 +231,7 @@ def forget_in(tx: StoreTransaction, list_id: int, number: int) -> int:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def of_number(tx: Source, list_id: int, number: int) -> Contact | None:
+def contact_of_number(tx: Source, list_id: int, number: int) -> Contact | None:
     """A contact with this number; None where it is no contact's."""
     rows = tx.rows(Contact, f"{_ROW} AND number = ? LIMIT 1", (list_id, number))
     return rows[0] if rows else None

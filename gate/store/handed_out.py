@@ -35,7 +35,7 @@ def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Se
                 taken = given.setdefault(place, {})
                 before = taken[recording].bundles if recording in taken else []
                 taken[recording] = Taken(on=found[place], bundles=[*before, *([bundle] if bundle else [])])
-    for request in requests.of_numbers(tx, numbers) if numbers else []:
+    for request in requests.requests_of_numbers(tx, numbers) if numbers else []:
         for fact in facts_of(tx, request.id):
             if fact.kind == PackMade.kind:
                 found["pack", request.reference] = fact.at[:10]
@@ -137,7 +137,7 @@ def leaves_about(
         ids += [each.id for each in requests.consents_of(tx, numbers)]
         ids += [each.id for each in requests.holds_of(tx, numbers, ())]
         leaves += erasure.leaves_of(tx, [each for each in ids if each not in but])
-        asked = [row.id for row in requests.of_numbers(tx, numbers) if row.id not in but]
+        asked = [row.id for row in requests.requests_of_numbers(tx, numbers) if row.id not in but]
         leaves += [leaf for request in asked for leaf in erasure.personal_leaves(tx, request)]
     return leaves
 
@@ -169,7 +169,7 @@ def copies_about(
     if not found:
         return []
     bundles = {each.bundle for each in in_bundles(tx, leaves)}
-    packs = {each.reference for each in requests.of_numbers(tx, numbers)} if numbers else set()
+    packs = {each.reference for each in requests.requests_of_numbers(tx, numbers)} if numbers else set()
     listed = {
         "objections": requests.objections_of(tx, numbers),
         "consents": requests.consents_of(tx, numbers),

@@ -415,7 +415,7 @@ def _acts(connection: Connection, kind: str, subject: str, at: str, pepper: byte
         yield from _carried(connection, subject, at, pepper)
     elif kind == Abandoned.kind:
         for row in _rows(connection, _ABANDONED, subject):
-            day = queries.of_day(row["answered_at"], row["caller"], row["campaign"])
+            day = queries.values_of_day(row["answered_at"], row["caller"], row["campaign"])
             said = {
                 "answered_at": row["answered_at"],
                 "claimed_by": row["caller"],

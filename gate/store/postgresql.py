@@ -202,7 +202,7 @@ def _look_ups(types: tuple[tuple[str, str], ...]) -> str:
     names = [name for name, _ in types]
     questions = []
     for sql, given in LOOK_UPS:
-        own = "".join(f"given_values.{given[int(part) - 1]}" if n % 2 else part for n, part in enumerate(_of(sql)))
+        own = "".join(f"given_values.{given[int(part) - 1]}" if n % 2 else part for n, part in enumerate(_pieces(sql)))
         questions.append(f"(SELECT json_agg(t) FROM ({own}) AS t)")  # noqa: S608 - the code's own, here and below
     columns = ", ".join(f"{name} {kind}" for name, kind in types)
     return (
@@ -211,7 +211,7 @@ def _look_ups(types: tuple[tuple[str, str], ...]) -> str:
     )
 
 
-def _of(sql: str) -> list[str]:
+def _pieces(sql: str) -> list[str]:
     """A statement, cut at its values: every second part is the number of one."""
     return _VALUE.split(translated(sql).sql)
 

@@ -88,10 +88,10 @@ LIVE_OF_DAY: Final = (
     f" + (SELECT coalesce(sum(live), 0) FROM ({REPLAYED}) WHERE answered_at >= ?1 AND answered_at < ?2"
     " AND claimed_by = ?3 AND campaign = ?4) AS live"
 )
-"""Live calls of a campaign on a day; its values are those of ``of_day``."""
+"""Live calls of a campaign on a day; its values are those of ``values_of_day``."""
 
 
-def of_day(answered_at: str, caller: str, campaign: str) -> tuple[str, str, str, str]:
+def values_of_day(answered_at: str, caller: str, campaign: str) -> tuple[str, str, str, str]:
     """The London day of an answer, and the campaign, as the values of ``LIVE_OF_DAY``."""
     day = london_day(answered_at)
     return stamp(midnight(day)), stamp(midnight(day + timedelta(days=1))), caller, campaign
@@ -103,7 +103,7 @@ def question_of(tx: StoreTransaction, number: str, claimed_by: str, now: datetim
     return tx.question(number, claimed_by, now - ONE_ATTEMPT)
 
 
-def of_help(tx: StoreTransaction, fact: Fact) -> Fact:
+def with_question(tx: StoreTransaction, fact: Fact) -> Fact:
     """``fact`` as it is to be kept: the decision on an emergency call, which is out before anything is looked up, names
     its question as that on any other call does. Any other fact, and the question itself, stay as they are."""
     body = fact.body

@@ -96,7 +96,7 @@ def course(tx: Source, request_id: str) -> list[FactRow]:
     return facts_of(tx, request_id)
 
 
-def of_letter(tx: Source, digest: str) -> str:
+def request_of_letter(tx: Source, digest: str) -> str:
     """The id of the request, or consent, of a letter, by the SHA-256 of one of its forms; empty where there is none."""
     found = tx.values(
         str,
@@ -215,7 +215,7 @@ def outlived(tx: StoreTransaction, reference: str) -> bool:
     return bool(tx.values(int, receipts, [reference]))
 
 
-def of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[RequestRow]:
+def requests_of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[RequestRow]:
     """Requests by or about these numbers, oldest first."""
     asked = " OR ".join("instr(numbers, ?) > 0" for _ in numbers) or "FALSE"
     return tx.rows(
@@ -272,7 +272,7 @@ def counts_of(
         "consents": [row.id for row in consents_of(tx, numbers)],
         "subscribers": [row.id for row in subscribers_of(tx, numbers)],
         "holds": [row.id for row in holds_of(tx, numbers, [row.call_id for row in found])],
-        "requests": [row.id for row in of_numbers(tx, numbers)] if numbers else [],
+        "requests": [row.id for row in requests_of_numbers(tx, numbers)] if numbers else [],
     }
     counted = {name: len(set(each).difference(but)) for name, each in ids.items()}
     return {"calls": len(found), "contacts": len(contacts_of(tx, numbers)), **counted}

@@ -175,9 +175,9 @@ def test_states_and_changes(store, tmp_path):
         assert list(contacts.states(reader, key)) == [(ONE, 1, 1, 0), (ONE, 1, 1, 0), (TWO, 2, 2, 1)]
     store.call(lambda tx: contacts.change(tx, key, [(ONE, 2, 7, "allow")]))
     assert [verdict for _, _, verdict in numbers(store)] == ["block", "block", "block"]
-    held = store.call(lambda tx: contacts.of_number(tx, key, ONE))
+    held = store.call(lambda tx: contacts.contact_of_number(tx, key, ONE))
     assert (held.verdict, held.since, held.was) == ("block", 7, "allow")
-    assert store.call(lambda tx: contacts.of_number(tx, key, THREE)) is None
+    assert store.call(lambda tx: contacts.contact_of_number(tx, key, THREE)) is None
 
 
 def test_what_was_no_contact_is_kept_apart(store):

@@ -299,8 +299,8 @@ def _attempt(
     return Attempt(asked.number, purpose, topic, presentation, False, claimed_by, "request", on_behalf_of=instigator)
 
 
-def _of_number(e164: str) -> tuple[str, str, str]:
-    """What it is, what it costs, and where."""
+def _kind_price_place(e164: str) -> tuple[str, str, str]:
+    """Kind, price and jurisdiction of a number; empty where it is none."""
     try:
         number = parse(e164)
     except NumberRefused:
@@ -312,7 +312,7 @@ def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> Checked:
     """What is answered."""
     today, known = folder.london(now), decision.subscriber
     days = {row.name: row.days_left for row in folder.registers.status(today)}
-    kind, price, jurisdiction = _of_number(decision.number)
+    kind, price, jurisdiction = _kind_price_place(decision.number)
     return Checked(
         number=decision.number,
         verdict=decision.verdict.value,

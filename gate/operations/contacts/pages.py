@@ -354,7 +354,7 @@ def find_contact(folder: DataFolder, ident: str) -> ContactFound | None:
     named = ContactIds(folder.pepper).read(ident)
     if named is None:
         return None
-    found = folder.read(lambda reader: of_number(reader, named.number))
+    found = folder.read(lambda reader: contacts_of_number(reader, named.number))
     shown = [(of, _shown(folder, of, row)) for of, row in found]
     return next(
         (
@@ -366,7 +366,7 @@ def find_contact(folder: DataFolder, ident: str) -> ContactFound | None:
     )
 
 
-def of_number(source: Source, number: int) -> list[tuple[ContactList, Contact]]:
+def contacts_of_number(source: Source, number: int) -> list[tuple[ContactList, Contact]]:
     """Every contact in force with the digits of an E.164 number, as the store has it, with its list."""
     return [
         (of, row)
@@ -498,7 +498,7 @@ def _number(folder: DataFolder, asked: ContactsForget) -> str:
 
 def _plan(folder: DataFolder, source: Source, number: str) -> tuple[int, str]:
     """How many contacts would go now, and the digest by which a deletion is bound to just these."""
-    ids, found = ContactIds(folder.pepper), of_number(source, int(number[1:]))
+    ids, found = ContactIds(folder.pepper), contacts_of_number(source, int(number[1:]))
     digest = hashlib.sha256(f"forget {number}\n".encode())
     for of, row in found:
         digest.update(f"{ids.make(row.number, row.reference, of.on_behalf_of)}\n".encode())

@@ -304,7 +304,7 @@ class Contacts:
     ) -> Iterable[tuple[int, int, int, str | None]]:
         now, presentation = self._folder.clock.now(), self._folder.config.firm.numbers[0]
         for number in numbers:
-            held = rows.of_number(tx, current.list, int(number[1:]))
+            held = rows.contact_of_number(tx, current.list, int(number[1:]))
             if held is None:
                 continue
             asked = (number, Purpose.MARKETING, Topic(current.topic), presentation, False, "gate")

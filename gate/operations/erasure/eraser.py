@@ -309,7 +309,7 @@ class Eraser:
 
 
 def _leaves(tx: StoreTransaction, plan: Plan) -> list[int]:
-    others = {each.id for each in plan.whose.of_others(tx, plan.lines, plan.request_id)}
+    others = {each.id for each in plan.whose.entries_of_others(tx, plan.lines, plan.request_id)}
     return leaves_about(tx, [each.call_id for each in plan.calls], plan.lines, whole=plan.whole, but=others)
 
 
@@ -375,7 +375,7 @@ def _ready(tx: StoreTransaction, row: RequestRow, digest: str) -> Plan:
 def _still_open(tx: StoreTransaction, plan: Plan) -> list[str]:
     """References of other requests of the person that are not over: they keep their numbers until they are."""
     open_ = {each.id for each in book.open_ones(tx)} - {plan.request_id}
-    theirs = [each for each in book.of_numbers(tx, plan.free_lines) if same_name(each.name or "", plan.name)]
+    theirs = [each for each in book.requests_of_numbers(tx, plan.free_lines) if same_name(each.name or "", plan.name)]
     return sorted({each.reference for each in theirs if each.id in open_} | plan.open_requests)
 
 

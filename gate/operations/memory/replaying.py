@@ -488,7 +488,7 @@ def _campaign_fact(tx: StoreTransaction, act: Act) -> Body:
         body = AbandonedReplayed.read({**(act.said or {}), **({"number_hash": act.hash} if act.hash else {})})
         if body.live is UNSET:  # of a journal that did not count them
             return body
-        day = queries.of_day(body.answered_at, body.claimed_by, body.campaign)
+        day = queries.values_of_day(body.answered_at, body.claimed_by, body.campaign)
         (there,) = tx.values(int, queries.LIVE_OF_DAY, day)
         return structs.replace(body, live=max(body.live - there, 0))
     return CampaignReleased(why=_WHY) if act.act == CampaignReleased.kind else CampaignStopped.read(act.said or {})

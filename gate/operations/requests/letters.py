@@ -313,7 +313,7 @@ def letters_explain(folder: DataFolder, asked: ExplainLetter, caller: Caller) ->
 
     def work(tx: StoreTransaction) -> ExplainedLetters:
         digest = asked.letter.strip().lower()
-        subject = book.of_letter(tx, digest)
+        subject = book.request_of_letter(tx, digest)
         of_consent = [each for each in facts_of(tx, subject or asked.letter) if each.kind == ConsentLetterMade.kind]
         if of_consent:
             return ExplainedLetters(letters=[_explained(tx, "", fact) for fact in of_consent])
@@ -392,7 +392,7 @@ def _facts(
     found = book.calls(tx, (scope.calls or []) if scope else [])
     made = [each for each in found if each.verdict == "allow" or each.recording_id or each.answered_at]
     keeping = [_hold(tx, name) for name in (carried.held_by if carried else ())]
-    objections, restrictions = _of_request(tx, row, "-o"), _of_request(tx, row, OWN_RESTRICTION)
+    objections, restrictions = _facts_of_request(tx, row, "-o"), _facts_of_request(tx, row, OWN_RESTRICTION)
     asked_identity, held = last(course, kinds.IdentityAsked), last(course, kinds.LineHeld)
     answer, went = kind is LetterKind.RESPONSE, carried.recordings if carried else 0
     return LetterFacts(
@@ -475,7 +475,7 @@ def _leaves(facts: list[FactRow]) -> dict[str, tuple[Leaf, ...]]:
     return found
 
 
-def _of_request(tx: StoreTransaction, row: RequestRow, mark: str) -> list[FactRow]:
+def _facts_of_request(tx: StoreTransaction, row: RequestRow, mark: str) -> list[FactRow]:
     """The facts of the objections, or restrictions, that the gate made of a request."""
     return [fact for place in range(len(row.lines)) for fact in facts_of(tx, f"{row.id}{mark}{place}")]
 
@@ -513,7 +513,7 @@ def _check(row: RequestRow, request: events.Request, kind: LetterKind, day: date
 def _check_nothing(tx: StoreTransaction, row: RequestRow, course: list[FactRow]) -> None:
     """Raise where the letter would say that nothing is held, and the store holds something of these numbers now."""
     of = whose(row, course)
-    others = {each.id for each in of.of_others(tx, row.lines, row.id)}
+    others = {each.id for each in of.entries_of_others(tx, row.lines, row.id)}
     counts = book.counts_of(tx, row.lines, of.since, of.until, but=others | {row.id})
     found = [f"{name}: {count}" for name, count in counts.items() if count]
     if not row.lines or found:
@@ -566,7 +566,7 @@ def _held(keeping: _Keeping) -> Held:
 
 def _recipients(folder: DataFolder, course: list[FactRow]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Who else got what an erasure or a restriction is about (Art 19), and which files went to the person."""
-    handed = handed_of(last(course, kinds.Carrying)) or _of_restriction(course)
+    handed = handed_of(last(course, kinds.Carrying)) or _handed_by_course(course)
     return who_got(folder, handed), own_copies(handed)
 
 
@@ -586,7 +586,7 @@ def _copies(tx: StoreTransaction, row: RequestRow, course: list[FactRow], asks: 
     if asks is not Asks.RESTRICTION or not row.lines:
         return []
     of = whose(row, course)
-    others = {each.id for each in of.of_others(tx, row.lines, row.id)}
+    others = {each.id for each in of.entries_of_others(tx, row.lines, row.id)}
     calls = [each.call_id for each in book.calls_of(tx, row.lines, of.since, of.until, limit=MOST)]
     return copies_about(tx, calls, row.lines, leaves_about(tx, calls, row.lines, whole=True, but=others))
 
@@ -597,7 +597,7 @@ def _copy(copy: CopyRow, today: date) -> str:
     return f"{_COPIES[copy.what]} {spoken_day(made)}: {plan} {spoken_day(until)}"
 
 
-def _of_restriction(course: list[FactRow]) -> list[Handed]:
+def _handed_by_course(course: list[FactRow]) -> list[Handed]:
     """As the receipt of an erasure names them; of a rectification, those of all its statements."""
     tell: dict[str, list[Given]] = {}
     granted, rectified = bodies(course, kinds.Granted), bodies(course, kinds.Rectified)

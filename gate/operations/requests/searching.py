@@ -144,11 +144,11 @@ class Held(Row, frozen=True):
 
 def what_is_held(tx: StoreTransaction, row: RequestRow, lines: list[str], found: list[HeldAttempt], of: Whose) -> Held:
     """What is held of a request's numbers, with these calls, but for what is somebody else's."""
-    others = of.of_others(tx, lines, row.id)
+    others = of.entries_of_others(tx, lines, row.id)
     left = {each.id for each in others}
     calls = _calls(tx, lines, found)
     holds = book.holds_of(tx, lines, [each.call_id for each in found])
-    earlier = [each for each in book.of_numbers(tx, lines) if each.id not in {row.id, *left}] if lines else []
+    earlier = [each for each in book.requests_of_numbers(tx, lines) if each.id not in {row.id, *left}] if lines else []
     objections = [each for each in book.objections_of(tx, lines) if each.id not in left]
     consents = [each for each in book.consents_of(tx, lines) if each.id not in left]
     entries = {*(each.id for each in objections), *(each.id for each in consents)}
@@ -392,9 +392,9 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
         scope = last(course, kinds.Searched)
         of = whose(row, course)
         held = what_is_held(tx, row, row.lines, book.calls(tx, (scope.calls or []) if scope else []), of)
-        left = of.of_others(tx, held.lines, row.id)
+        left = of.entries_of_others(tx, held.lines, row.id)
         asked_by_others = {each.id for each in left if each.record == "request"}
-        others = {each.reference for each in book.of_numbers(tx, held.lines) if each.id in asked_by_others}
+        others = {each.reference for each in book.requests_of_numbers(tx, held.lines) if each.id in asked_by_others}
         whole = bool(scope and scope.whole)
         calls = [each.call_id for each in held.calls]
         own = [each.call_id for each in held.calls if not each.by_transfer]

@@ -396,13 +396,13 @@ class Whose(NamedTuple):
         first, last = (stamp(each) if each else "" for each in (self.since, self.until))
         return first <= at and (not last or at < last) and same_name(who, self.name)
 
-    def of_others(self, tx: StoreTransaction, lines: Sequence[str], but: str = "") -> list[OfOther]:
+    def entries_of_others(self, tx: StoreTransaction, lines: Sequence[str], but: str = "") -> list[OfOther]:
         """Entries of the lists and requests about these numbers that are somebody else's; ``but``: the request that
         asks."""
         found = [OfOther("consent", each.id, each.who or "", each.given_at) for each in book.consents_of(tx, lines)]
         found += [OfOther("objection", each.id, "", each.made_at) for each in book.objections_of(tx, lines)]
         found += [OfOther("subscriber", each.id, "", each.noted_at) for each in book.subscribers_of(tx, lines)]
-        asked = book.of_numbers(tx, lines) if lines else []
+        asked = book.requests_of_numbers(tx, lines) if lines else []
         found += [OfOther("request", each.id, each.name or "", each.opened_at) for each in asked if each.id != but]
         return [each for each in found if not self.theirs(each.at, each.name)]
 

@@ -54,7 +54,7 @@ def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str], of: Whose |
     records of calls, entries of the lists; ``of``: but for what is somebody else's."""
     of = of or Whose()
     calls = book.calls_of(tx, numbers, of.since, of.until, limit=MOST) if numbers else []
-    others = {each.id for each in of.of_others(tx, numbers)}
+    others = {each.id for each in of.entries_of_others(tx, numbers)}
     there = [each.recording_id for each in calls if each.recording_id and each.recording not in GONE]
     leaves = leaves_about(tx, [each.call_id for each in calls], numbers, whole=True, but=others)
     return _with_bundles(_handed(tx, handed_out(tx, there, []), there), in_bundles(tx, leaves))
