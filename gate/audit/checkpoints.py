@@ -163,7 +163,8 @@ class Checkpointer:
 
 def _first(tx: StoreTransaction) -> LogSigned:
     """The body of the leaf: empty, but where checkpoints were kept before there was one."""
-    if tx.values(int, "SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [LogSigned.kind]):
+    sql = "SELECT 1 FROM facts WHERE kind = ? AND leaf_index >= ? AND leaf_index < ? LIMIT 1"
+    if tx.values(int, sql, [LogSigned.kind, tx.own.start, tx.own.stop]):
         return LogSigned()
     rows = tx.values(Kept, "SELECT size, root, note, at FROM checkpoints ORDER BY size")
     return LogSigned(earlier=earlier(rows)) if rows else LogSigned()

@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from gate.core.evidence import Checkpoint, EvidenceError, parse_checkpoint
+from gate.core.evidence import Checkpoint, EvidenceError, index_of, parse_checkpoint
 from gate.core.facts.audit import EvidenceRestored, LogSigned
 from gate.core.facts.gate import GateStarted
 from gate.core.rows.audit import BodyKept
@@ -29,6 +29,7 @@ from gate.durable import read_regular
 from gate.errors import GateError
 from gate.sqlite_thread import Connection
 from gate.store.queries import Rows
+from gate.store.tree import keys
 
 MOST_FAULTS = 100
 """Faults kept in a report; those beyond are counted."""
@@ -115,10 +116,13 @@ def earlier(kept: Iterable[Kept]) -> dict[str, Any]:
 
 def check_signings(connection: Connection, kept: Iterable[Kept], findings: Findings) -> None:
     """Compare the rows of ``checkpoints`` with the leaves that speak of them."""
+    own = keys(connection)
     facts = connection.execute(
-        "SELECT leaf_index, at, body FROM facts WHERE kind = ? ORDER BY leaf_index", [LogSigned.kind]
+        "SELECT leaf_index, at, body FROM facts WHERE kind = ? AND leaf_index >= ? AND leaf_index < ?"
+        " ORDER BY leaf_index",
+        [LogSigned.kind, own.start, own.stop],
     )
-    said = {index + 1: (at, body) for index, at, body in facts}
+    said = {index_of(key) + 1: (at, body) for key, at, body in facts}
     if not said:
         return
     first = min(said)
@@ -155,12 +159,17 @@ class GivenUp:
         return self.after < size <= self.to
 
 
+RESTORES: Final = (
+    "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL AND leaf_index >= ? AND leaf_index < ?"
+    " ORDER BY leaf_index"
+)
+
+
 def restores(log: Rows) -> Iterator[GivenUp]:
     """What restores have given up, in the order of the log; one that is emptied gives up nothing. Raises ``ValueError``
     for a fact that is not understood."""
-    sql = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    for row in log.rows(BodyKept, sql, [EvidenceRestored.kind]):
-        yield given_up(row.leaf_index, row.body)
+    for row in log.rows(BodyKept, RESTORES, [EvidenceRestored.kind, log.own.start, log.own.stop]):
+        yield given_up(index_of(row.leaf_index), row.body)
 
 
 def given_up(leaf: int, body: str | None) -> GivenUp:
@@ -311,13 +320,15 @@ def is_given_up(head: Head, given_up: Sequence[GivenUp]) -> bool:
 
 
 def _check_signed(connection: Connection, settled: int, any_heads: bool, findings: Findings) -> None:
-    if connection.execute("SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [GateStarted.kind]).fetchone() is None:
+    own = keys(connection)
+    sql = "SELECT 1 FROM facts WHERE kind = ? AND leaf_index >= ? AND leaf_index < ? LIMIT 1"
+    if connection.execute(sql, [GateStarted.kind, own.start, own.stop]).fetchone() is None:
         return  # entries made without a gate are signed when the next one starts
     if not any_heads:
         findings.fault("checkpoint_missing", "a gate has run on this log, and there is no checkpoint of it anywhere")
         return
-    query = "SELECT min(at), max(at) FROM facts WHERE leaf_index >= ?"
-    first, last = connection.execute(query, [settled]).fetchone()
+    query = "SELECT min(at), max(at) FROM facts WHERE leaf_index >= ? AND leaf_index < ?"
+    first, last = connection.execute(query, [own[settled], own.stop]).fetchone()
     if first is not None and datetime.fromisoformat(last) - datetime.fromisoformat(first) > LONGEST:
         findings.fault("not_signed", f"no checkpoint is signed over leaf {settled} and those after it", settled)
 

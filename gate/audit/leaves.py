@@ -14,12 +14,25 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from gate.audit.heads import Findings, GivenUp, Head, is_given_up
-from gate.core.evidence import EvidenceError, Frontier, commitment, days_between, leaf_bytes, remnant
+from gate.core.evidence import (
+    EvidenceError,
+    Frontier,
+    commitment,
+    days_between,
+    in_order,
+    index_of,
+    leaf_bytes,
+    leaf_name,
+    leaf_named,
+    log_of,
+    remnant,
+)
 from gate.core.facts.derived import OF_CALL
 from gate.core.facts.retention import FactsErased
 from gate.sqlite_thread import Connection
 from gate.store.projections import Columns, Folded, Raw, Table
 from gate.store.reader import each
+from gate.store.tree import keys
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL
@@ -30,11 +43,11 @@ Progress = Callable[[int, int], None]
 
 _ROWS = """
 SELECT leaves.leaf_index, leaf, hash, facts.leaf_index, kind, subject, at, actor, salt, body
-FROM leaves LEFT JOIN facts ON facts.leaf_index = leaves.leaf_index ORDER BY leaves.leaf_index
+FROM leaves LEFT JOIN facts ON facts.leaf_index = leaves.leaf_index + ? ORDER BY leaves.leaf_index
 """
 _EXTRA = """
-SELECT leaf_index FROM facts WHERE NOT EXISTS (SELECT 1 FROM leaves WHERE leaves.leaf_index = facts.leaf_index)
-ORDER BY leaf_index
+SELECT leaf_index FROM facts WHERE leaf_index >= ?1 AND leaf_index < ?2
+AND NOT EXISTS (SELECT 1 FROM leaves WHERE leaves.leaf_index = facts.leaf_index - ?1) ORDER BY leaf_index
 """
 _FIELDS = ("kind", "subject", "at", "actor")
 
@@ -51,6 +64,7 @@ class LeafCheck:
     ) -> None:
         """``given_up``: checkpoints that the log need not fit, as a restore has said."""
         self._connection = connection
+        self._own = keys(connection)
         self._given_up = given_up
         self._findings = findings
         self._heads = list(heads)
@@ -90,12 +104,15 @@ class LeafCheck:
         self._tiles = each(self._connection, "SELECT tile, hash FROM tiles ORDER BY tile")
         self._next_tile = next(self._tiles, None)
         self._meet_heads()
-        for row in each(self._connection, _ROWS):
+        for row in each(self._connection, _ROWS, [self._own.start]):
             self._leaf(*row)
             if progress is not None and self.size % STEP == 0:
                 progress(self.size, total)
-        for (index,) in each(self._connection, _EXTRA):
-            self._findings.fault("row_extra", f"fact {index} has no leaf", index)
+        for (key,) in each(self._connection, _EXTRA, [self._own.start, self._own.stop]):
+            self._findings.fault("row_extra", f"fact {index_of(key)} has no leaf", index_of(key))
+        for receipt in receipts(self._connection):
+            if receipt.leaf_index not in self._own:  # another gate has erased what is in this log
+                self._receipts.update(index_of(key) for key in receipt.leaves if key in self._own)
         if progress is not None:
             progress(self.size, total)
         self._finish()
@@ -238,13 +255,15 @@ def check_derived(connection: Connection, table: Table, pepper: bytes | None, fi
     while row is not None or group is not None:
         if group is None or (row is not None and row[table.key] < group[0]):
             assert row is not None  # noqa: S101 - the loop's condition, for the type checker
-            where = f"{table.name}: row {row[table.key]} (leaf {row['leaf_index']})"
+            where = f"{table.name}: row {row[table.key]} (leaf {leaf_name(row['leaf_index'])})"
             findings.fault("derived_extra", f"{where} is made by no fact", row["leaf_index"])
             row = next(rows, None)
         elif row is None or group[0] < row[table.key]:
             if table.fold(group[1], pepper) is not None:
                 first = group[1][0][0]
-                findings.fault("derived_missing", f"{table.name}: row {group[0]} (leaf {first}) is not there", first)
+                findings.fault(
+                    "derived_missing", f"{table.name}: row {group[0]} (leaf {leaf_name(first)}) is not there", first
+                )
             group = next(groups, None)
         else:
             _compare(table, row, group[1], pepper, stays, findings)
@@ -263,28 +282,32 @@ def _groups(connection: Connection, table: Table) -> Iterator[tuple[str, list[Ra
         list(table.derive),
     )
     for name, facts in groupby(cursor, key=itemgetter(0)):
-        yield name, [fact[1:] for fact in facts]
+        yield name, in_order([fact[1:] for fact in facts], at=itemgetter(3), leaf=itemgetter(0))
 
 
 class Receipt(NamedTuple):
     """The content of a fact of kind ``ERASURE`` (``gate.store.erasure``)."""
 
     leaf_index: int
+    at: str
     leaves: frozenset[int]
-    """Facts that were emptied."""
-    filed: Mapping[str, str] | None
-    """Leaf -> call, of those that speak of a call in their body; None where the receipt does not say it."""
+    """The keys of the facts that were emptied."""
+    filed: Mapping[int, str] | None
+    """Key -> call, of those that speak of a call in their body; None where the receipt does not say it."""
     stays: Mapping[str, Mapping[str, str]]
     """Table -> key -> what the row's columns came to."""
 
 
 def receipts(connection: Connection) -> Iterator[Receipt]:
     """The receipts of erasures, in the order of the log."""
-    query = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    for index, text in each(connection, query, [FactsErased.kind]):
+    query = "SELECT leaf_index, at, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
+    for index, at, text in each(connection, query, [FactsErased.kind]):
         body: Any = json.loads(text)
         if isinstance(body, dict):
-            yield Receipt(index, frozenset(body.get("leaves", ())), body.get("filed"), body.get("stays", {}))
+            log, filed = log_of(index), body.get("filed")
+            emptied = frozenset(leaf_named(each, log) for each in (*body.get("leaves", ()), *body.get("elsewhere", ())))
+            of = None if filed is None else {leaf_named(leaf, log): call for leaf, call in filed.items()}
+            yield Receipt(index, at, emptied, of, body.get("stays", {}))
 
 
 def _receipts_by_key(connection: Connection, name: str) -> dict[str, list[Receipt]]:
@@ -305,7 +328,7 @@ def _compare(
     findings: Findings,
 ) -> None:
     findings.tally(table.name)
-    where = f"{table.name}: row {row[table.key]} (leaf {row['leaf_index']})"
+    where = f"{table.name}: row {row[table.key]} (leaf {leaf_name(row['leaf_index'])})"
     try:
         folded = table.fold(facts, pepper)
     except ValueError as error:
@@ -341,7 +364,11 @@ def _replaced(
     due = {fact[0]: table.remaining(fact[1]) for fact in facts if fact[5] is None and table.remaining(fact[1])}
     for receipt in stays:
         columns = frozenset[str]().union(*(due.get(leaf, ()) for leaf in receipt.leaves))
-        later = (fact for fact in facts if fact[0] > receipt.leaf_index)
+        later = (
+            fact
+            for fact in facts
+            if (fact[0] > receipt.leaf_index if log_of(fact[0]) == log_of(receipt.leaf_index) else fact[3] > receipt.at)
+        )
         if any(not columns.isdisjoint(table.sets(fact[1])) for fact in later):
             continue
         # columns came one after the other: a receipt says nothing of those that came after it
@@ -361,7 +388,7 @@ def _check_call_ids(connection: Connection, own: Collection[str], findings: Find
     filed: dict[int, str | None] = {}
     for receipt in receipts(connection):
         if receipt.filed is not None:
-            filed |= {leaf: receipt.filed.get(str(leaf)) for leaf in receipt.leaves}
+            filed |= {leaf: receipt.filed.get(leaf) for leaf in receipt.leaves}
     marks = ", ".join("?" * len(own))
     rows = each(
         connection,
@@ -372,8 +399,10 @@ def _check_call_ids(connection: Connection, own: Collection[str], findings: Find
         " END ORDER BY leaf_index",
         [*own, *own, *own],
     )
-    for index, call_id, to_receipt in rows:
-        if to_receipt and index not in filed:
+    for leaf, call_id, to_receipt in rows:
+        if to_receipt and leaf not in filed:
             findings.tally("facts_unverified")
-        elif not to_receipt or call_id != filed[index]:
-            findings.fault("row_changed", f"fact {index} is filed under a call that it does not speak of", index)
+        elif not to_receipt or call_id != filed[leaf]:
+            findings.fault(
+                "row_changed", f"fact {leaf_name(leaf)} is filed under a call that it does not speak of", index_of(leaf)
+            )

@@ -8,14 +8,26 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
-from gate.audit.heads import CheckNote, Findings, GivenUp, Head, Report, check_heads, check_missing, read_files
+from gate.audit.heads import (
+    RESTORES,
+    CheckNote,
+    Findings,
+    GivenUp,
+    Head,
+    Report,
+    check_heads,
+    check_missing,
+    read_files,
+)
 from gate.audit.heads import given_up as given_up_by
 from gate.audit.leaves import LeafCheck, Progress, check_derived
+from gate.core.evidence import index_of
 from gate.core.facts.audit import EvidenceRestored
 from gate.errors import AuditError, StoppedError
 from gate.sqlite_thread import Connection
 from gate.store.projections import Table
 from gate.store.reader import Place
+from gate.store.tree import keys
 
 
 def proven(size: int, settled: int, heads: Sequence[Head], second: Path | None) -> list[str]:
@@ -202,8 +214,9 @@ def _check_file(connection: Connection, findings: Findings) -> None:
 
 
 def _restores(connection: Connection) -> list[GivenUp]:
-    query = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    return [given_up_by(leaf, body) for leaf, body in connection.execute(query, [EvidenceRestored.kind])]
+    own = keys(connection)
+    found = connection.execute(RESTORES, [EvidenceRestored.kind, own.start, own.stop])
+    return [given_up_by(index_of(leaf), body) for leaf, body in found]
 
 
 def _tables(connection: Connection) -> set[str]:

@@ -62,7 +62,7 @@ class LiveView:
         self._warnings = warnings
         self._not_ready = not_ready
         self._levels: Mapping[str, tuple[int, int]] = {}
-        self._last = -1
+        self._last: figures.Reached = {}
         self._counts: Counts = {}
         self._slow: tuple[list[RegisterState], LogBrief, list[str], list[str]] | None = None
         self._slow_at = datetime.min.replace(tzinfo=UTC)

@@ -566,7 +566,7 @@ def replayed(folder: DataFolder, data: Set, files: int, *, proven: bool) -> dict
     said_then = {"backup": data.said.get("id"), "made_at": data.said.get("made_at")}
     folder.keep(BackupRestored(**said_then, files=files, proven=proven), "backup", user(os.getuid()))
     outcome = folder.retention.at_start()
-    sql = "SELECT body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT 1"
+    sql = "SELECT body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY at DESC, leaf_index DESC LIMIT 1"
     rows = folder.read(lambda tx: tx.values(str, sql, [MemoryReplayed.kind]))
     folder.trust.look()
     said: dict[str, Any] = json.loads(rows[0]) if rows else {}

@@ -26,6 +26,7 @@ from gate.config.faults import (
     not_callers,
     unprintable,
 )
+from gate.core.evidence import MOST_LOGS
 from gate.core.recording_names import fault_of
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ class Store(Section, frozen=True):
     """PEM file with the authorities that may vouch for the server, relative to the configuration file; empty: the
     system's."""
     log: int = 0
-    """Which log of the database is this gate's: a number, another one for each gate."""
+    """Which log of the database is this gate's: a number, another one for each gate of the firm."""
 
 
 class Server(NamedTuple):
@@ -379,8 +380,8 @@ def server_of(dsn: str) -> Server:
 def store_faults(store: Store) -> Iterator[Fault]:
     """Every fault of the section."""
     yield from unprintable(store, ("store",), "ca_file")
-    if not 0 <= store.log < 1 << 31:
-        yield Fault(("store", "log"), f"{store.log} is not from 0 to {(1 << 31) - 1}")
+    if not 0 <= store.log < MOST_LOGS:
+        yield Fault(("store", "log"), f"{store.log} is not from 0 to {MOST_LOGS - 1}")
     if not store.dsn:
         if store != Store():
             yield Fault(("store", "dsn"), "is missing: where is PostgreSQL?")

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final, TypeVar
 
 VERSION = 1
 """The version of the leaf's form; in every leaf as ``v``."""
@@ -36,6 +36,60 @@ Node = Callable[[int, int], bytes]
 
 _NUMBER_IN_CLEAR = re.compile(r"\+[0-9]{7,}")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+LOG_BITS: Final = 40
+"""Of a leaf's key: the bits of its index, 1,099,511,627,776 leaves; the number of the log stands above them."""
+MOST_LOGS: Final = 1 << 13
+"""Logs in one database: a key of the last one is still a whole number in every JSON (2^53)."""
+
+
+def leaf_key(log: int, index: int) -> int:
+    """(log, index) as one number, unique over all logs of a database: in log 0 it is the index itself."""
+    return (log << LOG_BITS) + index
+
+
+def log_of(key: int) -> int:
+    """The log that a leaf's key names."""
+    return key >> LOG_BITS
+
+
+def index_of(key: int) -> int:
+    """The index of a leaf in its log."""
+    return key & ((1 << LOG_BITS) - 1)
+
+
+def keys_of(log: int) -> range:
+    """The keys that leaves of a log may have."""
+    return range(leaf_key(log, 0), leaf_key(log + 1, 0))
+
+
+def leaf_name(key: int, log: int = 0) -> str:
+    """A leaf as a fact of a log names it: its index, and before that the log where it is another, ``3/1207``."""
+    return str(index_of(key)) if log_of(key) == log else f"{log_of(key)}/{index_of(key)}"
+
+
+def leaf_named(name: str | int, log: int) -> int:
+    """The key of a leaf that a fact of this log names. Raises ``ValueError``."""
+    other, _, index = str(name).rpartition("/")
+    return leaf_key(int(other) if other else log, int(index))
+
+
+T = TypeVar("T")
+
+
+def in_order(facts: Sequence[T], *, at: Callable[[T], Any], leaf: Callable[[T], int]) -> list[T]:
+    """Facts, given by their leaves' keys, in the order in which they were kept: that of the log, of several logs that
+    of the time (``at``). A clock that was set back puts nothing before what its own log has before it."""
+    if not facts or log_of(leaf(facts[0])) == log_of(leaf(facts[-1])):
+        return [*facts]
+    latest: dict[int, Any] = {}
+    placed: list[tuple[Any, int, T]] = []
+    for each in facts:
+        log = log_of(leaf(each))
+        latest[log] = max(at(each), latest.get(log, at(each)))
+        placed.append((latest[log], leaf(each), each))
+    return [each for *_, each in sorted(placed, key=lambda place: place[:2])]
 
 
 class EvidenceError(ValueError):

@@ -22,6 +22,7 @@ from msgspec import UNSET
 
 from gate.core.abandoned import caller_of
 from gate.core.days import LONDON
+from gate.core.evidence import log_of
 from gate.core.facts import calls as facts
 from gate.core.numbers import Kind, Number, NumberRefused, emergency_number, is_drama, parse
 from gate.core.retention import add_months
@@ -174,12 +175,19 @@ def standing_objection(objections: Sequence[Objection], live: Sequence[Consent])
     if not objections:
         return None
     wide = [each for each in objections if each.scope is Scope.ALL]
-    newest = max(wide or objections, key=lambda objection: (objection.learnt, objection.made_at))
-    return None if not wide and any(_lifts(consent, newest) for consent in live) else newest
+    standing = wide or [each for each in objections if not any(_lifts(consent, each) for consent in live)]
+    return max(standing, key=lambda objection: (objection.learnt, objection.made_at), default=None)
 
 
 def _lifts(consent: Consent, objection: Objection) -> bool:
-    return consent.after_objection and consent.learnt > objection.learnt
+    return consent.after_objection and _entered_after(consent, objection.learnt, objection.noted_at)
+
+
+def _entered_after(consent: Consent, learnt: int, noted_at: datetime | None) -> bool:
+    """By the order of their log; of two gates' logs by the times, and in doubt it was not."""
+    if log_of(consent.learnt) == log_of(learnt):
+        return consent.learnt > learnt
+    return consent.noted_at is not None and noted_at is not None and consent.noted_at > noted_at
 
 
 def standing_withdrawal(consents: Sequence[Consent], live: Sequence[Consent]) -> Consent | None:
@@ -192,9 +200,11 @@ def standing_withdrawal(consents: Sequence[Consent], live: Sequence[Consent]) ->
     if not withdrawn:
         return None
     at = max(time for time, _ in withdrawn)
-    learnt = max(consent.withdrawn_learnt for _, consent in withdrawn)
-    if any(consent.given_at > at and consent.learnt > learnt for consent in live):
-        return None
+    for consent in live:
+        if consent.given_at > at and all(
+            _entered_after(consent, each.withdrawn_learnt, each.withdrawal_noted_at) for _, each in withdrawn
+        ):
+            return None
     return max(withdrawn, key=lambda each: (each[0], each[1].id))[1]
 
 

@@ -271,7 +271,7 @@ class Consent:
     given_at: datetime
     withdrawn_at: datetime | None = None
     learnt: int = 0
-    """Its place in the order in which the firm learnt of things: the leaf that it was entered with."""
+    """Its place in the order in which the firm learnt of things: the key of the leaf that it was entered with."""
     withdrawn_learnt: int = 0
     """The place of its withdrawal; 0 where there is none."""
     after_objection: bool = False
@@ -288,6 +288,10 @@ class Consent:
     """That day is later than the firm's term, and stands in the words agreed to."""
     on_behalf_of: str = ""
     """The instigator whose calls it is to; empty: the firm's own. It is never transferred (LAW 1.5)."""
+    noted_at: datetime | None = None
+    """When it was entered."""
+    withdrawal_noted_at: datetime | None = None
+    """When its withdrawal was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,11 +301,13 @@ class Objection:
     id: str
     made_at: datetime
     learnt: int = 0
-    """Its place in the order in which the firm learnt of things: the leaf that it was entered with."""
+    """Its place in the order in which the firm learnt of things: the key of the leaf that it was entered with."""
     scope: Scope = Scope.MARKETING
     """What it stops."""
     on_behalf_of: str = ""
     """The one instigator whose calls it is to; empty: every call of the firm, for whomever it calls."""
+    noted_at: datetime | None = None
+    """When it was entered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,8 +235,8 @@ def _due(tx: StoreTransaction, now: datetime) -> tuple[int, str] | None:
     last = tx.values(
         datetime,
         "SELECT at FROM facts WHERE subject = 'log' AND (call_id IS NULL OR call_id <> subject) AND kind = ?"
-        " ORDER BY leaf_index DESC LIMIT 1",
-        [CheckpointMailed.kind],
+        " AND leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index DESC LIMIT 1",
+        [CheckpointMailed.kind, tx.own.start, tx.own.stop],
     )
     if last and last[0].date() == now.date():
         return None

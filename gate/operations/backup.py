@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from gate.core.evidence import inclusion_proof
+from gate.core.evidence import inclusion_proof, index_of
 from gate.core.facts import audit as facts
 from gate.operations.operation import ADMINS, Caller, Line, Request, Response, about, operation
 from gate.store.slices import nodes, of_subject
@@ -108,7 +108,7 @@ def backup_done(folder: DataFolder, asked: BackupDone, caller: Caller) -> Backup
     """Keep in the log that a backup is whole, by the digests of its lists of files; sign the log, and prove it."""
     body = facts.BackupMade(files=asked.files, data_sha256=asked.data_sha256, keys_sha256=asked.keys_sha256)
     fact = folder.fact(body, asked.id, caller.actor)
-    index = folder.store.call(lambda tx: tx.append(fact))
+    index = index_of(folder.store.call(lambda tx: tx.append(fact)))
     signed = folder.log.checkpoint()
     folder.trust.signed(signed.missed)
     with folder.reader() as reader:

@@ -308,7 +308,7 @@ _BEGINS: Final = f"kind IN ('{BreachAdded.kind}', '{BreachReplayed.kind}')"
 
 def rows_of(tx: Source, now: datetime) -> list[BreachRow]:
     """Every breach as it stands, oldest first."""
-    sql = f"SELECT subject FROM facts WHERE {_BEGINS} GROUP BY subject ORDER BY min(leaf_index)"  # noqa: S608 - ours
+    sql = f"SELECT subject FROM facts WHERE {_BEGINS} GROUP BY subject ORDER BY min(at), min(leaf_index)"  # noqa: S608 - ours
     return [_row(facts_of(tx, each), now) for each in tx.values(str, sql)]
 
 

@@ -46,7 +46,7 @@ from gate.operations.operation import (
     operation,
 )
 from gate.showing import local
-from gate.store.queries import Source
+from gate.store.queries import Source, came_after
 from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ _WAITING: Final = f"""
 SELECT * FROM facts AS asked
 WHERE kind = '{facts.Proposed.kind}' AND at > ? AND body IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM facts AS over INDEXED BY facts_kind
-    WHERE over.kind = '{facts.ProposalClosed.kind}' AND over.leaf_index > asked.leaf_index
+    WHERE over.kind = '{facts.ProposalClosed.kind}' AND {came_after("over", "asked")}
         AND json_extract(over.body, '$.id') = json_extract(asked.body, '$.id'))
-ORDER BY leaf_index
+ORDER BY at, leaf_index
 """  # noqa: S608 - names of the code
 
 # --- the proposals of a data folder --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 
 from gate.converting import decode
+from gate.core.evidence import index_of
 from gate.core.receipts import code_of, shown
 from gate.core.rows.audit import LeafKept, LogProof, SignedNote
 from gate.core.rows.calls import ReceiptRow
@@ -65,7 +66,10 @@ class Guesses:
             self._wrong.append((now, actor))
 
 
-_LEAF = "SELECT l.leaf, l.hash, f.salt, f.body FROM leaves AS l JOIN facts AS f USING (leaf_index) WHERE leaf_index = ?"
+_LEAF = (
+    "SELECT l.leaf, l.hash, f.salt, f.body FROM leaves AS l JOIN facts AS f ON f.leaf_index = l.leaf_index + ?"
+    " WHERE l.leaf_index = ?"
+)
 
 
 def proofs(reader: Reader, rows: Sequence[ReceiptRow], checkpoint: SignedNote, vkey: str) -> list[LogProof]:
@@ -76,11 +80,12 @@ def proofs(reader: Reader, rows: Sequence[ReceiptRow], checkpoint: SignedNote, v
 
 def _proof(reader: Reader, row: ReceiptRow, node: Node, checkpoint: SignedNote, vkey: str) -> LogProof:
     size = checkpoint.size
-    receipt, decision = (reader.rows(LeafKept, _LEAF, [leaf]) for leaf in (row.leaf_index, row.decision))
+    first, index = reader.own.start, index_of(row.leaf_index)
+    receipt, decision = (reader.rows(LeafKept, _LEAF, [first, leaf]) for leaf in (index, row.decision))
     if not receipt or not decision or row.decision is None:
         raise StoreError(f"receipt {row.id} names a leaf that is not there", hint="run `dialgate audit verify`")
     (own,), (other,) = receipt, decision
-    shown = page.leaf(row.leaf_index, size, node, leaf=own.leaf, salt=own.salt, body=own.body)
+    shown = page.leaf(index, size, node, leaf=own.leaf, salt=own.salt, body=own.body)
     alone = page.hash_alone(row.decision, size, node, other.hash)
     return page.evidence(checkpoint.note, vkey, [shown, alone])
 
@@ -191,8 +196,8 @@ def _found(reader: Reader, code: str, keyed: str, vkey: str) -> ReceiptShown | N
     if not rows:
         return None
     (row,) = rows
-    (own,) = reader.rows(LeafKept, _LEAF, [row.leaf_index]) or (None,)
-    said = decode(own.body, ReceiptStatement) if own and own.body is not None and row.number is not None else None
+    (body,) = reader.values(tuple[str | None], "SELECT body FROM facts WHERE leaf_index = ?", [row.leaf_index])[0]
+    said = decode(body, ReceiptStatement) if body is not None and row.number is not None else None
     checkpoint = signed_over(reader, row.leaf_index) if said else None
     return ReceiptShown(
         code=shown(code),
@@ -209,6 +214,13 @@ def _found(reader: Reader, code: str, keyed: str, vkey: str) -> ReceiptShown | N
 _KEPT = (
     "SELECT * FROM receipts WHERE number IS NOT NULL AND leaf_index < ? AND leaf_index > ? ORDER BY leaf_index LIMIT ?"
 )
+"""Those of this gate's log: the page of proofs of each gate has its own."""
+
+
+def _kept(reader: Reader, size: int, after: str | None, limit: int) -> list[ReceiptRow]:
+    """The receipts up to a checkpoint."""
+    first = reader.own.start
+    return reader.rows(ReceiptRow, _KEPT, [first + size, max(first - 1, _place(after)), limit])
 
 
 class ReceiptCodes(Response, frozen=True, kw_only=True):
@@ -241,7 +253,7 @@ def receipts_codes(folder: DataFolder, asked: ReceiptsCodes, caller: Caller) -> 
         signed = folder.log.checkpoint()
         folder.trust.signed(signed.missed)
         size = signed.size
-    rows = folder.read(lambda reader: reader.rows(ReceiptRow, _KEPT, [size, _place(asked.after), asked.limit]))
+    rows = folder.read(lambda reader: _kept(reader, size, asked.after, asked.limit))
     return ReceiptCodes(
         items=[row.number or "" for row in rows],
         next=_next(rows, asked.limit),
@@ -282,7 +294,7 @@ def receipts_proofs(folder: DataFolder, asked: ReceiptsProofs, caller: Caller) -
         kept = reader.rows(SignedNote, "SELECT size, note FROM checkpoints WHERE size = ?", [asked.size])
         if not kept:
             raise UsageError(f"there is no checkpoint of size {asked.size}", hint="receipts_codes names one")
-        rows = reader.rows(ReceiptRow, _KEPT, [asked.size, _place(asked.after), asked.limit])
+        rows = _kept(reader, asked.size, asked.after, asked.limit)
         made = proofs(reader, rows, kept[0], vkey)
         items = [ReceiptProof(row.number or "", evidence) for row, evidence in zip(rows, made, strict=True)]
         return ReceiptProofs(items, _next(rows, asked.limit))

@@ -66,7 +66,8 @@ CONTACTS_AT_ONCE: Final = 5000
 """Newly blocked contacts that are read at once: the rest waits in the list of contacts."""
 _NEXT: Final = (
     "SELECT leaf_index, kind, subject, at, actor, body FROM facts INDEXED BY facts_kind"  # noqa: S608 - the code's own
-    f" WHERE kind IN ({', '.join('?' for _ in OF_FACTS)}) AND leaf_index > ? ORDER BY leaf_index LIMIT {AT_A_GO}"
+    f" WHERE kind IN ({', '.join('?' for _ in OF_FACTS)}) AND leaf_index > ? AND leaf_index < ?"
+    f" ORDER BY leaf_index LIMIT {AT_A_GO}"
 )
 
 
@@ -255,8 +256,7 @@ class WebhookPost:
         yield from self._newly_blocked()
 
     def _leaves(self, after: int) -> Iterator[Event]:
-        values = [*OF_FACTS, after]
-        for row in self._folder.read(lambda tx: tx.rows(FactRow, _NEXT, values)):
+        for row in self._folder.read(lambda tx: tx.rows(FactRow, _NEXT, [*OF_FACTS, after, tx.own.stop])):
             name, fields = OF_FACTS[row.kind]
             body = {"erased": True} if row.body is None else row.body
             if row.kind == Decision.kind and body.get("verdict", Verdict.BLOCK) != Verdict.BLOCK:
@@ -377,16 +377,16 @@ class WebhookPost:
         kept.tries, kept.again_at, kept.said = 0, "", ""
 
     def _kept(self) -> Progress:
-        size, _ = self._folder.read(lambda tx: tx.head())
+        last = self._folder.read(lambda tx: tx.own[tx.head()[0]] - 1)
         try:
             kept = msgspec.json.decode(self._file.read_bytes(), type=Progress)
         except FileNotFoundError:
-            return Progress(leaf=size - 1)  # what was before nobody asked to be told
+            return Progress(leaf=last)  # what was before nobody asked to be told
         except (OSError, msgspec.MsgspecError) as error:
             raise StoreError(
                 f"{self._file} cannot be read: {error}", hint="move it away: the webhook then begins with what comes"
             ) from None
-        kept.leaf = min(kept.leaf, size - 1)  # of a log that was restored since, what comes is new
+        kept.leaf = min(kept.leaf, last)  # of a log that was restored since, what comes is new
         return kept
 
     def _keep(self) -> None:

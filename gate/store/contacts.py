@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gate.core.evidence import keys_of, log_of
 from gate.core.facts.derived import DECIDING
 from gate.core.finding import CONTACTS, Condition, Term, meant
 from gate.core.numbers import beginning_of, shown_as
@@ -255,19 +256,22 @@ def touched(tx: Source, leaf: int, limit: int) -> tuple[list[str], int, bool]:
         " FROM facts AS f LEFT JOIN objections AS o ON o.id = f.subject LEFT JOIN consents AS c ON c.id = f.subject"
         " LEFT JOIN holds AS h ON h.id = f.subject LEFT JOIN requests AS r ON r.id = f.subject"
         " LEFT JOIN subscribers AS s ON s.id = f.subject"
-        f" WHERE f.leaf_index >= ? AND f.kind IN ({marks(DECIDING)}) ORDER BY f.leaf_index LIMIT ?",
-        (leaf, *DECIDING, limit),
+        f" WHERE f.leaf_index >= ? AND f.leaf_index < ? AND f.kind IN ({marks(DECIDING)})"
+        " ORDER BY f.leaf_index LIMIT ?",
+        (leaf, keys_of(log_of(leaf)).stop, *DECIDING, limit),
     )
     of_requests = (number for _, _, several in rows for number in several or ())
     numbers = list(dict.fromkeys([*(number for _, number, _ in rows if number), *of_requests]))
     if len(rows) == limit:
         return numbers, rows[-1][0] + 1, True
-    return numbers, head(tx), False
+    return numbers, head(tx, leaf), False
 
 
-def head(tx: Source) -> int:
-    """How many leaves the log has."""
-    return tx.values(int, "SELECT coalesce(max(leaf_index) + 1, 0) FROM facts")[0]
+def head(tx: Source, leaf: int | None = None) -> int:
+    """The key of the next leaf of the log of this one, of this gate's where None."""
+    log = tx.own if leaf is None else keys_of(log_of(leaf))
+    sql = "SELECT coalesce(max(leaf_index) + 1, ?1) FROM facts WHERE leaf_index >= ?1 AND leaf_index < ?2"
+    return tx.values(int, sql, [log.start, log.stop])[0]
 
 
 def outcomes(tx: Source) -> dict[int, tuple[str, str]]:

@@ -3,8 +3,9 @@
 The text is SQLite's. What both understand alike is preferred (ON CONFLICT, IS NOT DISTINCT FROM, FILTER, TRUE); what
 they spell differently is one of the rules of ``translated``, or a function of PostgreSQL with SQLite's name
 (``FUNCTIONS``): ``json_extract``, ``json_each``, ``instr``, ``max`` of two values. Tables and indexes come from the
-same migrations (``gate.store.schema``): ``translated`` turns their types, and gives each table that has a row for each
-leaf, and those that are one gate's alone, a column ``log``.
+same migrations (``gate.store.schema``): ``translated`` turns their types, and gives those
+that are one log's alone (``OWN``) a column ``log``. In all others a leaf's key names its log
+(``gate.core.evidence.leaf_key``).
 
 Not translated, and so not to be written: a number as a condition (``WHERE 0``), a column that GROUP BY does not name,
 text in the place of a number or the other way round (``CAST`` what ``json_extract`` gives), a value whose type nothing
@@ -28,8 +29,8 @@ _PIECE: Final = re.compile(
 _TYPES: Final = {"INTEGER": "bigint", "REAL": "double precision", "BLOB": "bytea", "STRICT": "", "VIRTUAL": "STORED"}
 """A table of SQLite has whole numbers of 64 bits; its generated columns are made when they are read."""
 _PLAIN_IS: Final = frozenset(("NULL", "TRUE", "FALSE", "DISTINCT"))
-OWN: Final = ("facts", "leaves", "tiles", "checkpoints", "memory")
-"""The tables of one gate's log alone: a gate sees its own rows of them."""
+OWN: Final = ("leaves", "tiles", "checkpoints", "memory")
+"""The tables of one gate's log alone: a session sees its own rows of them, by their place in that log."""
 _LOG: Final = "log integer NOT NULL DEFAULT current_setting('dialgate.log')::integer"
 _KEY: Final = re.compile(r"\b(leaf_index|tile|size) bigint PRIMARY KEY")
 INSTEAD: Final = {
@@ -159,7 +160,7 @@ def _with_log(sql: str) -> str:
         return INSTEAD.get(name, sql)
     if name == "memory":
         return sql.replace("(", f"({_LOG}, ", 1)
-    return _KEY.sub(rf"{_LOG}, \1 bigint NOT NULL, PRIMARY KEY (log, \1)", sql)
+    return _KEY.sub(rf"{_LOG}, \1 bigint NOT NULL, PRIMARY KEY (log, \1)", sql) if name in OWN else sql
 
 
 def statements(script: str) -> Iterator[str]:

@@ -19,7 +19,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-from gate.core.evidence import remnant, stamp
+import msgspec
+
+from gate.core.evidence import index_of, leaf_name, log_of, remnant, stamp
 from gate.core.facts import derived
 from gate.core.facts.derived import AGEING, ENDS, OF_CALL, OF_REQUEST, ONLY_CALL, WITH_CALL
 from gate.core.facts.lists import ConsentWithdrawn, Objection, RegisterImported
@@ -61,6 +63,7 @@ def erase_facts(
     the commit, ``EvidenceStore.scrub`` removes what the write-ahead log still holds. Raises ``StoreError``.
     """
     erased: list[int] = []
+    log = log_of(tx.own.start)
     filed: dict[str, str] = {}
     rests: dict[tuple[str, str], tuple[Table, set[str], set[str]]] = {}
     for leaf in sorted(set(leaves)):
@@ -68,7 +71,7 @@ def erase_facts(
         for kind, about, call_id in tx.values(tuple[str, str, str | None], sql, [leaf]):
             erased.append(leaf)
             if call_id is not None and kind not in OF_CALL:
-                filed[str(leaf)] = call_id
+                filed[leaf_name(leaf, log)] = call_id
             tx.write("UPDATE facts SET salt = NULL, body = NULL WHERE leaf_index = ?", [leaf])
             for table, _ in TOUCHED.get(kind, ()):
                 key = call_id if table.by_call else about
@@ -85,7 +88,11 @@ def erase_facts(
             sql = f"SELECT {', '.join(names)} FROM {name} WHERE {table.key} = ?"  # noqa: S608 - names are code's
             for values in tx.values(tuple[Any, ...], sql, [key]):
                 stays.setdefault(name, {})[key] = remnant(dict(zip(names, values, strict=True)))
-    body = FactsErased(basis=basis, what=what, stays=stays, filed=filed, leaves=erased)
+    own = [index_of(leaf) for leaf in erased if leaf in tx.own]
+    elsewhere = [leaf_name(leaf, log) for leaf in erased if leaf not in tx.own]
+    body = FactsErased(
+        basis=basis, what=what, stays=stays, filed=filed, leaves=own, elsewhere=elsewhere or msgspec.UNSET
+    )
     return tx.append(body.fact(subject, at, actor))
 
 
@@ -204,8 +211,8 @@ def mentions(
     # not at the end of another number: +44169772345 is no part of +447169772345
     written = ending_in(numbers, rf"(?:(?<![0-9])|(?<=\\u[0-9a-f]{{4}}))(?:{_BEFORE}{_APART}*)?")
     found = [(leaf, kind, subject, call_id) for leaf, kind, subject, call_id, body in rows if written.search(body)]
-    (last,) = tx.values(int, "SELECT coalesce(max(leaf_index), -1) FROM facts")
-    return found, first + count if first + count <= last else 0
+    (after,) = tx.values(int, "SELECT coalesce(min(leaf_index), 0) FROM facts WHERE leaf_index >= ?", [first + count])
+    return found, after
 
 
 def words_naming(tx: Source, kinds: Mapping[str, str], named: Callable[[str], bool]) -> list[tuple[int, str]]:

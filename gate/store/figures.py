@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Final, Literal, NamedTuple
 
 from gate.core.abandoned import Tally
-from gate.core.evidence import stamp
+from gate.core.evidence import keys_of, stamp
 from gate.core.facts.audit import LogVerified
 from gate.core.facts.gate import ManyAbandoned, RefusedStrangers, RefusedWithoutEvidence
 from gate.core.facts.lists import Consent, ConsentWithdrawn, Objection, ObjectionRemoved
@@ -49,6 +49,8 @@ from gate.store.queries import (
     REPLAYED,
     UNKNOWN,
     Source,
+    came_after,
+    logs,
     marks,
 )
 from gate.store.requests import LAST_ENTERED
@@ -187,6 +189,10 @@ def campaigns(tx: Source, since: datetime, until: datetime) -> list[CampaignHour
     )
 
 
+_ANSWERS: Final = came_after("stops", "calls", "stopped_at", "answered_at")
+"""A stop came after a call."""
+
+
 def tally(tx: Source, caller: str, campaign: str, since: datetime, until: datetime) -> Tally:
     """The answered calls of a campaign, or of all of a caller (empty), in a time: those for which no stop has answered
     yet."""
@@ -197,7 +203,7 @@ def tally(tx: Source, caller: str, campaign: str, since: datetime, until: dateti
         f" FROM calls INDEXED BY calls_answered WHERE answered_at >= :since AND answered_at < :until AND {COUNTED}"
         f" AND {CALLER} = :caller AND (:campaign = '' OR {CAMPAIGN} = :campaign)"
         " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
-        f" AND stops.campaign IN ('', {CAMPAIGN}) AND stops.leaf_index > calls.leaf_index)",
+        f" AND stops.campaign IN ('', {CAMPAIGN}) AND {_ANSWERS})",
         span,
     )
     ((lost, kept_live),) = tx.values(
@@ -206,7 +212,7 @@ def tally(tx: Source, caller: str, campaign: str, since: datetime, until: dateti
         " WHERE answered_at >= :since AND answered_at < :until AND claimed_by = :caller"
         " AND (:campaign = '' OR campaign = :campaign)"
         " AND NOT EXISTS (SELECT 1 FROM campaign_stops AS stops WHERE stops.claimed_by = :caller"
-        " AND stops.campaign IN ('', calls.campaign) AND stops.leaf_index > calls.leaf_index)",
+        f" AND stops.campaign IN ('', calls.campaign) AND {_ANSWERS})",
         span,
     )
     return Tally(abandoned + lost, live + kept_live)
@@ -397,16 +403,28 @@ def requests(tx: Source, last: date, since: datetime) -> list[RequestThen]:
 Counts = dict[tuple[str, str], int]
 """(minute as ``2026-03-02T10:00``, reason) -> attempts."""
 
+
+class _Beyond(NamedTuple):
+    leaf: int
+    at: str
+    reason: str
+    asked_at: str | None
+    asked_reason: str | None
+
+
 _BEYOND: Final = (
     "SELECT calls.leaf_index, calls.at, calls.reason, asked.at, asked.reason"
     " FROM calls LEFT JOIN calls AS asked ON asked.call_id = calls.question"
-    " WHERE calls.leaf_index > ? ORDER BY calls.leaf_index"
+    " WHERE calls.leaf_index > ? AND calls.leaf_index < ? ORDER BY calls.leaf_index"
 )
+Reached = dict[int, int]
+"""Log -> key of the last leaf of a decision that was counted."""
 
 
-def attempts_since(tx: Source, since: datetime) -> tuple[int, Counts]:
-    """The last leaf of a decision, and the attempts from ``since`` on. Reads an index alone."""
-    (last,) = tx.values(int, "SELECT coalesce(max(leaf_index), -1) FROM calls")
+def attempts_since(tx: Source, since: datetime) -> tuple[Reached, Counts]:
+    """The last decisions, and the attempts from ``since`` on. Reads indexes alone."""
+    sql = "SELECT coalesce(max(leaf_index), ?1 - 1) FROM calls WHERE leaf_index >= ?1 AND leaf_index < ?2"
+    last = {log: tx.values(int, sql, [keys_of(log).start, keys_of(log).stop])[0] for log in logs(tx)}
     rows = tx.values(
         tuple[str, str, int],
         "SELECT substr(at, 1, 16) AS minute, reason, count(*) FROM calls INDEXED BY calls_at"  # noqa: S608 - the code's own
@@ -416,18 +434,21 @@ def attempts_since(tx: Source, since: datetime) -> tuple[int, Counts]:
     return last, {(minute, reason): attempts for minute, reason, attempts in rows}
 
 
-def attempts_beyond(tx: Source, leaf: int) -> tuple[int, Counts]:
-    """The same of the decisions after this leaf; a question of which one of them came is taken off."""
-    counts = Counts()
+def attempts_beyond(tx: Source, last: Reached) -> tuple[Reached, Counts]:
+    """The same of the decisions after these; a question of which one of them came is taken off."""
+    counts, reached = Counts(), Reached()
 
     def count(at: str, reason: str, by: int) -> None:
         key = (at[:16], reason)
         counts[key] = counts.get(key, 0) + by
 
-    rows = tx.values(tuple[int, str, str, str | None, str | None], _BEYOND, [leaf])
-    for _, at, reason, asked_at, asked_reason in rows:
-        if reason != "call_in":
-            count(at, reason, 1)
-        if asked_at is not None and asked_reason is not None:
-            count(asked_at, asked_reason, -1)
-    return rows[-1][0] if rows else leaf, counts
+    for log in logs(tx):
+        reached[log] = last.get(log, keys_of(log).start - 1)
+        given = [reached[log], keys_of(log).stop]
+        for leaf, at, reason, asked_at, asked_reason in tx.values(_Beyond, _BEYOND, given):
+            reached[log] = leaf
+            if reason != "call_in":
+                count(at, reason, 1)
+            if asked_at is not None and asked_reason is not None:
+                count(asked_at, asked_reason, -1)
+    return reached, counts

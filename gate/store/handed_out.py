@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
+from gate.core.evidence import keys_of, leaf_named, log_of
 from gate.core.facts.audit import BundleExported, BundleSigned
 from gate.core.facts.derived import OF_RECIPIENT, record
 from gate.core.facts.recordings import Exported
@@ -46,7 +47,8 @@ def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Se
 
 
 _BUNDLES: Final = (
-    "SELECT made.subject AS bundle, substr(made.at, 1, 10) AS day, begun.body AS begun, made.body AS made"  # noqa: S608
+    "SELECT made.subject AS bundle, made.leaf_index AS leaf, substr(made.at, 1, 10) AS day, begun.body AS begun,"  # noqa: S608
+    " made.body AS made"
     f" FROM facts AS made JOIN facts AS begun ON begun.subject = made.subject AND begun.kind = '{BundleExported.kind}'"
     " AND (begun.call_id IS NULL OR begun.call_id <> begun.subject)"
     f" WHERE made.kind = '{BundleSigned.kind}' AND made.body IS NOT NULL AND begun.body IS NOT NULL"
@@ -60,6 +62,7 @@ _LEAVES: Final = (
 
 class _Bundle(NamedTuple):
     bundle: str
+    leaf: int
     day: str
     begun: dict[str, Any]
     """The body of the fact that began it."""
@@ -91,8 +94,9 @@ def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Handed]:
     for part in slices(sorted(set(leaves))):
         facts += tx.rows(FactInBundle, _LEAVES.format(marks(part)), part)
     found = []
-    for bundle, day, begun, made in tx.values(_Bundle, _BUNDLES) if facts else []:
-        inside = [fact for fact in facts if _goes_with(fact, begun["from"], begun["to"], made["checkpoint"])]
+    for bundle, leaf, day, begun, made in tx.values(_Bundle, _BUNDLES) if facts else []:
+        log = keys_of(log_of(leaf))[: made["checkpoint"]]
+        inside = [fact for fact in facts if _goes_with(fact, begun["from"], begun["to"], log)]
         calls = dict.fromkeys(fact.call_id for fact in inside if fact.call_id and fact.called)
         entries = dict.fromkeys(f"{record(each.kind) or 'entry'} {each.subject}" for each in inside if not each.called)
         if inside:
@@ -118,7 +122,13 @@ def statements_beside(tx: StoreTransaction, calls: Collection[str], entries: Col
 
 def emptied(course: Sequence[FactRow]) -> list[int]:
     """The leaves that were emptied for a request, from its course."""
-    return [leaf for fact in course if fact.kind == FactsErased.kind for leaf in (fact.body or {}).get("leaves", ())]
+    return [
+        leaf_named(leaf, log_of(fact.leaf_index))
+        for fact in course
+        if fact.kind == FactsErased.kind
+        for name in ("leaves", "elsewhere")
+        for leaf in (fact.body or {}).get(name, ())
+    ]
 
 
 def leaves_about(
@@ -142,9 +152,9 @@ def leaves_about(
     return leaves
 
 
-def _goes_with(fact: FactInBundle, since: str, until: str, size: int) -> bool:
-    of_call = fact.called is not None and since <= fact.called < until and (fact.decided or 0) < size
-    return fact.leaf_index < size and (of_call or since <= fact.at < until)
+def _goes_with(fact: FactInBundle, since: str, until: str, log: range) -> bool:
+    of_call = fact.called is not None and since <= fact.called < until and fact.decided in log
+    return fact.leaf_index in log and (of_call or since <= fact.at < until)
 
 
 # --- copies in clear ----------------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def last_sweep(tx: Source) -> LastSweep | None:
     """The newest sweep that the log has, with the reason that was given for it where that is not erased."""
     rows = tx.values(
         tuple[int, str, str, dict[str, Any]],
-        f"SELECT leaf_index, at, actor, body {_SWEPT} ORDER BY leaf_index DESC LIMIT 1",
+        f"SELECT leaf_index, at, actor, body {_SWEPT} ORDER BY at DESC, leaf_index DESC LIMIT 1",
     )
     if not rows:
         return None

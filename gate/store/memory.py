@@ -59,6 +59,7 @@ from gate.log import Logger
 from gate.sqlite_thread import Connection
 from gate.store import queries
 from gate.store.projections import number_hash
+from gate.store.tree import keys, last_index
 from gate.types import batched
 
 NAME: Final = "memory.journal"
@@ -346,33 +347,27 @@ class Owed(NamedTuple):
 
 def owed(connection: Connection, after: int, pepper: bytes) -> Owed:
     """The acts after a leaf, in the order of the log, ``MOST`` at a time. Raises ``BeyondLog``, ``sqlite3.Error``."""
-    last = last_leaf(connection)
+    last, first = last_index(connection), keys(connection).start
     if after > last:
         raise BeyondLog(after, last)
     facts = []
     for kind in ACTS:
-        facts += connection.execute(_OWED, (kind, after, last, MOST + 1)).fetchall()
+        facts += connection.execute(_OWED, (kind, first + after, first + last, MOST + 1)).fetchall()
     facts.sort()
     more = len(facts) > MOST
     facts = facts[:MOST]
     made = [
         act for fact in facts if fact[4] != REPLAYED_BY for act in _acts(connection, fact[1], fact[2], fact[3], pepper)
     ]
-    return Owed(made, facts[-1][0] if more else last, more)
-
-
-def last_leaf(connection: Connection) -> int:
-    """That of the newest fact; -1 where there is none."""
-    (last,) = connection.execute("SELECT coalesce(max(leaf_index), -1) FROM facts").fetchone()
-    return int(last)
+    return Owed(made, facts[-1][0] - first if more else last, more)
 
 
 def lacking(connection: Connection, upto: int, pepper: bytes, held: Collection[tuple[str, str]]) -> list[Act]:
     """The acts of the log up to a leaf that are not among those that a journal holds, as (act, id). Raises
     ``sqlite3.Error``."""
-    found = []
+    found, first = [], keys(connection).start
     for kind in ACTS:
-        for _, _, subject, at, actor in connection.execute(_OWED, (kind, -1, upto, sys.maxsize)):
+        for _, _, subject, at, actor in connection.execute(_OWED, (kind, first - 1, first + upto, sys.maxsize)):
             if actor != REPLAYED_BY and (act_of(kind), subject) not in held:
                 found += list(_acts(connection, kind, subject, at, pepper))
     return found
@@ -600,7 +595,7 @@ class Memory:
 
         Raises ``JournalAway``, ``JournalWrong``, ``sqlite3.Error``.
         """
-        known, last = kept(connection), last_leaf(connection)
+        known, last = kept(connection), last_index(connection)
         if known is None:
             return 0
         found = lacking(connection, min(upto, last), self._pepper, held)

@@ -31,7 +31,7 @@ _OBJECTIONS = f"""SELECT number, number_hash, {OBJECTION} FROM objections
     WHERE removed_at IS NULL ORDER BY leaf_index"""  # noqa: S608 - the code's own
 _CONSENTS = f"""SELECT number, {CONSENT} FROM consents
     WHERE number IS NOT NULL ORDER BY leaf_index"""  # noqa: S608 - the code's own
-_SUBSCRIBERS = f"SELECT number, number_hash, {SUBSCRIBER} FROM subscribers ORDER BY leaf_index"  # noqa: S608
+_SUBSCRIBERS = f"SELECT number, number_hash, {SUBSCRIBER} FROM subscribers ORDER BY noted_at, leaf_index"  # noqa: S608
 _REQUESTS = f"SELECT numbers, reference {OPEN_REQUESTS}"
 _RESTRICTED = f"SELECT number, coalesce(reference, '') AS reference {RESTRICTIONS} AND number IS NOT NULL"
 _UNATTENDED = """SELECT number, max(answered_at) AS at FROM calls

@@ -5,10 +5,12 @@ a ``gate.sqlite_thread.Connection``, and their SQL is one text (``gate.store.dia
 a lost connection means and how freed room is cleaned are an engine's own: ``store`` and ``reader`` have SQLite's, this
 module PostgreSQL's.
 
-One log per gate. The tables of evidence have a key (log, leaf_index), and a session sees the rows of its own log alone.
-A database has the log of one gate, so far: rows that are made from facts do not say from which log they are.
-Two gates that write the same log meet at that key: the second is refused by the database, finds a head that is not its
-own, and stops for good. A COMMIT whose answer was lost is looked for by that head, too, before anything is written
+One log per gate, and any number of gates. Leaves, tiles, checkpoints and the place in the memory journal have a key
+(log, index), and a session sees those of its own log alone. Facts, and the rows that are made from them, are every
+gate's: lists, calls, requests, limits. Their key is that of the leaf, which has the log in it
+(``gate.core.evidence.leaf_key``): in log 0 it is the index itself.
+Two gates that write the same log meet at those keys: the second is refused by the database, finds a head that is not
+its own, and stops for good. A COMMIT whose answer was lost is looked for by that head, too, before anything is written
 again: what is there is answered as done.
 
 Durability: an answer comes after a COMMIT with ``synchronous_commit`` on, which waits for a synchronous standby where
@@ -37,7 +39,7 @@ from psycopg.pq import TransactionStatus
 
 from gate.config import read_secret
 from gate.config.optional import is_local
-from gate.core.evidence import Frontier
+from gate.core.evidence import LOG_BITS, Frontier
 from gate.errors import AuditError, ConfigError, StoreError
 from gate.log import Logger
 from gate.sqlite_thread import Answer, Connection, Cursor, Piece, Work
@@ -47,7 +49,7 @@ from gate.store.reader import check_pepper, each
 from gate.store.schema import STEPS, Difference, made_by, other_number_key, unknown
 from gate.store.store import EvidenceStore
 from gate.store.transaction import LOOK_UPS, Known, Salts
-from gate.store.tree import check_start, load_frontier
+from gate.store.tree import check_start, keys, load_frontier
 from gate.types import batched
 
 log = Logger()
@@ -68,8 +70,7 @@ _SESSION: Final = {
 """What a DSN does not say itself."""
 TABLES: Final = "dialgate"
 VIEWS: Final = "dialgate_log"
-"""Schemas: of the tables, and of those with a column ``log`` as a session sees them: without it, and of its own log's
-evidence alone."""
+"""Schemas: of the tables, and of those with a column ``log`` as a session sees them: without it, and its own log's."""
 REWRITTEN: Final = 256 * 1024 * 1024
 """Bytes of the largest table, with its indexes, that is written anew while decisions wait: some seconds."""
 LOCK_SECONDS: Final = 3
@@ -77,8 +78,10 @@ _LOCKED: Final = "55P03"
 """The state of a statement that did not get its lock in time."""
 _NOBODYS: Final = ("leaves", "tiles", "checkpoints", "migrations", "number_key")
 """Tables without personal data."""
+KEYS: Final = ("leaf_index", "withdrawn_leaf", "leaf")
+"""Columns with a leaf's key, where a table is not one of ``OWN``."""
 FENCE: Final = "_pkey"
-"""The end of the names of the keys (log, leaf_index): two writers of one log meet there."""
+"""The end of the names of the leaves' keys: two writers of one log meet there."""
 _SETTINGS: Final = """SELECT current_setting('server_version_num')::integer >= 170000 AS version,
     pg_encoding_to_char(encoding) = 'UTF8' AS encoding,
     coalesce(datlocale, datcollate) IN ('C', 'POSIX') AS collation,
@@ -219,8 +222,10 @@ def _pieces(sql: str) -> list[str]:
 class PostgresqlConnection:
     """A session that takes the store's SQL. Its failures are ``PostgresqlFailed``."""
 
-    def __init__(self, session: psycopg.Connection[Any]) -> None:
+    def __init__(self, session: psycopg.Connection[Any], log: int = 0) -> None:
+        """``log``: the one whose leaves it sees."""
         self.session = session
+        self.log = log
         self._held_open = False
         """The last piece's savepoint is not released yet."""
         self._to_begin = self._ended = False
@@ -446,7 +451,7 @@ class Postgresql:
         except ConfigError as error:
             raise StoreError(f"cannot reach {self}: {error.message}", hint=error.hint) from error
         session.prepared_max = 512
-        connection = PostgresqlConnection(session)
+        connection = PostgresqlConnection(session, self.log)
         try:
             session.execute(
                 f"SET search_path = {VIEWS}, {TABLES}; SET dialgate.log = {self.log:d}; SET synchronous_commit = on;"
@@ -558,13 +563,20 @@ def bring_up_to_date(connection: PostgresqlConnection) -> None:
         late = [sql for step in STEPS if step.name not in applied for sql in statements(step.sql)]
         for sql in late if applied else fresh:
             connection.execute(sql)
-        for table in [name for name, (kind, *_) in made_by(STEPS).items() if kind == "table"]:
-            columns = _columns(connection, table)
-            if "log" in columns:
-                columns.remove("log")
-                view = f"CREATE VIEW {VIEWS}.{table} AS SELECT {', '.join(columns)} FROM {TABLES}.{table}"  # noqa: S608
-                own = " WHERE log = current_setting('dialgate.log')::integer" if table in OWN else ""
-                connection.execute(view + own)
+        old = [each for each in _tables() if each not in OWN and "log" in _columns(connection, each)]
+        for table in old:
+            _key_by_leaf(connection, table)
+        if old:
+            connection.session.execute(
+                "UPDATE contact_lists SET leaf = leaf"  # noqa: S608 - a constant
+                f" + (SELECT coalesce(max(log), 0)::bigint << {LOG_BITS} FROM leaves)"
+            )
+        for table in OWN:
+            columns = ", ".join(name for name in _columns(connection, table) if name != "log")
+            connection.execute(
+                f"CREATE VIEW {VIEWS}.{table} AS SELECT {columns} FROM {TABLES}.{table}"  # noqa: S608 - a constant
+                " WHERE log = current_setting('dialgate.log')::integer"
+            )
         for name in sorted(names - applied):
             connection.execute("INSERT INTO migrations (name) VALUES (?)", [name])
         connection.execute("COMMIT")
@@ -575,6 +587,14 @@ def bring_up_to_date(connection: PostgresqlConnection) -> None:
         with suppress(sqlite3.Error):
             connection.rollback()
         raise
+
+
+def _key_by_leaf(connection: PostgresqlConnection, table: str) -> None:
+    """Of a table that was made with a column ``log``: the rows of all logs by the keys of their leaves."""
+    kept = [name for name in KEYS if name in _columns(connection, table)]
+    keys = ", ".join(f"{name} = {name} + (log::bigint << {LOG_BITS})" for name in kept)
+    connection.session.execute(f"UPDATE {table} SET {keys} WHERE log <> 0")  # noqa: S608 - the code's names
+    connection.session.execute(f"ALTER TABLE {table} DROP COLUMN log, ADD PRIMARY KEY (leaf_index)")
 
 
 def refuse_newer(connection: PostgresqlConnection) -> set[str]:
@@ -637,8 +657,8 @@ def copy_rows(source: Connection, target: Connection) -> int:
         for table in _tables():
             target.execute(f"DELETE FROM {table}")  # noqa: S608 - the code's names, here and below
             columns = plain_columns(table)
-            marks = ", ".join("?" * len(columns))
-            rows = each(source, f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
+            marks = ", ".join(_placed(target, table, name, "?", "+") for name in columns)
+            rows = each(source, _in_its_log(source, table))
             for some in batched(rows, COPIED_AT_ONCE):
                 target.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", some)  # noqa: S608
         kept, copied = load_frontier(source), load_frontier(target)
@@ -661,7 +681,7 @@ def copy_rows(source: Connection, target: Connection) -> int:
 def logs_of(connection: Connection) -> list[int]:
     """The logs that have an entry in a database; 0 for SQLite's."""
     if isinstance(connection, PostgresqlConnection):
-        found = connection.execute(f"SELECT DISTINCT log FROM {TABLES}.facts").fetchall()  # noqa: S608 - a constant
+        found = connection.execute(f"SELECT DISTINCT log FROM {TABLES}.leaves ORDER BY log").fetchall()  # noqa: S608
         return [log for (log,) in found]
     return [0] if connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() else []
 
@@ -674,10 +694,21 @@ def unlike(one: Connection, other: Connection) -> list[str]:
 def _digest(connection: Connection, table: str) -> tuple[int, int]:
     """How many rows there are, and a sum over them, in whatever order they come."""
     count = whole = 0
-    for row in each(connection, f"SELECT {', '.join(plain_columns(table))} FROM {table}"):  # noqa: S608
+    for row in each(connection, _in_its_log(connection, table)):
         count += 1
         whole += int.from_bytes(sha256(repr(tuple(row)).encode("utf-8", "surrogatepass")).digest())
     return count, whole % (1 << 256)
+
+
+def _in_its_log(connection: Connection, table: str) -> str:
+    """A SELECT of the rows of a table of one gate, leaves by their index."""
+    columns = (_placed(connection, table, name, name, "-") for name in plain_columns(table))
+    return f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - the code's names
+
+
+def _placed(connection: Connection, table: str, name: str, value: str, way: str) -> str:
+    first = keys(connection).start
+    return f"{value} {way} {first}" if first and name in KEYS and table not in OWN else value
 
 
 def _tables() -> list[str]:
@@ -770,9 +801,10 @@ class PostgresqlStore(EvidenceStore):
     def _open(self) -> None:
         connection = self.place.open_writer()
         try:
-            self._refuse_others(connection)
             found = check_start(connection, differences(connection)) if not self._heads else load_frontier(connection)
-            check_pepper(connection, self._pepper)
+            connection.execute("BEGIN")
+            self._check_number_key(connection)
+            connection.execute("COMMIT")
         except (AuditError, StoreError):
             connection.close()
             raise
@@ -780,6 +812,7 @@ class PostgresqlStore(EvidenceStore):
             connection.close()
             raise StoreError(f"cannot read {self.place}: {error}", hint=AWAY_HINT) from error
         self._connection = connection
+        self.own = keys(connection)
         if self._heads and found not in self._heads:
             self._stopped = f"another gate has written to log {self.place.log} of {self.place}"
             log.error("log_of_another_gate", log=self.place.log, size=found.size)
@@ -787,16 +820,10 @@ class PostgresqlStore(EvidenceStore):
         self._frontier = self._before = found
         self._doubtful = False
 
-    def _refuse_others(self, connection: Connection) -> None:
-        """Lists and calls point into the log of the one gate that has written them: another's leaves have the same
-        numbers. Raises ``StoreError``."""
-        sql = f"SELECT log FROM {TABLES}.facts WHERE log "  # noqa: S608 - a constant
-        for other in ("<", ">"):
-            if found := connection.execute(f"{sql} {other} ? LIMIT 1", [self.place.log]).fetchone():
-                raise StoreError(
-                    f"{self.place} has log {found[0]} of another gate",
-                    hint="a gate has a database of its own; the log of this one is [store] log",
-                )
+    def _check_number_key(self, connection: Connection) -> None:
+        """In a transaction: of gates that begin at once with other keys, one is refused. Raises ``StoreError``."""
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('dialgate'))")
+        check_pepper(connection, self._pepper)
 
     def _begin(self) -> None:
         if self._stopped:
@@ -861,9 +888,8 @@ class PostgresqlStore(EvidenceStore):
         return self._whole
 
     def _do(self, work: Work, known: Known | None = None) -> Any:
-        if not self._frontier.size:  # of two gates that begin at once, the second sees the entry of the first
-            self._connection.execute("SELECT pg_advisory_xact_lock(hashtext('dialgate'))")
-            self._refuse_others(self._connection)
+        if not self._frontier.size:
+            self._check_number_key(self._connection)
         try:
             return super()._do(work, known)
         except StoreError as error:

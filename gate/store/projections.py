@@ -66,6 +66,7 @@ class LogEntry:
     """A fact as it lies in the store: times are stamps, the body is what its canonical JSON says."""
 
     leaf_index: int
+    """The key of its leaf (``gate.core.evidence.leaf_key``)."""
     kind: str
     subject: str
     at: str

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 from gate.core.abandoned import SERVICE, Why
 from gate.core.allowances import Used
 from gate.core.days import london_day, midnight
-from gate.core.evidence import stamp
+from gate.core.evidence import LOG_BITS, in_order, keys_of, log_of, stamp
 from gate.core.facts.calls import Decision
 from gate.core.facts.gate import AbandonedReplayed
 from gate.core.numbers import beginning_of
@@ -135,6 +136,11 @@ SLICE: Final = 500
 class Rows(Protocol):
     """What can be asked for rows."""
 
+    @property
+    def own(self) -> range:
+        """The keys of the leaves of this gate's log."""
+        ...
+
     def rows(self, kind: type[R], sql: str, parameters: Values = ()) -> list[R]:
         """Rows of a SELECT as Structs."""
         ...
@@ -146,6 +152,27 @@ class Source(Rows, Protocol):
     def values(self, kind: type[V], sql: str, parameters: Values = ()) -> list[V]:
         """Rows of a SELECT as tuples (``tuple[str, int | None]``), or as the values of their only column (``str``)."""
         ...
+
+
+def logs(tx: Source) -> list[int]:
+    """The logs that have an entry: of a gate each."""
+    found: list[int] = []
+    while first := tx.values(
+        int,
+        "SELECT leaf_index FROM facts WHERE leaf_index >= ? ORDER BY leaf_index LIMIT 1",
+        [keys_of(found[-1]).stop if found else 0],
+    ):
+        found.append(log_of(first[0]))
+    return found
+
+
+def came_after(one: str, other: str, time: str = "at", other_time: str = "at") -> str:
+    """Condition on rows of these names: ``one`` was entered after ``other``: by their log, where they are of two by
+    their times."""
+    return (
+        f"CASE WHEN {one}.leaf_index >> {LOG_BITS} = {other}.leaf_index >> {LOG_BITS}"
+        f" THEN {one}.leaf_index > {other}.leaf_index ELSE {one}.{time} >= {other}.{other_time} END"
+    )
 
 
 def marks(values: Collection[Any]) -> str:
@@ -213,18 +240,20 @@ def call(tx: Source, call_id: str) -> CallShown | None:
         "SELECT leaf_index, kind, subject, at, actor, body FROM facts WHERE call_id = ? ORDER BY leaf_index",
         [call_id],
     )
+    facts = in_order(facts, at=attrgetter("at"), leaf=attrgetter("leaf_index"))
     recordings = tx.rows(RecordingRow, "SELECT * FROM recordings WHERE call_id = ? ORDER BY opened_at", [call_id])
     return CallShown(call=with_kept(tx, calls)[0], facts=facts, recordings=recordings)
 
 
 def facts_of(tx: Source, subject: str) -> list[FactRow]:
     """Every fact about a recording, an objection, a consent, … (``call`` for calls), in the order of the log."""
-    return tx.rows(
+    found = tx.rows(
         FactRow,
         "SELECT leaf_index, kind, subject, at, actor, body FROM facts"
         " WHERE subject = ? AND (call_id IS NULL OR call_id <> subject) ORDER BY leaf_index",
         [subject],
     )
+    return in_order(found, at=attrgetter("at"), leaf=attrgetter("leaf_index"))
 
 
 def open_calls(tx: Source) -> list[CallRow]:

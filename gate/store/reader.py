@@ -24,7 +24,7 @@ from gate.store.projections import number_hash
 from gate.store.rows import R, V, Values, structs_of, values_of
 from gate.store.schema import Difference, bring_up_to_date, refuse_newer
 from gate.store.transaction import require_select
-from gate.store.tree import load_frontier
+from gate.store.tree import keys, load_frontier
 
 if TYPE_CHECKING:
     from gate.config import Config
@@ -235,6 +235,8 @@ class Reader:
     def __init__(self, place: Place) -> None:
         """Open it. Raises ``StoreError``."""
         self._connection = open_reader(place)
+        self.own = keys(self._connection)
+        """The keys of the leaves of this gate's log."""
         try:
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM number_key").fetchone()  # from here on it is one state

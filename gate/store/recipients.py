@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final
 
+from gate.core.evidence import in_order
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.keys import RecipientRetired, RecipientTerms
 from gate.core.rows.keys import Recipient
@@ -23,7 +25,7 @@ TERMS: Final = RecipientTerms.__struct_fields__
 _SOON: Final = timedelta(seconds=5)
 """Other terms are in the log before they are in the register: for so long the earlier ones count too."""
 _FACTS: Final = """
-SELECT kind, subject, at, body FROM facts WHERE body IS NOT NULL AND (call_id IS NULL OR call_id <> subject)
+SELECT kind, subject, at, body, leaf_index FROM facts WHERE body IS NOT NULL AND (call_id IS NULL OR call_id <> subject)
     AND kind IN (?, ?, ?) ORDER BY leaf_index
 """
 
@@ -34,7 +36,8 @@ Terms = Mapping[str, Sequence[Mapping[str, str | bool]]]
 def logged(source: Source, now: datetime) -> Terms:
     """The recipients in force by the log."""
     found: dict[str, list[Mapping[str, str | bool]]] = {}
-    for kind, subject, at, body in source.values(tuple[str, str, datetime, dict[str, Any]], _FACTS, OF_RECIPIENT):
+    facts = source.values(tuple[str, str, datetime, dict[str, Any], int], _FACTS, OF_RECIPIENT)
+    for kind, subject, at, body, _ in in_order(facts, at=itemgetter(2), leaf=itemgetter(4)):
         if kind == RecipientRetired.kind:
             found.pop(subject, None)
             continue

@@ -47,7 +47,7 @@ from gate.core.rows.requests import (
 from gate.core.rows.retention import HoldRow
 from gate.store import contacts, transfers
 from gate.store.paging import Counts, Kept, Way, any_of, counted, where_of, window
-from gate.store.queries import Source, facts_of, marks, slices
+from gate.store.queries import Source, came_after, facts_of, marks, slices
 from gate.store.rows import R
 from gate.store.schema import IS_OPEN
 from gate.store.transaction import StoreTransaction
@@ -75,7 +75,7 @@ _UNTOLD = (
     f" AND named.kind IN ('{Carried.kind}', '{Granted.kind}', '{Rectified.kind}')"
     " AND NOT EXISTS (SELECT 1 FROM facts AS told"
     " WHERE told.subject = requests.id AND (told.call_id IS NULL OR told.call_id <> told.subject)"
-    f" AND told.kind = '{RecipientTold.kind}' AND told.leaf_index > named.leaf_index"
+    f" AND told.kind = '{RecipientTold.kind}' AND {came_after('told', 'named')}"
     " AND json_extract(told.body, '$.recipient') = w.key))"
 )
 """Somebody who was given what is erased or locked has not been told of it since the fact that names them."""

@@ -410,6 +410,15 @@ CREATE INDEX subscribers_hash ON subscribers (number_hash, leaf_index);
 """
 
 
+NOTED: Final = """
+ALTER TABLE objections ADD COLUMN noted_at TEXT;
+UPDATE objections SET noted_at = (SELECT at FROM facts WHERE facts.leaf_index = objections.leaf_index);
+ALTER TABLE consents ADD COLUMN withdrawn_noted TEXT;
+UPDATE consents SET withdrawn_noted = (SELECT at FROM facts WHERE facts.leaf_index = consents.withdrawn_leaf)
+    WHERE withdrawn_leaf IS NOT NULL;
+"""
+
+
 class Step(NamedTuple):
     """A change of the tables."""
 
@@ -491,6 +500,8 @@ STEPS: Final = (
     ),
     # What was closed before lies in the folder of recordings.
     Step("m032_recordings_in_a_bucket", _columns("recordings", "stored_at", "stored_in")),
+    # Words that came through two gates are in the order of the times when they were entered.
+    Step("m033_logs_of_many_gates", NOTED),
 )
 """Every change of the tables, in order."""
 

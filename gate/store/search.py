@@ -269,7 +269,10 @@ def leaves_window(
     arms = _leaf_arms(tx, typed) if typed else [Arm("TRUE", ())]
 
     def read(way: Way) -> list[Leaf]:
+        own = tx.own
         clauses, given = _beyond("leaf_index", way)
+        clauses += ["leaf_index >= ?", "leaf_index < ?"]
+        given = [own.start + each for each in given] + [own.start, own.stop]
         if kind is not None:
             clauses.append("kind = ?")
             given.append(kind)
@@ -289,11 +292,11 @@ def leaves_window(
             return []
         return tx.rows(
             Leaf,
-            'SELECT facts.leaf_index AS "index", kind, subject, at, actor, lower(hex(hash)) AS hash'  # noqa: S608
+            'SELECT leaves.leaf_index AS "index", kind, subject, at, actor, lower(hex(hash)) AS hash'  # noqa: S608
             f" FROM (SELECT leaf_index FROM ({' UNION '.join(pieces)}) ORDER BY leaf_index {way.direction} LIMIT ?)"
-            " CROSS JOIN facts USING (leaf_index) JOIN leaves USING (leaf_index)"
+            " CROSS JOIN facts USING (leaf_index) JOIN leaves ON leaves.leaf_index = facts.leaf_index - ?"
             f" ORDER BY facts.leaf_index {way.direction}",
-            [*values, way.most],
+            [*values, way.most, own.start],
         )
 
     return window(read, ("index",), after, before, limit)
@@ -314,7 +317,7 @@ def _leaf_arms(tx: Source, typed: str) -> list[Arm]:
     arms = []
     number = word.replace(",", "")
     if number.isdecimal() and number.isascii() and len(number) <= 18:
-        arms.append(Arm("leaf_index = ?", (int(number),)))
+        arms.append(Arm("leaf_index = ?", (tx.own.start + int(number),)))
     if _HEX(word):
         between = (word, word + "g")
         arms.append(Arm("call_id >= ? AND call_id < ?", between, "facts_call"))
@@ -331,9 +334,9 @@ def leaf(tx: Source, index: int) -> LeafShown | None:
     rows = tx.values(
         tuple[str, str, str, str, str | None, dict[str, object] | None, bytes, bytes, int | None],
         "SELECT kind, subject, at, actor, call_id, body, leaf, hash,"
-        " (SELECT min(size) FROM checkpoints WHERE size > facts.leaf_index)"
-        " FROM facts JOIN leaves USING (leaf_index) WHERE facts.leaf_index = ?",
-        [index],
+        " (SELECT min(size) FROM checkpoints WHERE size > leaves.leaf_index)"
+        " FROM leaves JOIN facts ON facts.leaf_index = leaves.leaf_index + ? WHERE leaves.leaf_index = ?",
+        [tx.own.start, index],
     )
     for kind, subject, at, actor, call_id, body, kept, digest, signed in rows:
         text = kept.decode(errors="replace")
@@ -386,10 +389,15 @@ def checkpoints_window(
 def log_now(tx: Source) -> LogNow:
     """How the log stands."""
     (size,) = tx.values(int, "SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves")
-    newest = "SELECT at, actor, coalesce(body, '{}') FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1"
+    newest = (
+        "SELECT at, actor, coalesce(body, '{}') FROM facts WHERE kind = ? AND leaf_index >= ? AND leaf_index < ?"
+        " ORDER BY leaf_index DESC LIMIT 1"
+    )
     verified = [
         convert({"at": at, "actor": actor, **body}, LastVerification)
-        for at, actor, body in tx.values(tuple[str, str, dict[str, Any]], newest, [LogVerified.kind])
+        for at, actor, body in tx.values(
+            tuple[str, str, dict[str, Any]], newest, [LogVerified.kind, tx.own.start, tx.own.stop]
+        )
     ]
     return LogNow(size=size, checkpoint=_head(tx, "ORDER BY size DESC"), verified=next(iter(verified), None))
 

@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from gate.core.evidence import Node, consistency_proof, inclusion_proof
+from gate.core.evidence import Node, consistency_proof, inclusion_proof, index_of
 from gate.core.facts.audit import BundleSigned
 from gate.core.facts.derived import OF_RECIPIENT
 from gate.core.facts.retention import FactsErased
@@ -24,19 +24,21 @@ from gate.errors import StoreError
 from gate.sqlite_thread import Connection
 from gate.store.queries import marks, slices
 from gate.store.reader import Place, Reader, open_reader
-from gate.store.tree import TILE_LEVEL, load_frontier, node_provider
+from gate.store.tree import TILE_LEVEL, keys, load_frontier, node_provider
 from gate.types import batched
 
 PAGE: Final = 500
 LEAVES: Final = 4096
 
 Fact = tuple[int, str, str, str, str, bytes | None, str | None]
-"""leaf_index, kind, subject, at, actor, salt, body."""
-_FACT = "leaf_index, kind, subject, at, actor, salt, body"
+"""index, kind, subject, at, actor, salt, body."""
+_FACT = "leaf_index - :first, kind, subject, at, actor, salt, body"
+_OWN_LOG = "leaf_index >= :first AND leaf_index < :end"
+"""Of the first ``size`` leaves."""
 _OF_RECIPIENTS = ", ".join(f"'{kind}'" for kind in OF_RECIPIENT)
 _IN_CALLS = (
     "EXISTS (SELECT 1 FROM calls WHERE calls.call_id = facts.call_id"
-    " AND calls.at >= :since AND calls.at < :until AND calls.leaf_index < :size)"
+    " AND calls.at >= :since AND calls.at < :until AND calls.leaf_index >= :first AND calls.leaf_index < :end)"
 )
 
 
@@ -58,15 +60,18 @@ class LogSlice:
         self._place = place
         self.size = size
         self._subjects = subjects
-        self._period = {"since": since, "until": until, "size": size}
         with self._open() as db:
+            first = keys(db).start
+            self._log = {"first": first, "end": first + size}
+            self._period = {"since": since, "until": until, **self._log}
             row = db.execute(
-                "SELECT min(leaf_index), max(leaf_index) FROM facts"
-                " WHERE leaf_index < :size AND at >= :since AND at < :until",
+                "SELECT min(leaf_index) - :first, max(leaf_index) - :first FROM facts"  # noqa: S608 - constants, here and below
+                f" WHERE {_OWN_LOG} AND at >= :since AND at < :until",
                 self._period,
             ).fetchone()
             before = db.execute(
-                "SELECT max(leaf_index) FROM facts WHERE leaf_index < :size AND at < :since", self._period
+                f"SELECT max(leaf_index) - :first FROM facts WHERE {_OWN_LOG} AND at < :since",  # noqa: S608
+                {**self._log, "since": since},
             ).fetchone()[0]
         self.bounds = SliceBounds(*row)
         self.gap = None if self.bounds.first is not None else 0 if before is None else int(before) + 1
@@ -89,7 +94,7 @@ class LogSlice:
     def count_calls(self) -> int:
         """How many calls were attempted in the period."""
         with self._open() as db:
-            sql = "SELECT count(*) FROM calls WHERE at >= :since AND at < :until AND leaf_index < :size"
+            sql = f"SELECT count(*) FROM calls WHERE at >= :since AND at < :until AND {_OWN_LOG}"  # noqa: S608
             return int(db.execute(sql, self._period).fetchone()[0])
 
     def calls(self) -> Iterator[tuple[str, list[Fact]]]:
@@ -99,7 +104,7 @@ class LogSlice:
         while True:
             with self._open() as db:
                 page = db.execute(
-                    "SELECT at, call_id FROM calls WHERE at >= :since AND at < :until AND leaf_index < :size"
+                    f"SELECT at, call_id FROM calls WHERE at >= :since AND at < :until AND {_OWN_LOG}"  # noqa: S608
                     " AND (at, call_id) > (:at, :call) ORDER BY at, call_id LIMIT :page",
                     self._period | {"at": after[0], "call": after[1], "page": PAGE},
                 ).fetchall()
@@ -111,10 +116,11 @@ class LogSlice:
             after = page[-1]
 
     def _facts_of(self, call_ids: Sequence[str], db: Connection) -> dict[str, list[Fact]]:
+        names = {f"call{place}": call_id for place, call_id in enumerate(call_ids)}
         cursor = db.execute(
-            f"SELECT call_id, {_FACT} FROM facts WHERE call_id IN ({marks(call_ids)}) AND leaf_index < ?"  # noqa: S608 - marks
-            " ORDER BY call_id, leaf_index",
-            [*call_ids, self.size],
+            f"SELECT call_id, {_FACT} FROM facts WHERE call_id IN ({', '.join(map(':{}'.format, names)) or 'NULL'})"  # noqa: S608
+            f" AND {_OWN_LOG} ORDER BY call_id, leaf_index",
+            self._log | names,
         )
         return {call: [row[1:] for row in rows] for call, rows in groupby(cursor, key=itemgetter(0))}
 
@@ -133,8 +139,8 @@ class LogSlice:
         while after < last:
             with self._open() as db:
                 page = db.execute(
-                    f"SELECT {_FACT} FROM facts WHERE leaf_index > :after AND leaf_index <= :last"  # noqa: S608
-                    f" AND ((at >= :since AND at < :until) OR leaf_index IN ({more}))"
+                    f"SELECT {_FACT} FROM facts WHERE leaf_index > :first + :after AND leaf_index <= :first + :last"  # noqa: S608
+                    f" AND ((at >= :since AND at < :until) OR leaf_index - :first IN ({more}))"
                     f" AND NOT {_IN_CALLS} ORDER BY leaf_index LIMIT {PAGE}",
                     self._period | {"after": after, "last": last},
                 ).fetchall()
@@ -146,34 +152,35 @@ class LogSlice:
 
     def _extra(self, db: Connection, subject: str) -> list[int]:
         begun = db.execute(
-            "SELECT max(leaf_index) FROM register_imports WHERE at < :since AND leaf_index < :size GROUP BY name",
-            self._period,
+            "SELECT max(leaf_index) - :first FROM register_imports"  # noqa: S608
+            f" WHERE at < :since AND {_OWN_LOG} GROUP BY name",
+            self._log | {"since": self._period["since"]},
         ).fetchall()
         own = [
             row
             for each in (subject, *self._subjects)
             for row in db.execute(
-                "SELECT leaf_index FROM facts WHERE subject = :subject AND (call_id IS NULL OR call_id <> subject)"
-                " AND leaf_index < :size",
-                self._period | {"subject": each},
+                "SELECT leaf_index - :first FROM facts"  # noqa: S608
+                f" WHERE subject = :subject AND (call_id IS NULL OR call_id <> subject) AND {_OWN_LOG}",
+                self._log | {"subject": each},
             )
         ]
         keys = db.execute(
-            f"SELECT leaf_index FROM facts WHERE kind IN ({_OF_RECIPIENTS}) AND leaf_index < :size",  # noqa: S608
-            self._period,
+            f"SELECT leaf_index - :first FROM facts WHERE kind IN ({_OF_RECIPIENTS}) AND {_OWN_LOG}",  # noqa: S608
+            self._log,
         ).fetchall()
         # A receipt comes after what it speaks of.
         erased = db.execute(
-            "SELECT leaf_index FROM facts WHERE leaf_index >= :first AND leaf_index < :size"  # noqa: S608
+            "SELECT leaf_index - :first FROM facts WHERE leaf_index >= :first + :from AND leaf_index < :end"  # noqa: S608
             f" AND kind = '{FactsErased.kind}'",
-            self._period | {"first": self.bounds.first or 0},
+            self._log | {"from": self.bounds.first or 0},
         ).fetchall()
         return sorted({index for (index,) in [*begun, *own, *keys, *erased]})
 
     def _these(self, indexes: Sequence[int]) -> Iterator[Fact]:
         for batch in batched(indexes, PAGE):
-            part = ",".join(map(str, batch))
             with self._open() as db:
+                part = ",".join(str(self._log["first"] + index) for index in batch)
                 page = db.execute(
                     f"SELECT {_FACT} FROM facts WHERE leaf_index IN ({part}) AND NOT {_IN_CALLS}"  # noqa: S608 - integers
                     " ORDER BY leaf_index",
@@ -228,8 +235,8 @@ class LogSlice:
         """Sizes of the checkpoints that earlier bundles were made with."""
         with self._open() as db:
             sql = "SELECT CAST(json_extract(body, '$.checkpoint') AS INTEGER) FROM facts"
-            sql += " WHERE kind = ? AND leaf_index < ?"
-            rows = db.execute(sql, [BundleSigned.kind, self.size]).fetchall()
+            sql += f" WHERE kind = :kind AND {_OWN_LOG}"
+            rows = db.execute(sql, self._log | {"kind": BundleSigned.kind}).fetchall()
         return sorted({size for (size,) in rows if isinstance(size, int)})
 
     def root_at(self, size: int) -> bytes:
@@ -255,8 +262,10 @@ def _prover(node: Node, size: int) -> Callable[[int], list[bytes]]:
 
 
 _WITH_LEAF = (
-    "SELECT f.leaf_index, f.kind, f.subject, f.salt, f.body, l.leaf FROM facts AS f JOIN leaves AS l USING (leaf_index)"
+    "SELECT l.leaf_index, f.kind, f.subject, f.salt, f.body, l.leaf"
+    " FROM facts AS f JOIN leaves AS l ON l.leaf_index = f.leaf_index - ?"
 )
+"""Of the reader's own log."""
 _OWN = "(f.call_id IS NULL OR f.call_id <> f.subject)"
 
 
@@ -269,22 +278,22 @@ def of_subject(reader: Reader, subject: str, kinds: Sequence[str], size: int) ->
     """Facts of these kinds about a subject among the first ``size`` leaves."""
     return reader.rows(
         ProvenFact,
-        f"{_WITH_LEAF} WHERE f.subject = ? AND {_OWN} AND f.kind IN ({marks(kinds)}) AND f.leaf_index < ?"
-        " ORDER BY f.leaf_index",
-        [subject, *kinds, size],
+        f"{_WITH_LEAF} WHERE f.subject = ? AND {_OWN} AND f.kind IN ({marks(kinds)}) AND l.leaf_index < ?"
+        " AND f.leaf_index >= ? AND f.leaf_index < ? ORDER BY f.leaf_index",
+        [reader.own.start, subject, *kinds, size, reader.own.start, reader.own.stop],
     )
 
 
 def of_call(reader: Reader, call_id: str, last: int) -> list[ProvenFact]:
-    """Every fact that speaks of a call, up to a leaf."""
-    sql = f"{_WITH_LEAF} WHERE f.call_id = ? AND f.leaf_index <= ? ORDER BY f.leaf_index"
-    return reader.rows(ProvenFact, sql, [call_id, last])
+    """Every fact of the reader's log that speaks of a call, up to a leaf."""
+    sql = f"{_WITH_LEAF} WHERE f.call_id = ? AND f.leaf_index >= ? AND f.leaf_index <= ? ORDER BY f.leaf_index"
+    return reader.rows(ProvenFact, sql, [reader.own.start, call_id, reader.own.start, last])
 
 
 def signed_over(reader: Reader, leaf: int) -> SignedNote | None:
-    """The newest signed checkpoint, where this leaf is under it."""
+    """The newest signed checkpoint, where this leaf of the reader's log is under it."""
     sql = "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size DESC LIMIT 1"
-    rows = reader.rows(SignedNote, sql, [leaf])
+    rows = reader.rows(SignedNote, sql, [index_of(leaf)]) if leaf in reader.own else []
     return rows[0] if rows else None
 
 
@@ -296,8 +305,9 @@ def erased_for(reader: Reader, kind: str, basis: str, calls: Sequence[str], size
             ProvenFact,
             f"{_WITH_LEAF} WHERE f.subject IN (SELECT recording_id FROM recordings"  # noqa: S608 - only marks are put in
             f" WHERE call_id IN ({marks(part)})) AND {_OWN} AND f.kind = ?"
-            " AND json_extract(f.body, '$.basis') = ? AND f.leaf_index < ? ORDER BY f.leaf_index",
-            [*part, kind, basis, size],
+            " AND json_extract(f.body, '$.basis') = ? AND l.leaf_index < ? AND f.leaf_index >= ? AND f.leaf_index < ?"
+            " ORDER BY f.leaf_index",
+            [reader.own.start, *part, kind, basis, size, reader.own.start, reader.own.stop],
         )
     return found
 

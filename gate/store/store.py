@@ -19,7 +19,7 @@ from gate.store.memory import Memory
 from gate.store.reader import BUSY_SECONDS, UNREADABLE, Place, check_pepper, forget, open_writer
 from gate.store.schema import differences
 from gate.store.transaction import Known, LookUps, Salts, StoreTransaction
-from gate.store.tree import check_start, load_frontier
+from gate.store.tree import check_start, keys, load_frontier
 
 log = Logger()
 
@@ -201,6 +201,7 @@ class EvidenceStore(SqliteThread):
             connection.close()
             raise StoreError(f"cannot read {self.path}: {error}", hint="is the file damaged?") from error
         self._connection = connection
+        self.own = keys(connection)
         self._carried = connection.total_changes
         self._doubtful = False
         self._before = self._frontier
@@ -212,7 +213,7 @@ class EvidenceStore(SqliteThread):
         self._before = self._frontier
 
     def _do(self, work: Work, known: Known | None = None) -> Any:
-        tx = StoreTransaction(self._connection, self._frontier, self._salts, self._pepper, known)
+        tx = StoreTransaction(self._connection, self._frontier, self._salts, self._pepper, known, self.own)
         try:
             result = work(tx)
         finally:

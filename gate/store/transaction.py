@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
+from gate.core.evidence import Frontier, Node, canonical, commitment, keys_of, leaf_bytes, leaf_hash, stamp
 from gate.core.facts import lists
 from gate.core.facts.derived import ACTS
 from gate.core.facts.gate import AbandonedReplayed
@@ -48,12 +48,12 @@ _FACT = "INSERT INTO facts (leaf_index, kind, subject, at, actor, call_id, salt,
 _LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
 _CHECKPOINT = "INSERT INTO checkpoints (size, root, note, at) VALUES (?, ?, ?, ?)"
 _TILE = "INSERT INTO tiles (tile, hash) VALUES (?, ?)"
-OBJECTION = "id, made_at, leaf_index, scope, on_behalf_of"
+OBJECTION = "id, made_at, leaf_index, scope, on_behalf_of, noted_at"
 """Columns of ``objection_of``."""
 CONSENT = (
     "id, given_at, withdrawn_at, leaf_index, withdrawn_leaf, after_objection, topics,"
     " trim(coalesce(evidence, '')) <> '' AS proven, purpose, holds_until, holds_longer,"
-    " on_behalf_of"
+    " on_behalf_of, noted_at, withdrawn_noted"
 )
 """Columns of ``consent_of``."""
 _OBJECTIONS = f"SELECT {OBJECTION} FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"  # noqa: S608
@@ -66,7 +66,9 @@ RESTRICTIONS = "FROM holds WHERE target = 'number' AND released_at IS NULL AND k
 """Restrictions in force on numbers."""
 SUBSCRIBER = "kind, since"
 """Columns of ``subscriber_of``."""
-_SUBSCRIBER = f"SELECT {SUBSCRIBER} FROM subscribers WHERE number_hash = ? ORDER BY leaf_index DESC LIMIT 1"  # noqa: S608
+_SUBSCRIBER = (
+    f"SELECT {SUBSCRIBER} FROM subscribers WHERE number_hash = ? ORDER BY noted_at DESC, leaf_index DESC LIMIT 1"  # noqa: S608
+)
 _STOPS = (
     f"SELECT 1 AS request, reference {OPEN_REQUESTS} AND instr(numbers, ?) > 0"
     f" UNION ALL SELECT 0, coalesce(reference, '') {RESTRICTIONS} AND number = ?"
@@ -191,10 +193,16 @@ class StoreTransaction:
     """
 
     def __init__(
-        self, connection: Connection, frontier: Frontier, salts: Salts, pepper: bytes, known: Known | None = None
+        self,
+        connection: Connection,
+        frontier: Frontier,
+        salts: Salts,
+        pepper: bytes,
+        known: Known | None = None,
+        own: range = keys_of(0),
     ) -> None:
-        """``known``: what was looked up for it already."""
-        self._connection = connection
+        """``known``: what was looked up for it already; ``own``: the keys of this gate's log."""
+        self._connection, self.own = connection, own
         self._together: Callable[[Sequence[tuple[str, Sequence[Any]]]], None] | None
         self._together = getattr(connection, "together", None)
         """Writes several rows at once, where each statement is a way to a server and back."""
@@ -217,7 +225,7 @@ class StoreTransaction:
         return _Guard(self, self._connection)
 
     def append(self, fact: Fact, salt: bytes | None = None) -> int:
-        """Keep a fact: its row, its leaf and what is derived from it. Returns the leaf's index.
+        """Keep a fact: its row, its leaf and what is derived from it. Returns the leaf's key.
 
         ``salt``: 16 random bytes by which it is found again (``queries.holds``); drawn here where there are none.
 
@@ -228,7 +236,7 @@ class StoreTransaction:
         written = text.decode()
         body = json.loads(written)
         index = self.frontier.size
-        entry = LogEntry(index, fact.kind, utf8(fact.subject), stamp(fact.at), utf8(fact.actor), body)
+        entry = LogEntry(self.own.start + index, fact.kind, utf8(fact.subject), stamp(fact.at), utf8(fact.actor), body)
         salt = salt or self._salts()
         leaf = leaf_bytes(entry.kind, entry.subject, entry.at, entry.actor, commitment(salt, text))
         digest = leaf_hash(leaf)
@@ -237,7 +245,7 @@ class StoreTransaction:
         frontier = self.frontier.push(digest)
         self._known = {}
         with self._guarded() as connection:
-            row = (index, entry.kind, entry.subject, entry.at, entry.actor, call_id, salt, written)
+            row = (entry.leaf_index, entry.kind, entry.subject, entry.at, entry.actor, call_id, salt, written)
             writes: list[tuple[str, Sequence[Any]]] = [(_FACT, row), (_LEAF, (index, leaf, digest))]
             if frontier.size % TILE == 0:
                 writes.append((_TILE, (index >> TILE_LEVEL, self._tile_root(connection, index, digest))))
@@ -251,7 +259,7 @@ class StoreTransaction:
                     connection.execute(sql, values)
         self.frontier = frontier
         self.acted = self.acted or entry.kind in ACTS
-        return index
+        return entry.leaf_index
 
     def _tile_root(self, connection: Connection, last: int, digest: bytes) -> bytes:
         """Root of the tile that the leaf ``last`` completes."""
@@ -379,19 +387,27 @@ class StoreTransaction:
 
 def last_word(tx: StoreTransaction, fact: Fact) -> Fact:
     """``fact`` as it is to be kept: an objection that bears no time of its own is made now, and no consent that is held
-    by now is newer (PECR reg 21(1)(a)), even one whose time was written by a clock that was ahead. Any other fact, and
-    an objection that was made at an earlier time (``made_at``), stay as they are."""
+    by now is newer (PECR reg 21(1)(a)), even one whose time was written by a clock that was ahead; nor is it entered
+    before one that another gate has kept. Any other fact stays as it is, and so does the time of an objection that was
+    made earlier (``made_at``)."""
     body = fact.body
-    if not isinstance(body, lists.Objection) or body.made_at or not body.number:
+    if not isinstance(body, lists.Objection) or not body.number:
         return fact
-    made: datetime = max([fact.at, *(consent.given_at for consent in tx.consents(body.number))])
-    return dataclasses.replace(fact, body=msgspec.structs.replace(body, made_at=made.isoformat()))
+    held = tx.consents(body.number)
+    at: datetime = max([fact.at, *(each.noted_at for each in held if each.noted_at and each.learnt not in tx.own)])
+    if not body.made_at:
+        made: datetime = max([fact.at, *(consent.given_at for consent in held)])
+        body = msgspec.structs.replace(body, made_at=made.isoformat())
+    return dataclasses.replace(fact, at=at, body=body)
 
 
-def objection_of(key: str, made_at: str, leaf_index: int, scope: str | None, on_behalf_of: str | None) -> Objection:
+def objection_of(
+    key: str, made_at: str, leaf_index: int, scope: str | None, on_behalf_of: str | None, noted_at: str | None
+) -> Objection:
     """A row of ``OBJECTION``. A scope that is not known is the widest."""
     known = Scope.MARKETING if scope in (None, Scope.MARKETING) else Scope.ALL
-    return Objection(key, datetime.fromisoformat(made_at), leaf_index, known, on_behalf_of or "")
+    made, noted = datetime.fromisoformat(made_at), datetime.fromisoformat(noted_at) if noted_at else None
+    return Objection(key, made, leaf_index, known, on_behalf_of or "", noted)
 
 
 def consent_of(
@@ -407,6 +423,8 @@ def consent_of(
     holds_until: str | None,
     longer: int | None,
     on_behalf_of: str | None,
+    noted_at: str,
+    withdrawn_noted: str | None,
 ) -> Consent:
     """A row of ``CONSENT``. A withdrawal whose leaf is not known counts as the newest of words; a consent kept
     before it had topics is one to general marketing calls."""
@@ -416,7 +434,8 @@ def consent_of(
     until = date.fromisoformat(holds_until) if holds_until else None
     marketing = Purpose.MARKETING if purpose in (None, Purpose.MARKETING) else Purpose.SERVICE
     scope = (topics_of(topics), bool(proven), marketing, until, bool(longer), on_behalf_of or "")
-    return Consent(key, given, withdrawn, leaf_index, ended, bool(after), *scope)
+    entered = datetime.fromisoformat(noted_at), datetime.fromisoformat(withdrawn_noted) if withdrawn_noted else None
+    return Consent(key, given, withdrawn, leaf_index, ended, bool(after), *scope, *entered)
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from gate.core.evidence import Frontier, Node, nodes_of
+from gate.core.evidence import Frontier, Node, keys_of, nodes_of
 from gate.errors import AuditError
 from gate.sqlite_thread import Connection
 from gate.store.schema import Difference
@@ -13,6 +13,22 @@ from gate.store.schema import Difference
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL
 """Leaves in a tile."""
+
+
+def keys(connection: Connection) -> range:
+    """The keys that facts of a connection's own log may have (``gate.core.evidence.leaf_key``). SQLite has one log, 0.
+
+    Of ``leaves``, ``tiles``, ``checkpoints`` and ``memory`` a connection sees the rows of its own log alone, by their
+    index in it; of all other tables those of every log."""
+    return keys_of(getattr(connection, "log", 0))
+
+
+def last_index(connection: Connection) -> int:
+    """The index of the log's newest fact; -1 where there is none. Raises ``sqlite3.Error``."""
+    own = keys(connection)
+    sql = "SELECT max(leaf_index) FROM facts WHERE leaf_index >= ? AND leaf_index < ?"
+    (last,) = connection.execute(sql, (own.start, own.stop)).fetchone()
+    return -1 if last is None else int(last) - own.start
 
 
 def size_of(connection: Connection) -> int:
@@ -61,8 +77,7 @@ def check_start(connection: Connection, differences: Iterable[Difference]) -> Fr
     for _, message in differences:
         raise AuditError(message, hint=VERIFY_HINT)
     frontier = load_frontier(connection)
-    (last,) = connection.execute("SELECT max(leaf_index) FROM facts").fetchone()
-    facts = 0 if last is None else int(last) + 1
+    facts = last_index(connection) + 1
     if facts != frontier.size:
         raise AuditError(f"the evidence log has {frontier.size} leaves but {facts} facts", hint=VERIFY_HINT)
     signed = connection.execute("SELECT size, root FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()

@@ -47,7 +47,7 @@ def counted(play: Play) -> dict[str, int]:
     found = play.store.call(lambda tx: queries.counts_by_reason(tx, first))
     for rows in (
         play.store.call(lambda tx: figures.attempts_since(tx, first))[1],
-        play.store.call(lambda tx: figures.attempts_beyond(tx, -1))[1],
+        play.store.call(lambda tx: figures.attempts_beyond(tx, {}))[1],
         {(row.hour, row.reason): row.attempts for row in play.store.call(
             lambda tx: figures.attempts(tx, first, until))},
     ):  # fmt: skip

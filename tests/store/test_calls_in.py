@@ -44,8 +44,8 @@ def test_counts_of_attempts_leave_it_out(calls: EvidenceStore) -> None:
     assert [row.reason for row in calls.call(lambda tx: figures.attempts(tx, START, END))] == ["not_listed"]
     last, counts = calls.call(lambda tx: figures.attempts_since(tx, START))
     assert {reason for _, reason in counts} == {"not_listed"}
-    assert last >= 1
-    beyond, counts = calls.call(lambda tx: figures.attempts_beyond(tx, -1))
+    assert last[0] >= 1
+    beyond, counts = calls.call(lambda tx: figures.attempts_beyond(tx, {}))
     assert {reason for _, reason in counts} == {"not_listed"} and beyond == last
 
 

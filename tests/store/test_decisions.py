@@ -242,14 +242,14 @@ def test_no_look_up_of_a_decision_reads_a_whole_table(stores):
     store = stores[1]
     assert isinstance(store, PostgresqlStore)
     fill = {
-        "calls": "log, leaf_index, call_id, at, verdict, reason, number, claimed_by, source",
+        "calls": "leaf_index, call_id, at, verdict, reason, number, claimed_by, source",
         "objections": "id, leaf_index, made_at, number_hash, number",
         "consents": "id, leaf_index, given_at, number_hash, number",
         "subscribers": "id, leaf_index, number_hash, kind",
         "holds": "id, leaf_index, kind, target, number",
     }
     values = {
-        "log": "0", "leaf_index": "n", "call_id": "'c' || n", "id": "'i' || n", "at": "'2026-03-01T10:00:00Z'",
+        "leaf_index": "n", "call_id": "'c' || n", "id": "'i' || n", "at": "'2026-03-01T10:00:00Z'",
         "made_at": "'2026-03-01T10:00:00Z'", "given_at": "'2026-03-01T10:00:00Z'", "verdict": "'allow'",
         "reason": "'not_listed'", "number": "'+4477' || n", "claimed_by": "'account:a' || n % 50",
         "source": "CASE n % 9 WHEN 0 THEN 'ask' END", "number_hash": "sha256(n::text::bytea)",

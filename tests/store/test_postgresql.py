@@ -3,7 +3,6 @@ Facts, lists and pages are tested in the other files here, on both engines."""
 
 from __future__ import annotations
 
-import queue
 import shutil
 import socket
 import sqlite3
@@ -17,20 +16,30 @@ from itertools import count
 import pytest
 from msgspec.structs import replace
 
+from gate.audit.heads import Findings
+from gate.audit.leaves import LeafCheck, check_derived
 from gate.config import Config, Store
+from gate.core.evidence import leaf_key
+from gate.core.evidence import log_of as log_of_key
+from gate.core.facts import lists
+from gate.core.screening import standing_objection
 from gate.errors import AuditError, ConfigError, StoreError
 from gate.ports import Fact
 from gate.store import contacts, reader
 from gate.store.erasure import erase_facts
+from gate.store.projections import TABLES
+from gate.store.queries import logs
 from gate.store.reader import Reader, open_reader, open_writer, place_from_words, place_in_words
 from gate.store.schema import STEPS, made_by
 from gate.store.store import EvidenceStore
+from gate.store.transaction import last_word
 from tests.support.evidence import PEPPER, START, a_call, decision, own_lists, put, root_of, rows
 
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
 from gate.store.dialect import FUNCTIONS, INSTEAD, statements, translated
-from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore, copy_rows
+from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore, copy_rows, plain_columns
+from gate.store.postgresql import _tables as plain_tables
 from tests.support import postgresql
 from tests.support.running_gate import free_port
 from tests.support.sip_stream import certificate
@@ -330,24 +339,131 @@ def test_a_second_writer_of_a_log_stops_and_nothing_of_it_is_there(store):
     other.close()
 
 
-def test_a_gate_with_another_log_is_refused_for_leaves_have_the_same_numbers(store):
-    put(store, decision("c1"))
-    with pytest.raises(StoreError, match="has log 0 of another gate"):
-        PostgresqlStore(Postgresql(place_of(store).dsn, log=1), pepper=PEPPER)
-    assert log_of(store) == ["c1"]
-
-
-def test_of_two_gates_that_begin_at_once_one_is_refused(store):
+def test_of_two_writers_of_an_empty_log_one_stops(store):
     """Both are open before either has written."""
-    other = PostgresqlStore(Postgresql(place_of(store).dsn, log=1), pepper=PEPPER)
-    answers: queue.SimpleQueue[tuple[object, Exception | None]] = queue.SimpleQueue()
-    for each in (store, other):
-        each.submit(lambda tx: tx.append(decision("c1")), lambda *answer: answers.put(answer))
-    errors = [str(error) for _, error in (answers.get(timeout=30), answers.get(timeout=30)) if error]
-    assert len(errors) == 1 and "of another gate" in errors[0], errors
+    other = PostgresqlStore(place_of(store), pepper=PEPPER)
+    put(store, decision("c1"))
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            put(other, decision("x1"))
+    with pytest.raises(StoreError, match="another gate has written to log 0"):
+        put(other, decision("x2"))
+    assert log_of(store) == ["c1"]
     other.close()
+
+
+# --- many logs ------------------------------------------------------------------------------------------------------
+
+
+def objection(key: str, at=START, **body) -> Fact:
+    return Fact("objection", key, at, "tester", {"source": "call", "note": ""} | body)
+
+
+def consent(key: str, at=START, **body) -> Fact:
+    said = {"given_at": at.isoformat(), "how": "form", "wording": "yes", "who": "A", "evidence": "kept"}
+    return Fact("consent", key, at, "tester", said | body)
+
+
+@pytest.fixture
+def beside(store):
+    """The store of a second gate in the same database, with log 3."""
+    opened = PostgresqlStore(Postgresql(place_of(store).dsn, log=3), pepper=PEPPER)
+    yield opened
+    opened.close()
+
+
+def test_two_gates_have_a_log_each_and_the_same_calls(store, beside):
+    assert put(store, decision("c1"), decision("c2")) == [0, 1]
+    assert put(beside, decision("d1")) == [leaf_key(3, 0)]
+    assert put(store, decision("c3")) == [2]
+    assert [each.call(lambda tx: tx.head()[0]) for each in (store, beside)] == [3, 1]
+    for each in (store, beside):
+        assert each.call(lambda tx: tx.values(str, "SELECT call_id FROM calls ORDER BY call_id")) == [
+            "c1",
+            "c2",
+            "c3",
+            "d1",
+        ]
+        assert each.call(logs) == [0, 3]
     with closing(place_of(store).connect()) as session:
-        assert session.execute("SELECT count(*) FROM dialgate.facts").fetchone() == (1,)
+        assert session.execute("SELECT log, count(*) FROM dialgate.leaves GROUP BY log ORDER BY log").fetchall() == [
+            (0, 3),
+            (3, 1),
+        ]
+
+
+def test_a_gate_with_another_number_key_is_refused_whoever_writes_first(store):
+    """Both are open before either has written: of numbers hashed with two keys nobody would know who objected."""
+    other = PostgresqlStore(Postgresql(place_of(store).dsn, log=1), pepper=bytes(32))
+    put(store, decision("c1"))
+    with pytest.raises(StoreError, match="the key of the number hashes is not the one"):
+        put(other, decision("c2"))
+    with pytest.raises(StoreError, match="the key of the number hashes is not the one"):
+        PostgresqlStore(Postgresql(place_of(store).dsn, log=2), pepper=bytes(32))
+    assert log_of(store) == ["c1"]
+    other.close()
+
+
+def test_an_objection_kept_by_one_gate_is_found_by_the_next_look_of_the_other(store, beside):
+    for number in range(50):
+        e164 = f"+44163296{number:04}"
+        put((store, beside)[number % 2], objection(f"o{number}", number=e164))
+        (found,) = (beside, store)[number % 2].call(lambda tx, e164=e164: tx.objections(e164))
+        assert found.id == f"o{number}"
+
+
+def test_the_last_word_through_two_gates_is_the_one_that_was_entered_later(store, beside):
+    """Whatever the numbers of their logs are; and in doubt the objection stands."""
+
+    def stands(number):
+        return beside.call(lambda tx: standing_objection(tx.objections(number), tx.consents(number)))
+
+    first, second = START, START + timedelta(minutes=5)
+    for place, (one, other) in enumerate(((store, beside), (beside, store))):
+        lifted, kept, doubtful = (f"+4416329601{place}{each}" for each in range(3))
+        put(one, objection(f"lifted{place}", at=first, number=lifted))
+        put(other, consent(f"c-lifted{place}", at=second, number=lifted, after_objection=True))
+        assert stands(lifted) is None
+        put(other, consent(f"c-kept{place}", at=first, number=kept, after_objection=True))
+        put(one, objection(f"kept{place}", at=second, number=kept))
+        assert stands(kept).id == f"kept{place}"
+        put(other, consent(f"c-doubtful{place}", at=second, number=doubtful, after_objection=True))
+        late = lists.Objection(number=doubtful, source="call", note="").fact(f"doubtful{place}", first, "tester")
+        one.call(lambda tx, fact=late: tx.append(last_word(tx, fact)))
+        assert stands(doubtful).id == f"doubtful{place}", "the other gate's clock was ahead"
+
+
+def test_a_database_whose_rows_were_keyed_by_log_and_index_is_taken_over(store):
+    """As an earlier version made it, of a gate with log 5; another gate joins it then."""
+    put(store, *own_lists(), decision("c1"))
+    place = Postgresql(place_of(store).dsn, log=5)
+    store.close()
+    keyed = [table for table in plain_tables() if "leaf_index" in plain_columns(table) and table != "leaves"]
+    with closing(place.connect()) as session:
+        session.execute("DROP SCHEMA dialgate_log CASCADE")
+        session.execute("SET search_path = dialgate")
+        for table in keyed:
+            session.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey")
+            session.execute(f"ALTER TABLE {table} ADD COLUMN log integer NOT NULL DEFAULT 5")
+            session.execute(f"ALTER TABLE {table} ADD CONSTRAINT {table}_pkey PRIMARY KEY (log, leaf_index)")
+        session.execute("UPDATE leaves SET log = 5")
+        session.execute("ALTER TABLE objections DROP COLUMN noted_at")
+        session.execute("ALTER TABLE consents DROP COLUMN withdrawn_noted")
+        session.execute("DELETE FROM migrations WHERE name = 'm033_logs_of_many_gates'")
+    gates = [PostgresqlStore(Postgresql(place.dsn, log=log), pepper=PEPPER) for log in (5, 1)]
+    assert put(gates[0], decision("c2")) == [leaf_key(5, 8)]
+    assert put(gates[1], decision("c3")) == [leaf_key(1, 0)]
+    (withdrawn,) = gates[1].call(lambda tx: tx.consents("+447700900004"))
+    assert (log_of_key(withdrawn.learnt), withdrawn.withdrawn_learnt) == (5, leaf_key(5, 5))
+    with closing(open_reader(place)) as connection:
+        connection.execute("BEGIN")
+        findings = Findings()
+        LeafCheck(connection, [], findings).run(None)
+        for table in TABLES:
+            check_derived(connection, table, PEPPER, findings)
+    assert not findings.faults and findings.checked["leaves"] == 9
+    for gate in gates:
+        gate.close()
 
 
 # --- away -----------------------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def test_the_opt_out_digit_marks_the_call_and_holds_at_once(store):
     put(store, decision("c"))
     put(store, Fact("objection", "o1", START, "callee", {"number": NUMBER, "source": "keypad", "call_id": "c"}))
     assert row(store, "calls", call_id="c")["objected"] == 1
-    assert store.call(lambda tx: tx.objections(NUMBER)) == [Objection("o1", START, 1)]
+    assert store.call(lambda tx: tx.objections(NUMBER)) == [Objection("o1", START, 1, noted_at=START)]
 
 
 @pytest.mark.parametrize(("interrupted", "expected"), [(True, "interrupted"), (False, "closed")])
@@ -126,14 +126,19 @@ def test_objections_and_consents_of_a_number(store):
     put(store, *own_lists())
     at = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
+    noted = {"noted_at": START, "withdrawal_noted_at": START}
+
     def ask(tx):
         return {n: (tx.objections(f"+44770090000{n}"), tx.consents(f"+44770090000{n}")) for n in range(1, 6)}
 
     assert store.call(ask) == {
-        1: ([Objection("obj-1", START, 0)], []),
+        1: ([Objection("obj-1", START, 0, noted_at=START)], []),
         2: ([], []),
-        3: ([], [Consent("con-1", at, learnt=3)]),
-        4: ([], [Consent("con-2", at, datetime(2026, 2, 1, tzinfo=UTC), 4, withdrawn_learnt=5)]),
+        3: ([], [Consent("con-1", at, learnt=3, noted_at=START)]),
+        4: (
+            [],
+            [Consent("con-2", at, datetime(2026, 2, 1, tzinfo=UTC), 4, 5, **noted)],
+        ),
         5: ([], []),
     }
 

@@ -200,8 +200,8 @@ def test_withdrawals_kept_before_get_the_place_in_which_they_were_learnt(tmp_pat
     old = CONSENTS.derive | OBJECTIONS.derive
     for kind, gone in (
         ("consent", NEWER),
-        ("consent_withdrawn", ("withdrawn_leaf",)),
-        ("objection", ("scope", "on_behalf_of")),
+        ("consent_withdrawn", ("withdrawn_leaf", "withdrawn_noted")),
+        ("objection", ("scope", "on_behalf_of", "noted_at")),
     ):
 
         def derive(fact, kind=kind, gone=gone):
@@ -232,11 +232,12 @@ def test_receipts_from_before_objections_had_a_scope_still_prove_what_stays(tmp_
     old = OBJECTIONS.derive["objection"]
 
     def derive(fact):
-        return {name: value for name, value in old(fact).items() if name not in ("scope", "on_behalf_of")}
+        return {name: value for name, value in old(fact).items() if name not in ("scope", "noted_at", *LATER)}
 
     table = dataclasses.replace(OBJECTIONS, derive=OBJECTIONS.derive | {"objection": derive})
     monkeypatch.setitem(TOUCHED, "objection", ((table, derive),))
     before_calls_for_others(monkeypatch, CONSENTS, "consent")
+    before_calls_for_others(monkeypatch, CONSENTS, "consent_withdrawn")
     store = open_store(tmp_path)
     put(store, *own_lists())
     store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", basis="request", what="facts"))
@@ -261,6 +262,7 @@ def test_receipts_from_before_calls_for_others_still_prove_what_stays(tmp_path, 
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[: -len(AFTER)])
     before_calls_for_others(monkeypatch, OBJECTIONS, "objection")
     before_calls_for_others(monkeypatch, CONSENTS, "consent")
+    before_calls_for_others(monkeypatch, CONSENTS, "consent_withdrawn")
     store = open_store(tmp_path)
     put(store, *own_lists())
     store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", basis="request", what="facts"))
@@ -280,12 +282,20 @@ def test_receipts_from_before_calls_for_others_still_prove_what_stays(tmp_path, 
 AFTER = STEPS[next(n for n, step in enumerate(STEPS) if step.name.endswith("calls_for_others")) :]
 
 
+LATER = ("on_behalf_of", "campaign", "withdrawn_noted")
+"""Columns that came with it or after it."""
+
+
 def before_calls_for_others(monkeypatch, table, kind):
     """A kind makes rows as it did before the gate knew for whom calls are made."""
     old = table.derive[kind]
 
     def derive(fact):
-        return {name: value for name, value in old(fact).items() if name not in ("on_behalf_of", "campaign")}
+        return {
+            name: value
+            for name, value in old(fact).items()
+            if name not in LATER + (("noted_at",) if table is OBJECTIONS else ())
+        }
 
     monkeypatch.setitem(TOUCHED, kind, ((dataclasses.replace(table, derive=table.derive | {kind: derive}), derive),))
 

@@ -42,7 +42,13 @@ File = Annotated[dict[str, str | int | None], Sort.CODE]
     makes=True,
     outlives_restore=True,
     decides=True,
-    sets={"leaf_index": From.LEAF, "made_at": TimeOr("made_at"), "actor": From.ACTOR, "calls.objected": 1},
+    sets={
+        "leaf_index": From.LEAF,
+        "noted_at": From.AT,
+        "made_at": TimeOr("made_at"),
+        "actor": From.ACTOR,
+        "calls.objected": 1,
+    },
 )
 class Objection(Body, frozen=True, kw_only=True):
     """Somebody does not want to be called."""
@@ -115,7 +121,12 @@ class Consent(Body, frozen=True, kw_only=True):
     term=Term.STAYS,
     outlives_restore=True,
     decides=True,
-    sets={"withdrawn_at": TimeOr("at"), "withdrawn_leaf": From.LEAF, "withdrawn_by": From.ACTOR},
+    sets={
+        "withdrawn_at": TimeOr("at"),
+        "withdrawn_noted": From.AT,
+        "withdrawn_leaf": From.LEAF,
+        "withdrawn_by": From.ACTOR,
+    },
 )
 class ConsentWithdrawn(Body, frozen=True, kw_only=True):
     """It is taken back."""

@@ -126,6 +126,9 @@ class FactsErased(Body, frozen=True, kw_only=True):
     basis: Code
     what: Code
     leaves: list[int]
+    """Indexes in the log of the fact itself."""
+    elsewhere: Annotated[Maybe[list[str]], Sort.ID] = UNSET
+    """Those of other gates' logs in the same database: ``3/1207``."""
     stays: Annotated[Maybe[dict[str, dict[str, str]]], Sort.ID] = UNSET
     """Table -> key -> what the columns that stay came to."""
     filed: Annotated[Maybe[dict[str, str]], Sort.ID] = UNSET

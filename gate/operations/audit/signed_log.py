@@ -16,6 +16,7 @@ from gate.audit.checkpoints import Checkpointer, Newest
 from gate.audit.heads import Log, Place, Standing, compare, file_name, folder_notes, last_fit
 from gate.clock import Clock
 from gate.config import Config, Witness
+from gate.core.evidence import index_of
 from gate.core.facts.audit import ClockAccepted
 from gate.core.rows.audit import LogBehind, LogVerified, NewestAt
 from gate.errors import GateError, NoteInvalid, VaultError
@@ -42,6 +43,11 @@ class StoreLog:
 
     def __init__(self, store: EvidenceStore) -> None:
         self._store = store
+
+    @property
+    def own(self) -> range:
+        """The keys of its leaves."""
+        return self._store.own
 
     def head(self) -> tuple[int, bytes]:
         """Size and root."""
@@ -161,16 +167,17 @@ def unsigned_since(reader: Source) -> datetime | None:
     """When the oldest entry was kept over which no checkpoint is signed; None where there is none."""
     rows = reader.values(
         datetime,
-        "SELECT at FROM facts WHERE leaf_index >= (SELECT coalesce(max(size), 0) FROM checkpoints)"
-        " ORDER BY leaf_index LIMIT 1",
+        "SELECT at FROM facts WHERE leaf_index >= ?1 + (SELECT coalesce(max(size), 0) FROM checkpoints)"
+        " AND leaf_index < ?2 ORDER BY leaf_index LIMIT 1",
+        [reader.own.start, reader.own.stop],
     )
     return rows[0] if rows else None
 
 
 _NEWEST: Final = """
 SELECT max(at) AS at FROM (
-    SELECT at FROM (SELECT at FROM calls WHERE +leaf_index >= :since ORDER BY at DESC LIMIT 1)
-    UNION ALL SELECT at FROM (SELECT at FROM checkpoints WHERE size > :since ORDER BY size DESC LIMIT 1000)
+    SELECT at FROM (SELECT at FROM calls WHERE +leaf_index >= :since AND +leaf_index < :end ORDER BY at DESC LIMIT 1)
+    UNION ALL SELECT at FROM (SELECT at FROM checkpoints WHERE size > :size ORDER BY size DESC LIMIT 1000)
     UNION ALL SELECT at FROM facts WHERE leaf_index = :since)
 """
 """By indexes alone: a year has half a million checkpoints."""
@@ -178,9 +185,11 @@ SELECT max(at) AS at FROM (
 
 def newest_entry(reader: Source) -> datetime | None:
     """The latest time that an entry of the log bears, since the clock was accepted last; None where there is none."""
-    sql = "SELECT coalesce(max(leaf_index), 0) FROM facts WHERE kind = ?"
-    (accepted,) = reader.values(int, sql, [ClockAccepted.kind])
-    return reader.values(tuple[datetime | None], _NEWEST, {"since": accepted})[0][0]
+    own = reader.own
+    sql = "SELECT coalesce(max(leaf_index), ?1) FROM facts WHERE kind = ?3 AND leaf_index >= ?1 AND leaf_index < ?2"
+    (accepted,) = reader.values(int, sql, [own.start, own.stop, ClockAccepted.kind])
+    since = {"since": accepted, "size": index_of(accepted), "end": own.stop}
+    return reader.values(tuple[datetime | None], _NEWEST, since)[0][0]
 
 
 class SignedCheckpoint(Response, frozen=True):

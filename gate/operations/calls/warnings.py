@@ -16,6 +16,7 @@ from gate.errors import UsageError
 from gate.operations.calls.calls import reason_counts
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
 from gate.showing import local
+from gate.store.queries import came_after
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 DAYS: Final = 7
 """Days for which a warning about such a recording is shown."""
 _AGAINST: Final = (
-    "SELECT c.call_id, c.reason, c.claimed_by, c.against_at, f.actor AS seen_by, f.at AS seen_at"
+    "SELECT c.call_id, c.reason, c.claimed_by, c.against_at, f.actor AS seen_by, f.at AS seen_at"  # noqa: S608
     " FROM calls AS c INDEXED BY calls_against LEFT JOIN facts AS f ON f.leaf_index ="
-    " (SELECT max(leaf_index) FROM facts WHERE call_id = c.call_id AND kind = :seen)"
-    " AND f.leaf_index > (SELECT max(leaf_index) FROM facts WHERE call_id = c.call_id AND kind = :known)"
+    " (SELECT leaf_index FROM facts WHERE call_id = c.call_id AND kind = :seen"
+    " ORDER BY at DESC, leaf_index DESC LIMIT 1)"
+    f" AND NOT EXISTS (SELECT 1 FROM facts AS k WHERE k.call_id = c.call_id AND k.kind = :known"
+    f" AND {came_after('k', 'f')})"
     " WHERE c.against_at > :since ORDER BY c.against_at DESC"
 )
-"""An acknowledgement counts where its leaf is younger than all that the log knows of that call."""
+"""An acknowledgement counts where it is younger than all that the log knows of that call."""
 
 
 def count_against_refusal(folder: DataFolder) -> int:

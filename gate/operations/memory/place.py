@@ -42,9 +42,9 @@ from gate.store.memory import (
     keep_head,
     kept,
     lacking,
-    last_leaf,
 )
 from gate.store.projections import number_hash
+from gate.store.tree import last_index
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -168,7 +168,7 @@ class SecondPlace:
         if self._journal is None:
             return []
         with self._folder.reader() as reader:
-            first, last = kept(reader.connection), last_leaf(reader.connection)
+            first, last = kept(reader.connection), last_index(reader.connection)
         if first is None:
             return []
         found = [str(BeyondLog(first.leaf, last))] if first.leaf > last else []

@@ -124,7 +124,7 @@ def newest(tx: StoreTransaction, kind: type[B]) -> list[tuple[str, B]]:
     """Time and body of the newest facts of a kind, oldest first."""
     rows = tx.rows(
         FactRow,
-        "SELECT * FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT ?",
+        "SELECT * FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY at DESC, leaf_index DESC LIMIT ?",
         (kind.kind, REMEMBERED),
     )
     return written(rows[::-1], kind)

@@ -28,7 +28,7 @@ LONGEST: Final = timedelta(hours=1)
 """A test is over by then."""
 _LAST: Final = (
     "SELECT at, body FROM facts INDEXED BY facts_kind WHERE kind = ? AND body IS NOT NULL"
-    " ORDER BY leaf_index DESC LIMIT 1000"
+    " ORDER BY at DESC, leaf_index DESC LIMIT 1000"
 )
 _CALLS: Final = (
     "SELECT call_id, claimed_by, reason FROM calls INDEXED BY calls_number WHERE number = ? AND at >= ?"
