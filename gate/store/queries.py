@@ -115,10 +115,10 @@ def with_question(tx: StoreTransaction, fact: Fact) -> Fact:
 
 
 _HELD: Final = (
-    "SELECT 1 FROM facts WHERE call_id = ?1 AND subject = ?1 AND kind = ?2 AND at = ?3 AND actor = ?4"
-    " AND (salt = ?5 OR salt IS NULL) UNION ALL SELECT 1 FROM facts WHERE subject = ?1"
-    " AND (call_id IS NULL OR call_id <> subject) AND kind = ?2 AND at = ?3 AND actor = ?4"
-    " AND (salt = ?5 OR salt IS NULL) LIMIT 1"
+    "SELECT 1 FROM facts WHERE call_id = ?1 AND subject = ?1 AND kind = ?2 AND actor = ?4"
+    " AND (salt = ?5 OR salt IS NULL AND at = ?3) UNION ALL SELECT 1 FROM facts WHERE subject = ?1"
+    " AND (call_id IS NULL OR call_id <> subject) AND kind = ?2 AND actor = ?4"
+    " AND (salt = ?5 OR salt IS NULL AND at = ?3) LIMIT 1"
 )
 """A fact by its salt, or by what its leaf has where it was erased since: each half by an index."""
 
