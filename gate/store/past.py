@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gate.core.evidence import stamp
+from gate.core.evidence import index_of, stamp
 from gate.core.facts.recordings import RecordingErased
 from gate.core.facts.retention import FactsErased
 from gate.core.rows.audit import EnteredLate, Erasure
@@ -58,16 +58,19 @@ def find(reader: Reader, moment: datetime, now: datetime) -> Past:
     if moment > now:
         raise UsageError(f"{_shown(moment)} is in the future", hint="give a moment that is over")
     at = stamp(moment)
-    last = reader.values(int, "SELECT leaf_index FROM facts WHERE at <= ? ORDER BY leaf_index DESC LIMIT 1", [at])
+    own = [reader.own.start, reader.own.stop]
+    log = "leaf_index >= ? AND leaf_index < ?"
+    sql = f"SELECT leaf_index FROM facts WHERE {log} AND at <= ? ORDER BY leaf_index DESC LIMIT 1"  # noqa: S608
+    last = reader.values(int, sql, [*own, at])
     if not last:
-        began = reader.values(str, "SELECT at FROM facts ORDER BY leaf_index LIMIT 1")
+        began = reader.values(str, f"SELECT at FROM facts WHERE {log} ORDER BY leaf_index LIMIT 1", own)  # noqa: S608
         raise UsageError(
             f"the log knows nothing of {_shown(moment)}: "
             + (f"it began on {_shown(datetime.fromisoformat(began[0]))}" if began else "it is empty"),
             hint="give a later moment",
         )
-    later = "SELECT 1 FROM facts WHERE leaf_index < ? AND at > ? LIMIT 1"
-    return Past(moment, last[0] + 1, bool(reader.values(int, later, [last[0], at])))
+    later = f"SELECT 1 FROM facts WHERE {log} AND at > ? LIMIT 1"  # noqa: S608
+    return Past(moment, index_of(last[0]) + 1, bool(reader.values(int, later, [own[0], last[0], at])))
 
 
 def _shown(moment: datetime) -> str:

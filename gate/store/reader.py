@@ -235,14 +235,17 @@ class Reader:
     def __init__(self, place: Place) -> None:
         """Open it. Raises ``StoreError``."""
         self._connection = open_reader(place)
-        self.own = keys(self._connection)
-        """The keys of the leaves of this gate's log."""
         try:
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM number_key").fetchone()  # from here on it is one state
         except UNREADABLE as error:
             self._connection.close()
             raise StoreError(f"cannot read {place}: {error}") from error
+
+    @property
+    def own(self) -> range:
+        """The keys of the leaves of this gate's log."""
+        return keys(self._connection)
 
     @property
     def connection(self) -> Connection:
