@@ -133,12 +133,12 @@ def _print_cost() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With ``--store postgresql`` what is about SQLite's file is left out (``engine("sqlite")``).
+    """What is about the other engine's files is left out (``engine("sqlite")``), but for tests/store.
 
     Long files first, and those that wait beside those that compute: then no worker has a long one left at the end,
     and no processor is idle."""
-    if config.getoption("--store") == "postgresql":
-        items[:] = [item for item in items if not _of_sqlite(item)]
+    other = "sqlite" if config.getoption("--store") == "postgresql" else "postgresql"
+    items[:] = [item for item in items if not _of_alone(item, other)]
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
@@ -149,9 +149,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for path in order for item in files[path]]
 
 
-def _of_sqlite(item: pytest.Item) -> bool:
+def _of_alone(item: pytest.Item, engine: str) -> bool:
     marker = item.get_closest_marker("engine")
-    return marker is not None and marker.args == ("sqlite",) and _folder(item.path) != "store"
+    return marker is not None and marker.args == (engine,) and _folder(item.path) != "store"
 
 
 def _folder(path: Path) -> str:
@@ -174,6 +174,18 @@ def pytest_sessionfinish() -> None:
     """One look at what is garbage by now; pytest itself has the collector look five times at everything."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_databases_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each is larger than all that stands in it."""
+    on_postgresql = request.config.getoption("--store") == "postgresql" and "tmp_path" in request.fixturenames
+    own = request.getfixturevalue("tmp_path") if on_postgresql else None
+    yield
+    if own is not None:
+        from tests.support import postgresql
+
+        postgresql.drop_all(own)
 
 
 @pytest.fixture(autouse=True)

@@ -119,7 +119,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "memory": ("gate.cli.backups:memory", "The second place that outlives a restore: status, renew."),
     "backup": ("gate.cli.backups:backup", "Data and configuration into one set, wrapped keys into another."),
     "restore": ("gate.cli.backups:restore", "A backup put back whole, and what was erased since erased again."),
-    "store": ("gate.cli.store", "Where the evidence is, SQLite or PostgreSQL: move."),
+    "store": ("gate.cli.store", "Where the evidence is, SQLite or PostgreSQL: move, rewrite."),
     "config": ("gate.cli.settings", "The configuration: show."),
     "account": ("gate.cli.credentials:account", "Softphones and their passwords: add, password."),
     "token": ("gate.cli.credentials:token", "Programs that ask over HTTP: add."),

@@ -1,4 +1,5 @@
-"""``dialgate store``: where the evidence is, and how it goes from SQLite to PostgreSQL and back.
+"""``dialgate store``: where the evidence is, how it goes from SQLite to PostgreSQL and back, and how PostgreSQL lets go
+of what was erased (``rewrite``).
 
 Nothing of it changes on the way: each leaf is verified before and after, and every row is compared byte for byte. The
 configuration is changed when the other store has all of it, and the one that was left is put aside under another name.
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 import click
 
+from gate.cli.asking import ask, asks
 from gate.cli.command import make
 from gate.cli.output import View, narrate
 from gate.clock import SystemClock, today
@@ -27,6 +29,7 @@ from gate.daemon.opening import OWN_FILES
 from gate.durable import sync_folder
 from gate.errors import AuditError, StoreError, UsageError
 from gate.operations.audit.log_verification import verified_log
+from gate.operations.erasure.eraser import StoreRewrite
 from gate.store.reader import DataLock, Place, database_of, open_reader, open_writer
 from gate.types import Progress
 
@@ -67,6 +70,19 @@ def move(view: View, to: str, password_file: str, ca_file: str, log: int) -> Non
     view.data({"to": to, "leaves": found.size, "root": found.root, "left": left})
     until = today() + timedelta(days=view.config.retention.backup_days)
     narrate(f"{left} still holds the evidence as it was: delete it by the end of {until}.")
+
+
+@make("rewrite", group=command, example="dialgate store rewrite")
+@asks(StoreRewrite)
+def rewrite(view: View, asked: StoreRewrite) -> None:
+    """Have PostgreSQL write its tables anew, so that no file of them holds what was erased.
+
+    The gate does it by itself after each erasure, but for tables of more than 256 MB: decisions wait meanwhile. Run it
+    at a quiet hour: new calls are refused until it is done, emergency calls pass and talks go on. Erasures that wait
+    for it get their receipt.
+    """
+    with view.progress("Writing anew") as progress:
+        view.data(ask(view, asked, progress=progress))
 
 
 def _into_postgresql(view: View, section: dict[str, Any], progress: Progress | None) -> tuple[LogVerified, str]:

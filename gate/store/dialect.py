@@ -134,6 +134,8 @@ def translated(sql: str) -> Translated:
                 case "WITHOUT" if following[:1] == ["ROWID"]:
                     at = index + 2
                     continue
+                case "IS" if first == "COMMENT":
+                    pass
                 case "IS" if following[:1] == ["NOT"] and following[1] not in _PLAIN_IS:
                     piece, at = "IS DISTINCT FROM", index + 2
                 case "IS" if following[0] != "NOT" and following[0] not in _PLAIN_IS:

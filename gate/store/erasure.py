@@ -88,6 +88,7 @@ def erase_facts(
             sql = f"SELECT {', '.join(names)} FROM {name} WHERE {table.key} = ?"  # noqa: S608 - names are code's
             for values in tx.values(tuple[Any, ...], sql, [key]):
                 stays.setdefault(name, {})[key] = remnant(dict(zip(names, values, strict=True)))
+    tx.freed = True
     own = [index_of(leaf) for leaf in erased if leaf in tx.own]
     elsewhere = [leaf_name(leaf, log) for leaf in erased if leaf not in tx.own]
     body = FactsErased(

@@ -27,9 +27,10 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from itertools import count
+from secrets import token_hex
 from typing import Any, Final
 
 import psycopg
@@ -48,9 +49,9 @@ from gate.store.projections import utf8
 from gate.store.reader import check_pepper, each
 from gate.store.schema import STEPS, Difference, made_by, other_number_key, unknown
 from gate.store.store import EvidenceStore
-from gate.store.transaction import LOOK_UPS, Known, Salts
+from gate.store.transaction import LOOK_UPS, Known, Salts, StoreTransaction
 from gate.store.tree import check_start, keys, load_frontier
-from gate.types import batched
+from gate.types import Progress, batched
 
 log = Logger()
 
@@ -72,7 +73,10 @@ TABLES: Final = "dialgate"
 VIEWS: Final = "dialgate_log"
 """Schemas: of the tables, and of those with a column ``log`` as a session sees them: without it, and its own log's."""
 REWRITTEN: Final = 256 * 1024 * 1024
-"""Bytes of the largest table, with its indexes, that is written anew while decisions wait: some seconds."""
+"""Bytes of the largest table, with its indexes, that is written anew without being asked for: decisions wait for some
+seconds meanwhile."""
+REWRITE_SECONDS: Final = 86400.0
+"""How long whoever asks for a table to be written anew waits for it."""
 LOCK_SECONDS: Final = 3
 _LOCKED: Final = "55P03"
 """The state of a statement that did not get its lock in time."""
@@ -82,6 +86,13 @@ KEYS: Final = ("leaf_index", "withdrawn_leaf", "leaf")
 """Columns with a leaf's key, where a table is not one of ``OWN``."""
 FENCE: Final = "_pkey"
 """The end of the names of the leaves' keys: two writers of one log meet there."""
+_FREED: Final = f"SELECT obj_description('{TABLES}'::regnamespace, 'pg_namespace')"
+"""The note of the last erasure since all tables were written anew, if there was one: it is in their free room. It
+stands at the schema, where a commit changes it with what is erased, and one that a kill has left is found again."""
+_SIZES: Final = (
+    "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relnamespace = ?::regnamespace AND relkind = 'r'"
+    " ORDER BY relname"
+)
 _SETTINGS: Final = """SELECT current_setting('server_version_num')::integer >= 170000 AS version,
     pg_encoding_to_char(encoding) = 'UTF8' AS encoding,
     coalesce(datlocale, datcollate) IN ('C', 'POSIX') AS collation,
@@ -736,6 +747,54 @@ def plain_columns(table: str) -> list[str]:
         return [name for _, name, *_ in made.execute(f"PRAGMA table_info({table})")]
 
 
+# --- erased ---------------------------------------------------------------------------------------------------------
+
+
+def _noted(connection: Connection) -> str:
+    (noted,) = connection.execute(_FREED).fetchone()
+    return noted or ""
+
+
+def _sizes(connection: Connection) -> dict[str, int]:
+    """Bytes of each table that may hold personal data, with its indexes."""
+    rows = connection.execute(_SIZES, [TABLES]).fetchall()
+    return {name: size for name, size in rows if name not in _NOBODYS}
+
+
+def _vacuum(connection: Connection, table: str) -> bool:
+    """False where somebody reads it."""
+    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+    try:
+        connection.execute(f"VACUUM FULL {TABLES}.{table}")
+        return True
+    except PostgresqlFailed as error:
+        if error.code != _LOCKED:
+            raise
+        return False
+    finally:
+        if not connection.in_transaction:
+            connection.execute("SET lock_timeout = 0")
+
+
+def _clear(connection: Connection, noted: str) -> None:
+    """Take the note away, unless another gate has erased something meanwhile."""
+    if _noted(connection) == noted:
+        connection.execute(f"COMMENT ON SCHEMA {TABLES} IS NULL")
+
+
+def _let_go(connection: Connection) -> None:
+    """Cut the write-ahead log, where the gate may."""
+    may, recycles = connection.execute(
+        "SELECT has_function_privilege('pg_switch_wal()', 'execute') AND pg_has_role('pg_checkpoint', 'member'),"
+        " current_setting('wal_recycle') = 'on'"
+    ).fetchone()
+    if recycles:
+        log.warning("write_ahead_log_recycled", hint="set wal_recycle = off, or its files keep what was erased")
+    if may:  # else the server does both by itself, by and by
+        connection.execute("SELECT pg_switch_wal()")
+        connection.execute("CHECKPOINT")
+
+
 # --- the store ----------------------------------------------------------------------------------------------------
 
 
@@ -758,45 +817,52 @@ class PostgresqlStore(EvidenceStore):
 
     def scrub(self) -> bool:
         """Write the tables anew without what was erased, and let go of their files. VACUUM alone would leave its bytes
-        in the gaps of pages. False where somebody reads them still. Raises ``StoreError``.
+        in the gaps of pages. Nothing is done where nothing was erased since. False where somebody reads them still, or
+        where one is larger than ``REWRITTEN``, for nobody could decide meanwhile: see ``unscrubbed``. Raises
+        ``StoreError``.
 
-        Tables larger than ``REWRITTEN`` are only vacuumed, for nobody could decide meanwhile: the gate's log says what
-        is to be done until the day that the letters name. What is in the write-ahead log, its archive and base backups
-        goes with them, within ``retention.backup_days``.
+        What is in the write-ahead log, its archive and base backups goes within ``retention.backup_days``.
         """
-        return self._wait(self._rewrite, 600.0, alone=True)
+        return self._write_anew(REWRITTEN)[1]
 
-    def _rewrite(self, connection: Connection) -> bool:
-        sizes = connection.execute(
-            "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relnamespace = ?::regnamespace"
-            " AND relkind = 'r' ORDER BY relname",
-            [TABLES],
-        ).fetchall()
-        large = [f"{TABLES}.{name}" for name, size in sizes if name not in _NOBODYS and size > REWRITTEN]
-        connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-        try:
-            for name, _ in sizes:
-                if name not in _NOBODYS:
-                    connection.execute(f"VACUUM{'' if f'{TABLES}.{name}' in large else ' FULL'} {TABLES}.{name}")
-        except PostgresqlFailed as error:
-            if error.code != _LOCKED:
-                raise
-            return False
-        finally:
-            if not connection.in_transaction:
-                connection.execute("SET lock_timeout = 0")
+    def unscrubbed(self) -> list[str]:
+        """As ``EvidenceStore``'s."""
+        sizes = self.alone(_sizes) if self.alone(_noted) else {}
+        return [f"{TABLES}.{name}" for name, size in sizes.items() if size > REWRITTEN]
+
+    def rewrite(self, progress: Progress) -> int:
+        """As ``EvidenceStore``'s. Each table by itself, however large; between two of them decisions are made."""
+        count, all_of_them = self._write_anew(None, progress)
+        if not all_of_them:
+            raise StoreError(
+                f"tables of {self.place} are read by somebody, and were not written anew",
+                hint="end what reads them (an export, pg_dump), then again",
+            )
+        return count
+
+    def _write_anew(self, largest: int | None, progress: Progress = lambda done, what: None) -> tuple[int, bool]:
+        """The tables up to so many bytes, or all: how many bytes they had, and whether nothing is left of what was
+        erased by now."""
+        noted = self.alone(_noted)
+        if not noted:
+            return 0, True
+        sizes, done = self.alone(_sizes), 0
+        large = [f"{TABLES}.{name}" for name, size in sizes.items() if largest is not None and size > largest]
+        whole = not large
+        for name, size in sizes.items():
+            if f"{TABLES}.{name}" not in large:
+                whole = self._wait(partial(_vacuum, table=name), REWRITE_SECONDS, alone=True) and whole
+                done += size
+                progress(done / sum(sizes.values()), f"{TABLES}.{name}")
         if large:
-            log.warning("tables_to_be_rewritten", tables=large, hint="VACUUM FULL each, before the day in the letters")
-        may, recycles = connection.execute(
-            "SELECT has_function_privilege('pg_switch_wal()', 'execute') AND pg_has_role('pg_checkpoint', 'member'),"
-            " current_setting('wal_recycle') = 'on'"
-        ).fetchone()
-        if recycles:
-            log.warning("write_ahead_log_recycled", hint="set wal_recycle = off, or its files keep what was erased")
-        if may:  # else the server does both by itself, by and by
-            connection.execute("SELECT pg_switch_wal()")
-            connection.execute("CHECKPOINT")
-        return True
+            log.warning("tables_to_be_rewritten", tables=large, hint="at a quiet hour: dialgate store rewrite")
+        elif whole:
+            self.alone(partial(_clear, noted=noted))
+        self._wait(_let_go, REWRITE_SECONDS, alone=True)
+        return done, whole
+
+    def _note_freed(self, tx: StoreTransaction) -> None:
+        self._connection.execute(f"COMMENT ON SCHEMA {TABLES} IS 'something was erased: {token_hex(8)}'")
 
     def _open(self) -> None:
         connection = self.place.open_writer()

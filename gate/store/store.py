@@ -20,6 +20,7 @@ from gate.store.reader import BUSY_SECONDS, UNREADABLE, Place, check_pepper, for
 from gate.store.schema import differences
 from gate.store.transaction import Known, LookUps, Salts, StoreTransaction
 from gate.store.tree import check_start, keys, load_frontier
+from gate.types import Progress
 
 log = Logger()
 
@@ -186,6 +187,15 @@ class EvidenceStore(SqliteThread):
         self._wait(forget, SCRUB_SECONDS, alone=True)
         return cut
 
+    def unscrubbed(self) -> list[str]:
+        """The tables for which ``scrub`` is not enough: ``rewrite`` is. Raises ``StoreError``."""
+        return []
+
+    def rewrite(self, progress: Progress) -> int:
+        """``scrub`` where decisions may wait for as long as it takes; returns how many bytes the tables had. Raises
+        ``StoreError``, also where somebody reads."""
+        return 0
+
     # --- the store thread
 
     def _open(self) -> None:
@@ -216,6 +226,8 @@ class EvidenceStore(SqliteThread):
         tx = StoreTransaction(self._connection, self._frontier, self._salts, self._pepper, known, self.own)
         try:
             result = work(tx)
+            if tx.freed:
+                self._note_freed(tx)
         finally:
             tx.over = True
         if tx.failure is not None:
@@ -223,6 +235,9 @@ class EvidenceStore(SqliteThread):
         self._frontier = tx.frontier
         self._acted = self._acted or tx.acted
         return result
+
+    def _note_freed(self, tx: StoreTransaction) -> None:
+        """``tx`` has erased something: what ``scrub`` needs to know of that, in the same commit."""
 
     def _committed(self) -> None:
         if self._acted:

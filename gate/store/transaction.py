@@ -218,6 +218,8 @@ class StoreTransaction:
         """The database's error when it failed."""
         self.acted = False
         """It has kept what must outlive the store (``gate.store.memory``)."""
+        self.freed = False
+        """It has emptied or deleted what must be in no file any more (``EvidenceStore.scrub``)."""
         self.over = False
         """The work it was made for has returned: nothing goes any more."""
 
@@ -355,7 +357,9 @@ class StoreTransaction:
         rows it changed."""
         self._known = {}
         with self._guarded() as connection:
-            return connection.execute(sql, parameters).rowcount
+            changed = connection.execute(sql, parameters).rowcount
+        self.freed = self.freed or (changed > 0 and sql.startswith("DELETE"))
+        return changed
 
     def write_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """The same statement for many rows; returns how many it changed."""

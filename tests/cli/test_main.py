@@ -52,7 +52,7 @@ DESIGNED = {
     "request": {"open", "verify-identity", "clarify", "search", "decide", "fulfil", "list", "show"},
     "letters": {"show", "check"},
     "backup": set(),
-    "store": {"move"},
+    "store": {"move", "rewrite"},
     "restore": set(),
     "memory": {"status", "renew"},
     "report": set(),

@@ -17,7 +17,7 @@ from gate.operations.calls.calls import CallsList, CallsShow, Kind, Reveal
 from gate.operations.calls.recordings import RecordingTake
 from gate.operations.calls.screening import Check
 from gate.operations.data_folder import DataFolder
-from gate.operations.erasure.eraser import CarryOut, Eraser
+from gate.operations.erasure.eraser import CarryOut, Eraser, StoreRewrite
 from gate.operations.erasure.plan import Carried
 from gate.operations.lists.consents import ConsentList
 from gate.operations.requests.course import AnswerSent, Clarified, Clarify, Decide, Open, VerifyIdentity, Withdraw
@@ -25,6 +25,7 @@ from gate.operations.requests.letters import WriteLetter
 from gate.operations.requests.listing import Show
 from gate.operations.requests.searching import Search
 from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
+from gate.operations.status.glance import Status
 from gate.ports import Fact
 from gate.vault.reader import open_recording
 from tests.support.asking import ask
@@ -54,6 +55,30 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("erasing") / "gate"
     prepared(folder)
     return folder
+
+
+@pytest.mark.engine("postgresql")
+def test_an_erasure_in_a_large_table_is_done_when_the_table_was_written_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gate.store import postgresql  # psycopg is an extra
+
+    monkeypatch.setattr(postgresql, "REWRITTEN", 0)
+    with opened(folder) as data:
+        reference = granted(data)
+        for _ in range(2):
+            with pytest.raises(StoreError, match=r"free room of dialgate\.calls and .*too large") as failed:
+                carry_out(data, reference)
+            assert "dialgate store rewrite" in failed.value.hint
+    with opened(folder) as data:
+        data.one(Eraser).resume()
+        assert facts(data, "request_carried") == [], "no receipt before it is so"
+        assert "dialgate.calls" in " ".join(ask(data, Status(), ANN).warnings)
+        done = ask(data, StoreRewrite(), ANN)
+        assert (done.bytes > 0, done.requests) == (True, 1)
+        assert len(facts(data, "request_carried")) == len(facts(data, "store_rewritten")) == 1
+        assert "dialgate.calls" not in " ".join(ask(data, Status(), ANN).warnings)
+        assert ask(data, StoreRewrite(), ANN).bytes == 0
 
 
 def facts(data: DataFolder, kind: str) -> list[dict[str, Any]]:

@@ -6,10 +6,12 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
 from gate.store.reader import Reader
@@ -117,16 +119,61 @@ def test_an_erased_number_is_in_no_file_of_the_servers(servers):
 
 def test_tables_that_somebody_reads_are_rewritten_later(store, monkeypatch):
     monkeypatch.setattr(gate_postgresql, "LOCK_SECONDS", 1)
-    put(store, *a_call(1))
+    erase(store, put(store, *a_call(1)))
     with Reader(store.path) as reader:
         reader.values(int, "SELECT leaf_index FROM facts")
         assert store.scrub() is False
         assert put(store, *a_call(2)), "decisions wait for no reader"
+        with pytest.raises(StoreError, match="read by somebody"):
+            store.rewrite(lambda done, what: None)
     assert store.scrub() is True
 
 
-def test_a_table_too_large_to_wait_for_is_named_in_the_log(store, monkeypatch, capfd):
+def erase(store, leaves):
+    store.call(lambda tx: erase_facts(tx, leaves, subject="r", at=START, actor="x", basis="request", what="facts"))
+
+
+def standing(store, *numbers):
+    """Those of these numbers that the files of its database still hold."""
+    with closing(store.place.connect()) as session:
+        (folder,) = session.execute(
+            "SELECT 'base/' || oid FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
+        (data,) = session.execute("SHOW data_directory").fetchone()
+        session.execute("CHECKPOINT")
+    files = b"".join(path.read_bytes() for path in (Path(data) / folder).iterdir())
+    return [each for each in numbers if any(one in files for one in spelled(each[3:]))]
+
+
+def test_a_table_too_large_to_wait_for_is_not_said_to_be_clean_before_it_was_written_anew(store, monkeypatch):
+    """Whatever is tried meanwhile, started anew or not, until somebody has asked for it."""
+    erased, other = PERSONS[0], PERSONS[1]
+    leaves = put(store, *a_call(1, erased))
+    put(store, *a_call(2, other))
+    assert store.scrub() is True, "nothing was erased"
+    erase(store, leaves)
     monkeypatch.setattr(gate_postgresql, "REWRITTEN", 0)
-    put(store, *a_call(1))
-    assert store.scrub() is True
-    assert "dialgate.calls" in "".join(capfd.readouterr())
+    for _ in range(2):
+        assert store.scrub() is False
+    assert {"dialgate.calls", "dialgate.facts"} <= {*store.unscrubbed()}
+    assert standing(store, erased, other) == [erased, other]
+    with closing(PostgresqlStore(store.place, pepper=PEPPER)) as again:
+        assert again.scrub() is False
+        shown = []
+        assert again.rewrite(lambda done, what: shown.append((done, what))) > 0
+        assert shown[-1][0] == 1.0
+        assert standing(again, erased, other) == [other]
+        assert again.unscrubbed() == []
+        assert again.scrub() is True, "it is as large as before, and nothing was erased since"
+        erase(again, again.call(lambda tx: tx.values(int, "SELECT leaf_index FROM facts WHERE body IS NOT NULL")))
+        assert again.scrub() is False
+
+
+def test_what_another_gate_has_erased_meanwhile_is_not_said_to_be_gone(store, monkeypatch):
+    first, second = put(store, *a_call(1)), put(store, *a_call(2))
+    erase(store, first)
+    monkeypatch.setattr(gate_postgresql, "REWRITTEN", 0)
+    begun = iter([True])
+    store.rewrite(lambda done, what: erase(store, second) if next(begun, False) else None)
+    assert store.unscrubbed()
+    assert store.scrub() is False

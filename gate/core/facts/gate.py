@@ -23,6 +23,14 @@ class GateStopped(Body, frozen=True, kw_only=True):
     """It has stopped by itself."""
 
 
+@fact("store_rewritten", "{actor} had the tables of the store written anew", Subject.GATE)
+class StoreRewritten(Body, frozen=True, kw_only=True):
+    """Somebody had the tables of the store's database written anew: no file of theirs has what was erased before."""
+
+    bytes: int
+    """Of the tables and their indexes, as they were before."""
+
+
 @fact("not_kept", "The gate could not keep a fact[: {kind}]", Subject.GATE)
 class NotKept(Body, frozen=True, kw_only=True):
     """A fact could not be written, and never can be."""

@@ -8,17 +8,19 @@ The order, and what a kill at each point leaves. The objection that keeps the pe
 3. facts of the calls are emptied, a few hundred in a transaction, once nothing of their recordings is left, and what
    people wrote about them; where the whole of a person was searched for, so is every other fact that holds one of their
    numbers, contacts too (``gate.store.erasure``);
-4. the write-ahead log is cut, so that no file holds an older page;
+4. the write-ahead log is cut, so that no file holds an older page; in PostgreSQL the tables are written anew. Where
+   one is too large for that the request stays open, until somebody has them written (``store_rewrite``);
 5. ``request_carried`` is the receipt: what went, what is held by which hold, until when backups may hold ciphertext.
    Where something is held the request is partly done; once a hold has ended all of it is carried out again, from 1 on.
 
-People ask for it (``request_carry_out``): what would go, and carrying it out.
+People ask for it (``request_carry_out``, ``store_rewrite``): what would go, and carrying it out.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -27,6 +29,7 @@ from msgspec import UNSET
 from gate.converting import convert
 from gate.core import request_words as events
 from gate.core.facts import requests as kinds
+from gate.core.facts.gate import StoreRewritten
 from gate.core.facts.retention import HoldReleased
 from gate.core.request_words import Asks, State
 from gate.core.requests import why_not
@@ -37,12 +40,14 @@ from gate.errors import GateError, RefusedError, StoreError
 from gate.log import Logger
 from gate.operations.erasure.plan import GONE, Carried, Plan, own_restrictions, plan_again, plan_of
 from gate.operations.operation import (
+    ADMINS,
     KEEPERS,
     Caller,
     Line,
     Note,
     Proposed,
     Request,
+    Response,
     SecondPerson,
     about,
     operation,
@@ -75,6 +80,17 @@ ROUNDS: Final = 5
 _LIVE: Final = ("dialling", "answered", "talking")
 
 
+class TablesWait(StoreError):
+    """Tables of PostgreSQL hold in their free room what was erased, and are too large to be written anew unasked."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        super().__init__(
+            f"it is emptied, and still stands in the free room of {' and '.join(tables)}, too large to be written anew"
+            " while calls are decided",
+            hint="at a quiet hour: dialgate store rewrite; that ends the erasure, too",
+        )
+
+
 class Eraser:
     """Blocking and thread-safe; not for the line thread."""
 
@@ -83,6 +99,7 @@ class Eraser:
         self._retention = folder.retention
         self._read = folder.read
         self._scrub = folder.store.scrub
+        self._unscrubbed = folder.store.unscrubbed
         self._clock = folder.clock
 
     # --- asked for ------------------------------------------------------------------------------------------------
@@ -166,7 +183,8 @@ class Eraser:
         if left:
             log.error("request_not_erased_again", request=request, error=left)
         facts = sum(self._empty(plan, actor, None))
-        self._cut()
+        with suppress(TablesWait):  # no receipt says that they are done with, and the status says that they are not
+            self._cut()
         return facts
 
     # --- steps ----------------------------------------------------------------------------------------------------
@@ -269,6 +287,8 @@ class Eraser:
         for _ in range(SCRUBS):
             if self._scrub():
                 return
+            if large := self._unscrubbed():
+                raise TablesWait(large)
             time.sleep(0.5)
         raise StoreError(
             "what was erased still stands in the write-ahead log: somebody reads the database",
@@ -421,3 +441,28 @@ def request_carry_out(folder: DataFolder, asked: CarryOut, caller: Caller) -> Ca
     left = receipt.copies or ()
     copies = folder.store.call(lambda tx: [each for each in open_copies(tx) if each.id in left])
     return convert(receipt.values() | {"dry_run": False, "copies": copies}, Carried)
+
+
+class Rewritten(Response, frozen=True, kw_only=True):
+    """Tables that were written anew."""
+
+    bytes: int
+    """How large they were, with their indexes; 0 where nothing was left in them, and in SQLite."""
+    requests: int
+    """Erasures that are done by that."""
+
+
+class StoreRewrite(Request[Rewritten], frozen=True):
+    """Write the tables of PostgreSQL anew, so that what was erased is in none of their files."""
+
+
+@operation(StoreRewrite, "store_rewrite", roles=ADMINS, streams=True)
+def store_rewrite(folder: DataFolder, asked: StoreRewrite, caller: Caller) -> Rewritten:
+    """Write every table with personal data anew, however large, and do the erasures that wait for that.
+
+    While one is written no call is decided: new calls are refused, emergency calls pass, talks go on.
+    """
+    size = folder.store.rewrite(caller.progress)
+    if size:
+        folder.keep(StoreRewritten(bytes=size), "gate", caller.actor)
+    return Rewritten(bytes=size, requests=folder.one(Eraser).resume(caller.actor))

@@ -79,9 +79,22 @@ def evidence_of(folder: DataFolder) -> Evidence:
 
 
 def store_warnings(folder: DataFolder) -> list[str]:
-    """What is not right about a database's standbys."""
+    """What is not right about a database: of its standbys, and of what was erased."""
     if isinstance(folder.place, Path):
         return []
+    return [*_standby_warnings(folder), *_left_warnings(folder)]
+
+
+def _left_warnings(folder: DataFolder) -> list[str]:
+    if not (large := folder.store.unscrubbed()):
+        return []
+    return [
+        f"What was erased still stands in the free room of {' and '.join(large)}, and erasures wait: dialgate store"
+        " rewrite, at a quiet hour"
+    ]
+
+
+def _standby_warnings(folder: DataFolder) -> list[str]:
     standbys = evidence_of(folder).standbys
     if not standbys and folder.config.calling.live:
         return ["The evidence is on one server alone: no standby follows it. dialgate manual postgresql"]
