@@ -166,7 +166,9 @@ def test_a_call_in_is_answered_over_tls_with_srtp_heard_both_ways_and_recorded(f
             assert heard(gone, TONES["nobody"]) > 0.5
     finally:
         phone.end()
-    call = "SELECT c.* FROM calls c JOIN recordings r USING (call_id) WHERE c.presentation = ? AND r.closed_at NOT NULL"
+    call = (
+        "SELECT c.* FROM calls c JOIN recordings r USING (call_id) WHERE presentation = ? AND r.closed_at IS NOT NULL"
+    )
     (row,) = gate.wait(lambda: gate.rows(call, BOBS), PATIENCE, "the recording is not closed")
     assert (row["number"], row["reason"], row["bridged"], row["recorded"]) == (CALLER, "call_in", 1, 1)
     gate.export(row["recording_id"], tmp_path / "call.wav")

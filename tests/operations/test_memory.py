@@ -31,7 +31,7 @@ from gate.operations.status.glance import Status
 from gate.store.memory import NAME, Journal, Memory, Signer
 from gate.store.projections import number_hash
 from tests.support.asking import ask
-from tests.support.databases import query
+from tests.support.databases import put_in_place, query
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, granted, opened, prepared, spelled_in
 from tests.support.running_gate import UNLISTED, dialgate
@@ -59,11 +59,10 @@ class Backup:
 
     def __init__(self, folder: Path) -> None:
         self.data, self.copy = folder / "data", folder.parent / "backup"
-        shutil.copytree(self.data, self.copy)
+        put_in_place(self.data, self.copy)
 
     def put_back(self) -> None:
-        shutil.rmtree(self.data)
-        shutil.copytree(self.copy, self.data)
+        put_in_place(self.copy, self.data)
 
 
 def verdict(data: DataFolder, number: str, **more: Any) -> str:
@@ -87,7 +86,6 @@ def forged(path: Path, change: Callable[[bytes], bytes]) -> None:
     path.write_bytes(change(path.read_bytes()))
 
 
-@pytest.mark.engine("sqlite")
 def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folder: Path, place: Path) -> None:
     with opened(folder) as data:
         said = {"number": OTHER, "how": "phone", "wording": "yes", "who": "Olly Other", "evidence": "a letter"}
@@ -144,7 +142,6 @@ def test_a_request_that_the_store_knows_no_more_of_stops_marketing(folder: Path,
         assert verdict(data, "02079460124") == "not_listed"
 
 
-@pytest.mark.engine("sqlite")
 def test_recordings_do_not_open_after_the_whole_folder_is_put_back(folder: Path) -> None:
     backup = Backup(folder)
     with opened(folder) as data:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from gate.operations.calls.screening import Decide
 from gate.operations.data_folder import DataFolder
 from gate.vault.signing import COSIGNATURE, cosigned_at
 from tests.support.asking import ask
+from tests.support.databases import put_in_place
 from tests.support.keeping import SetClock
 from tests.support.running_gate import dialgate
 from tests.support.witness import WitnessServer
@@ -105,11 +105,10 @@ def put_back(folder: Path, tmp_path: Path) -> None:
     """An older state of the whole data folder, checkpoints and all: nothing in it knows that there was more."""
     with opened(folder) as data:
         grow(data)
-    shutil.copytree(folder / "data", tmp_path / "older")
+    put_in_place(folder / "data", tmp_path / "older")
     with opened(folder) as data:
         grow(data, 3)
-    shutil.rmtree(folder / "data")
-    shutil.copytree(tmp_path / "older", folder / "data")
+    put_in_place(tmp_path / "older", folder / "data")
 
 
 def test_an_older_state_put_back_whole_is_found_out_by_the_witness_alone(

@@ -8,6 +8,7 @@ does, and by every gate that is started by an interpreter of its own.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -61,6 +62,17 @@ def copy_empty() -> None:
     store.open_writer = _open
 
 
+def put_in_place(source: Path, target: Path) -> None:
+    """Have a gate's data folder be what another one is, with its database: how an older state is kept, and put back."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+    if Engine.name == "postgresql":
+        from tests.support import postgresql  # psycopg is an extra
+
+        postgresql.drop_all(target)
+        postgresql.place_of(target)
+
+
 def use_postgresql() -> None:
     """From now on what stands for a folder's ``gate.db`` is a database of PostgreSQL's (``--store postgresql``): in
     this process by whatever is opened, in a program that it starts by ``[store]`` in its configuration."""
@@ -95,7 +107,7 @@ def use_postgresql() -> None:
     store_at, open_reader, verify = store.store_at, reader.open_reader, verifying.verify
     differences, server = schema.differences, postgresql.Postgresql("")
     for name, module in list(sys.modules.items()):
-        if name.startswith(("gate.", "tests.")):
+        if name.startswith(("gate.", "tests.")) and module is not postgresql:  # which takes over what is in a file
             for each, value in list(vars(module).items()):
                 if isinstance(value, FunctionType) and value in instead:
                     setattr(module, each, instead[value])
