@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from gate.core import numbers
 from gate.core.days import LONDON, spoken_day
+from gate.core.terms import many as many
 
 LONGEST_NAME: Final = 80
 """Longest name that a callee's phone is sent, in characters."""
@@ -45,20 +46,6 @@ def local(stamp: str) -> str:
         return f"{datetime.fromisoformat(stamp).astimezone(LONDON):%Y-%m-%d %H:%M:%S %Z}"
     except ValueError:
         return stamp
-
-
-_PLURAL_VERBS: Final = {"is": "are", "was": "were", "has": "have", "does": "do"}
-_ENDS_OF_MANY: Final = {"leaf": "leaves", "copy": "copies", "entry": "entries"}
-
-
-def many(number: int, thing: str, verb: str = "") -> str:
-    """``1 call``, ``2,000 calls``; ``1 leaf``, ``2 leaves``. The verb is given as one thing takes it: ``1 call stays``,
-    ``2 calls stay``."""
-    if number != 1:
-        last = thing.rpartition(" ")[2]
-        thing = thing.removesuffix(last) + _ENDS_OF_MANY.get(last, f"{last}s")
-        verb = _PLURAL_VERBS.get(verb, verb.removesuffix("s"))
-    return f"{number:,} {thing} {verb}".rstrip()
 
 
 _NUMBER = re.compile(r"(?<![0-9A-Za-z+])\+44((?: ?[0-9]){3,10}(?:(?: ?\*){4} ?[0-9]{2})?)(?![0-9*])")

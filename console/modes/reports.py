@@ -24,9 +24,10 @@ from console.modes.request_forms import filled
 from console.modes.sure import sure
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Field
+from console.widgets.chart import columns, strip
 from console.widgets.report import Section
 from gate.core.days import HOW, LONDON, day_of
-from gate.core.rows.month import CampaignRate, CampaignStop
+from gate.core.rows.month import WENT_OUT, CampaignRate, CampaignStop
 from gate.errors import GateError, UsageError
 from gate.operations.calls.campaigns import Campaigns, CampaignsList, CampaignsRelease, Released
 from gate.operations.contacts.forecast import ContactsForecast, ContactsThen
@@ -125,15 +126,20 @@ def month_of(text: str) -> str:
 
 
 def figures(report: Any, title: str = "") -> list[Section]:
-    """A report's figures: what is one value first, then each part by itself, rows of one kind as a table."""
+    """A report's figures: what is one value first, then each part by itself. Days are a picture, counts by reason are
+    bars, other rows of one kind a table; a part that is empty is left out."""
     fields = row.fields_of(report).items()
-    sections = [Section(title, [(_named(name), _value(value)) for name, value in fields if not _has_parts(value)])]
+    label = partial(row.label_of, report)
+    pairs = [(label(name), _field(name, value)) for name, value in fields if not _has_parts(value)]
+    sections = [Section(title, [(name, shown) for name, shown in pairs if shown != words.NOTHING])]
     for name, value in fields:
-        named = f"{title}: {name.replace('_', ' ')}" if title else _named(name)
-        if isinstance(value, Mapping | msgspec.Struct):
+        named = f"{title}: {label(name)[:1].lower()}{label(name)[1:]}" if title else label(name)
+        if isinstance(value, Mapping) and _has_parts(value) and all(type(each) is int for each in value.values()):
+            sections.append(Section(named, lines=_bars(value)))
+        elif isinstance(value, Mapping | msgspec.Struct):
             sections += figures(value, named)
         elif _has_parts(value):
-            sections.append(Section(named, lines=_table(value)))
+            sections += _rows(value, named)
     return [each for each in sections if each.pairs or each.lines]
 
 
@@ -143,14 +149,34 @@ def _has_parts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, Mapping | msgspec.Struct) for each in value)
 
 
-def _table(rows: Sequence[Any]) -> list[words.Shown]:
-    """Rows of one kind under their headings, numbers to the right; codes in words."""
+def _rows(rows: Sequence[Any], named: str) -> list[Section]:
+    """Rows of one kind: days as a picture, counts by reason as bars, else a table; and under a table the rows that a
+    row has itself, but not a state of each day."""
     fields = [row.fields_of(each) for each in rows]
+    if (
+        len(rows) > 1
+        and {type(value) for name, value in fields[0].items() if name != "day"} == {int}
+        and "day" in fields[0]
+    ):
+        return [Section(named, lines=_days(rows))]
+    if fields[0].keys() == {"reason", "allows", "attempts"}:
+        return [Section(named, lines=_bars({each["reason"]: each["attempts"] for each in fields}))]
+    inner = [name for name in fields[0] if any(_has_parts(each[name]) for each in fields)]
+    sections = [Section(named, lines=_table(rows, leave=inner))]
+    for each in fields:
+        whose = clean(str(next(iter(each.values()))))
+        of_rows = [(name, each[name]) for name in inner if _has_parts(each[name]) and name != "days"]
+        sections += [Section(f"{named}: {whose}, {name}", lines=_table(value)) for name, value in of_rows]
+    return sections
+
+
+def _table(rows: Sequence[Any], leave: Sequence[str] = ()) -> list[words.Shown]:
+    """Rows of one kind under their headings, numbers to the right; codes in words."""
+    fields = [{name: value for name, value in row.fields_of(each).items() if name not in leave} for each in rows]
     names = list(dict.fromkeys(name for each in fields for name, value in each.items() if value not in (None, "", [])))
-    cells = [[_value(each.get(name))[0] for name in names] for each in fields]
-    cells = [[cell.replace("_", " ") if _CODE(cell) else cell for cell in line] for line in cells]
+    cells = [[_field(name, each.get(name))[0] for name in names] for each in fields]
     right = [all(type(each.get(name)) in (int, float) for each in fields) for name in names]
-    lines = [[_named(name) for name in names], *cells]
+    lines = [[row.label_of(rows[0], name) for name in names], *cells]
     wide = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     said = [
         "  ".join(
@@ -162,12 +188,56 @@ def _table(rows: Sequence[Any]) -> list[words.Shown]:
     return [(said[0], DIM), *((line, PLAIN) for line in said[1:])]
 
 
-_CODE = re.compile(r"[a-z]+(_[a-z]+)+").fullmatch
+def _days(rows: Sequence[Any]) -> list[words.Shown]:
+    """Each count as columns, two cells a day, with its sum and its highest day; the first and the last day below."""
+    fields = [row.fields_of(each) for each in rows]
+    lines: list[words.Shown] = []
+    for name in (each for each in fields[0] if each != "day"):
+        counts = [each[name] for each in fields]
+        if not any(counts):
+            continue
+        top = max(range(len(counts)), key=counts.__getitem__)
+        most = f"most on {words.day(fields[top]['day'])[0]}: {counts[top]:,}"
+        lines.append((f"{row.label_of(rows[0], name)}: {sum(counts):,}, {most}", DIM))
+        lines += [("".join(cell * 2 for cell in line), OK if name in _GOOD else WARN) for line in columns(counts, 3)]
+    first, last = (words.day(fields[place]["day"])[0] for place in (0, -1))
+    return [*lines, (first + last.rjust(max(len(last) + 1, 2 * len(rows) - len(first))), DIM)] if lines else []
 
 
-def _named(name: str) -> str:
-    said = str(name).replace("_", " ")
-    return clean(said[:1].upper() + said[1:])
+def _bars(counts: Mapping[str, int]) -> list[words.Shown]:
+    """A bar for each that is not zero, the longest first."""
+    shown = sorted(((name, count) for name, count in counts.items() if count), key=lambda each: -each[1])
+    wide = max((cell_len(_words(name)) for name, _ in shown), default=0)
+    tone = {True: OK, False: PLAIN}
+    return [
+        (f"{_words(name).ljust(wide)}  {count:>7,}  {strip(count, shown[0][1], BAR)}", tone[name in words.ALLOWING])
+        for name, count in shown
+    ]
+
+
+BAR: Final = 28
+"""Cells of the longest bar: with name and count it fits into 80."""
+_GOOD: Final = frozenset({"allow", "made"})
+"""Counts whose columns are in the colour of what is well."""
+
+
+def _words(code: str) -> str:
+    """A code in words; of a kind of fact those that the page of a month has."""
+    return clean(WENT_OUT.get(code) or code.replace("_", " "))
+
+
+def _field(name: str, value: Any) -> words.Shown:
+    """A value by the name of its field: lengths, sizes and months as people say them, codes in words."""
+    if name in ("seconds", "bytes") and isinstance(value, int | float):
+        return words.length(value) if name == "seconds" else words.size(value)
+    if name == "month" and isinstance(value, str) and _MONTH(value):
+        return f"{date.fromisoformat(f'{value}-01'):%B %Y}", PLAIN
+    if isinstance(value, float):
+        return f"{value:,.1f}", PLAIN
+    shown, tone = _value(value)
+    if isinstance(value, str) and row.is_code(shown):
+        return _words(shown), tone
+    return (shown.removeprefix("account:").removeprefix("trunk:") if name == "claimed_by" else shown), tone
 
 
 def _value(value: Any) -> words.Shown:
@@ -181,7 +251,7 @@ def _value(value: Any) -> words.Shown:
         return words.moment(value) if isinstance(value, datetime) else words.day(value)
     if isinstance(value, Mapping | msgspec.Struct):
         inside = row.fields_of(value).items()
-        return "; ".join(f"{_named(key)}: {_value(inner)[0]}" for key, inner in inside), PLAIN
+        return "; ".join(f"{row.label_of(value, key)} {_field(key, inner)[0]}" for key, inner in inside), PLAIN
     if isinstance(value, list):
         return f"{len(value)}" if len(value) > 12 else ", ".join(_value(each)[0] for each in value), PLAIN
     if isinstance(value, str) and row.is_time(value):
@@ -323,13 +393,13 @@ async def _doctor(screen: GateScreen) -> None:
         screen.complain(error if isinstance(error, GateError) else GateError("it has taken too long"))
         return
     sections = []
-    for state, heading, tone in (("fail", "Fails", BAD), ("warn", "Warns", WARN), ("ok", "Is well", OK)):
+    for state, above, tone in (("fail", "Fails", BAD), ("warn", "Warns", WARN), ("ok", "Is well", OK)):
         lines: list[words.Shown] = []
         for each in found:
             if each.state == state:
                 lines.append((f"{words.text(each.subject)[0]}: {words.text(each.text)[0]}", tone))
                 lines += [(f"    mend: {words.text(each.mend)[0]}", PLAIN)] if each.mend and state != "ok" else []
-        sections += [Section(heading, lines=lines)] if lines else []
+        sections += [Section(above, lines=lines)] if lines else []
     mends = "\n".join(each.mend for each in found if each.mend and each.state != "ok")
     screen.app.push_screen(TextDetail("audit", "What is well and what is not", sections, mends, "what mends it"))
 

@@ -15,7 +15,6 @@ from gate.client.gate import Gate, copy_of, written
 from gate.client.recordings import open_taken, who
 from gate.clock import today
 from gate.core.days import LONDON, spoken_day
-from gate.core.letters import counted
 from gate.core.pack_words import (
     PackCall,
     PackContents,
@@ -29,6 +28,7 @@ from gate.core.pack_words import (
 from gate.core.rows import Row
 from gate.core.rows.audit import CopyKind
 from gate.core.rows.requests import HeldCall, HeldObjection
+from gate.core.terms import many
 from gate.errors import RefusedError, UsageError
 from gate.exports.audio import MEDIA_TYPE, export_flac
 from gate.exports.letters import firm_of
@@ -217,7 +217,7 @@ def contents_of(
         statements=tuple(_statements(held)),
         held_back=(
             *(
-                f"We left out {counted(list(left_out.values()).count(reason), 'recording')}. {reason}"
+                f"We left out {many(list(left_out.values()).count(reason), 'recording')}. {reason}"
                 for reason in reasons
             ),
             *([f"We left out entries of our lists: {entries}. {_OF_OTHERS}"] if entries else []),

@@ -35,6 +35,7 @@ from gate.core.facts.requests import (
 )
 from gate.core.letter_words import GDPR, WORDS, Rest, Words
 from gate.core.request_words import NEEDS_IDENTITY, Asks, Ground, LetterKind
+from gate.core.terms import many
 
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -325,11 +326,6 @@ def listed(texts: Iterable[str]) -> str:
     return " and ".join(part for part in (", ".join(each[:-1]), *each[-1:]) if part)
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 call``, ``3 calls``, ``1,200 calls``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 # --- fields -------------------------------------------------------------------------------------------------------
 
 _MATTERS: Final[dict[Asks, tuple[str, str]]] = {
@@ -369,16 +365,16 @@ def _text(name: str) -> Callable[[LetterFacts, LetterFirm], str]:
 
 def _found(facts: LetterFacts, _firm: LetterFirm) -> str:
     stopped = (
-        counted(facts.found_stopped, "attempt") + " to call you that we stopped before dialling"
+        many(facts.found_stopped, "attempt") + " to call you that we stopped before dialling"
         if facts.found_stopped
         else ""
     )
-    entries = ("1 entry" if facts.found_entries == 1 else f"{facts.found_entries:,} entries") + " in our lists"
+    entries = f"{many(facts.found_entries, 'entry')} in our lists"
     return listed(
         [
-            *([counted(facts.found_calls, "call")] if facts.found_calls else []),
+            *([many(facts.found_calls, "call")] if facts.found_calls else []),
             *([stopped] if stopped else []),
-            *([counted(facts.found_recordings, "recording")] if facts.found_recordings else []),
+            *([many(facts.found_recordings, "recording")] if facts.found_recordings else []),
             *([entries] if facts.found_entries else []),
         ]
     )
@@ -386,14 +382,14 @@ def _found(facts: LetterFacts, _firm: LetterFirm) -> str:
 
 def _kept_of(facts: LetterFacts, _firm: LetterFirm) -> str:
     parts = [(facts.held_calls, "call record"), (facts.held_recordings, "recording")]
-    return listed(counted(number, noun) for number, noun in parts if number) or "what we hold about this number"
+    return listed(many(number, noun) for number, noun in parts if number) or "what we hold about this number"
 
 
 def _beside(facts: LetterFacts, _firm: LetterFirm) -> str:
-    nouns = {"call": "record of a call", "recording": "recording of a call"}
+    nouns = {"call": "record of a call", "recording": "recording of a call", "objection": "entry of an objection"}
     kinds = {kind: facts.beside.count(kind) for kind in facts.beside}
     parts = [(n, nouns.get(kind, f"entry of a {kind}")) for kind, n in kinds.items()]
-    return listed(f"our {noun}" if n == 1 else f"{n:,} {noun.replace(' of a', 's of a', 1)}" for n, noun in parts)
+    return listed(f"our {noun}" if n == 1 else many(n, noun) for n, noun in parts)
 
 
 FIELDS: Final[Mapping[str, _Field]] = {
@@ -416,12 +412,12 @@ FIELDS: Final[Mapping[str, _Field]] = {
     "given_on": _Field(_day("given_on"), (Consent,)),
     "searched": _Field(_day("searched"), (Searched,)),
     "line_since": _Field(_day("line_since"), (LineHeld,)),
-    "outside": _Field(lambda facts, _: counted(facts.outside, "more call"), (Searched,)),
+    "outside": _Field(lambda facts, _: many(facts.outside, "more call"), (Searched,)),
     "found": _Field(_found, (Searched,)),
-    "found_for_others": _Field(lambda facts, _: counted(facts.found_for_others, "call"), (Searched,)),
+    "found_for_others": _Field(lambda facts, _: many(facts.found_for_others, "call"), (Searched,)),
     "instigators": _Field(lambda facts, _: listed(map(one_line, facts.instigators)), (Searched,)),
-    "erased": _Field(lambda facts, _: counted(facts.erased_recordings, "recording"), (Searched,)),
-    "gone": _Field(lambda facts, _: counted(facts.erased_recordings, "recording"), (Carried,)),
+    "erased": _Field(lambda facts, _: many(facts.erased_recordings, "recording"), (Searched,)),
+    "gone": _Field(lambda facts, _: many(facts.erased_recordings, "recording"), (Carried,)),
     "pack": _Field(_text("pack"), (PackMade,)),
     "backups_until": _Field(_day("backups_until"), (Carried,)),
     "kept_of": _Field(_kept_of, (Carried,)),

@@ -488,3 +488,20 @@ def phrase(reason: str) -> str:
 
 REGISTER_TITLES: Final = {"tps": "Telephone Preference Service", "ctps": "Corporate Telephone Preference Service"}
 """The registers of PECR reg 26 by their short names."""
+
+
+# --- things, counted ----------------------------------------------------------------------------------------------
+
+_PLURAL_VERBS: Final = {"is": "are", "was": "were", "has": "have", "does": "do"}
+_ENDS_OF_MANY: Final = {"leaf": "leaves", "copy": "copies", "entry": "entries"}
+
+
+def many(number: int, thing: str, verb: str = "") -> str:
+    """``1 call``, ``2,000 calls``; ``1 leaf``, ``2 leaves``. The verb is given as one thing takes it: ``1 call stays``,
+    ``2 calls stay``; of ``record of a call`` the record: ``2 records of a call``."""
+    if number != 1:
+        thing, of, rest = thing.partition(" of ")
+        last = thing.rpartition(" ")[2]
+        thing = thing.removesuffix(last) + _ENDS_OF_MANY.get(last, f"{last}s") + of + rest
+        verb = _PLURAL_VERBS.get(verb, verb.removesuffix("s"))
+    return f"{number:,} {thing} {verb}".rstrip()

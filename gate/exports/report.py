@@ -21,12 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec.structs import asdict
 
 from gate.core.days import LONDON
-from gate.core.facts.audit import BundleSigned
-from gate.core.facts.keys import KeysGivenOut
-from gate.core.facts.lists import ListExported
-from gate.core.facts.recordings import Exported
-from gate.core.facts.requests import LetterSent, PackMade
-from gate.core.rows.month import MonthReport
+from gate.core.rows.month import WENT_OUT, MonthReport
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.terms import date_text
 from gate.exports.page import FOLDER, policy_hash, source
@@ -144,15 +139,6 @@ def _svg(parts: Sequence[str], title: str, height: int) -> str:
     )
 
 
-EXPORTS: Final = {
-    Exported.kind: "recordings taken to be opened",
-    ListExported.kind: "own lists exported",
-    BundleSigned.kind: "bundles for auditors",
-    PackMade.kind: "packs for persons who asked",
-    KeysGivenOut.kind: "keys given out with a bundle",
-    LetterSent.kind: "letters sent",
-}
-"""Kinds of fact that say that something left the gate, and what each is called."""
 GROUNDS: Final = {"retention": "at the end of their term", "request": "on request", "other": "on other grounds"}
 
 
@@ -197,7 +183,7 @@ def month_page(report: MonthReport) -> str:
         charts=drawn,
         bad_days=sorted({day for each in report.registers for day in each.bad_days}),
         late=sum(each.late for each in report.requests),
-        names=EXPORTS,
+        names=WENT_OUT,
         grounds=GROUNDS,
     )
 

@@ -28,6 +28,7 @@ import numpy as np
 from gate.core.days import LONDON
 from gate.core.numbers import DRAMA_THOUSANDS
 from gate.core.rules import days_left
+from gate.core.terms import many
 from gate.durable import sync_folder
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
@@ -138,7 +139,8 @@ def old_list(before: Before, as_of: date, coverage: tuple[str, ...], changes: in
     if days == 0:  # what is doubtful stays so when it is imported again
         return "" if there.metadata.accepted else there.metadata.implausible, False
     came = f"{changes:,} came or went" if changes else "none came or went"
-    odd = f"of {there.count:,} numbers {came} since {since}, and {wanted:,} do at least: it is the list of that day"
+    least = f"{wanted:,} {'does' if wanted == 1 else 'do'} at least"
+    odd = f"of {many(there.count, 'number')} {came} since {since}, and {least}: it is the list of that day"
     return odd, not changes or days == WEEK
 
 
@@ -157,7 +159,8 @@ def check_shrink(source: HandedOverFile, name: str, held: int, count: int, remov
     shrunk = (held - count) * SHRINK > held
     exchanged = held >= EXCHANGE_GUARD and removed * SHRINK > held
     if (shrunk or exchanged) and not accepted:
-        what = f"from {held:,} to {count:,} numbers" if shrunk else f"by {removed:,} of its {held:,} numbers"
+        fewer = f"from {held:,} to {many(count, 'number')}"
+        what = fewer if shrunk else f"by {removed:,} of its {many(held, 'number')}"
         raise RegisterError(
             f"{source} is refused: the {name.upper()} would shrink {what}, more than 5 %",
             hint="see that it is the whole file and the right register; --accept-shrink takes it all the same",
@@ -198,7 +201,12 @@ def sample(keys: Keys) -> str:
     drama = int(np.diff(np.searchsorted(keys, bounds)).sum())
     if drama * _DRAMA_PART < keys.size:
         return ""
-    return f"{drama:,} of its {keys.size:,} numbers are kept for films and samples: it is a sample list"
+    return f"{_of_all(drama, keys)} kept for films and samples: it is a sample list"
+
+
+def _of_all(part: int, keys: Keys) -> str:
+    """``1 of its 5 numbers is``, ``4 of its 5 numbers are``."""
+    return f"{part:,} of its {many(keys.size, 'number')} {'is' if part == 1 else 'are'}"
 
 
 def same_as_other(folder: Path, name: str, keys: Keys) -> str:
@@ -212,7 +220,8 @@ def same_as_other(folder: Path, name: str, keys: Keys) -> str:
             continue
         shared = build.common(build.snapshot_keys(found[1]), keys)
         if shared * 2 > max(found[1].count, keys.size):
-            return f"{shared:,} of its {keys.size:,} numbers are those of the {other.upper()} in force: it is that one"
+            those = "that" if shared == 1 else "those"
+            return f"{_of_all(shared, keys)} {those} of the {other.upper()} in force: it is that one"
     return ""
 
 

@@ -6,15 +6,21 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 import pytest
 
 from console.modes.reports import figures
+from console.modes.row import row_sections
+from console.words import it_is
 from gate.client.pages import ReportPages
 from gate.config import load
+from gate.core.rows import Heading, heading, month
+from gate.core.rows.audit import Leaf
+from gate.operations.contacts.forecast import ContactsThen
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, until
+from tests.console.day import NOW
 from tests.console.served import Served
 from tests.console.test_told import become
 from tests.e2e.test_webhooks import SECRET, Receiver
@@ -154,20 +160,89 @@ async def test_the_abandoned_rate_has_a_column_for_each_day_and_a_stop_is_releas
         served.stop()
 
 
-def test_rows_of_a_report_are_a_table_with_codes_in_words() -> None:
-    class Of(msgspec.Struct):
-        reason: str
-        allows: bool
-        attempts: int
+class Of(msgspec.Struct):
+    reason: str
+    allows: bool
+    attempts: int
 
-    class Part(msgspec.Struct):
-        total: int
-        reasons: list[Of]
 
-    class Paper(msgspec.Struct):
-        attempts: Part
+class Day(msgspec.Struct):
+    day: str
+    allow: int
+    block: int
 
-    sections = figures(Paper(Part(1207, [Of("not_listed", True, 1200), Of("listed_tps", False, 7)])))
-    assert [each.heading for each in sections] == ["Attempts", "Attempts: reasons"]
-    lines = [text for text, _ in sections[-1].lines]
-    assert lines == ["Reason      Allows  Attempts", "not listed  yes        1,200", "listed tps  no             7"]
+
+class Came(msgspec.Struct):
+    at: Annotated[str, Heading("Imported")]
+    count: int
+
+
+class Kept(msgspec.Struct):
+    name: str
+    why: str
+    imports: list[Came]
+
+
+class Part(msgspec.Struct):
+    total: Annotated[int, Heading("All")]
+    seconds: float
+    bytes: int
+    nothing: str
+    reasons: list[Of]
+    days: list[Day]
+    of: list[Kept]
+
+
+def test_a_report_is_words_pictures_and_tables_and_no_field_of_json() -> None:
+    days = [Day(f"2026-07-{day:02}", day, 0) for day in range(1, 11)]
+    kept = [Kept("tps", "listed_tps", [Came("2026-07-01T06:30:00Z", 340)])]
+    part = Part(1207, 7670.0, 4_200_000, "", [Of("listed_tps", False, 7), Of("not_listed", True, 1200)], days, kept)
+    first, reasons, drawn, table, inner = figures(part, "Attempts")
+    assert [(label, text) for label, (text, _) in first.pairs] == [
+        ("All", "1,207"),
+        ("Seconds", "2:07:50"),
+        ("Bytes", "4.2 MB"),
+    ]
+    assert [line.split() for line, _ in reasons.lines] == [
+        ["not", "listed", "1,200", "█" * 28],
+        ["listed", "tps", "7", "▏"],
+    ]
+    assert [text for text, _ in drawn.lines] == [
+        "Allow: 55, most on 10 Jul 2026: 10",
+        "            ▁▁▃▃▆▆██",
+        "      ▂▂▄▄▆▆████████",
+        "▂▂▅▅▇▇██████████████",
+        "01 Jul 2026 10 Jul 2026",
+    ]
+    assert [text for text, _ in table.lines] == ["Name  Why", "tps   listed tps"]
+    assert (inner.heading, inner.lines[1][0]) == ("Attempts: of: tps, imports", "01 Jul 2026 07:30    340")
+
+
+def test_every_field_of_the_month_and_of_tomorrow_has_a_heading_in_words() -> None:
+    for kind in (month.MonthReport, ContactsThen):
+        for each in structs(kind):
+            for name in each.__struct_fields__:
+                assert re.fullmatch(r"[A-Za-z][A-Za-z0-9 ,%-]+", heading(each, name)), (each, name)
+
+
+def structs(kind: Any) -> set[type[msgspec.Struct]]:
+    """A Struct and those in its fields."""
+    found = {kind}
+    for hint in get_type_hints(kind).values():
+        for each in (hint, *get_args(hint)):
+            if isinstance(each, type) and issubclass(each, msgspec.Struct):
+                found |= structs(each)
+    return found
+
+
+def test_beside_a_list_stand_words_without_what_is_not_there() -> None:
+    it_is(NOW)
+    row = Leaf(index=7, kind="log_signed", subject="ab" * 16, at="2026-07-01T09:00:00Z", actor="gate", hash="cd" * 32)
+    first, ids = row_sections(row)
+    assert [(label, text) for label, (text, _) in first.pairs] == [
+        ("Leaf", "7"),
+        ("What", "log signed"),
+        ("At", "01 Jul 10:00:00"),
+        ("By", "gate"),
+    ]
+    assert [label for label, _ in ids.pairs] == ["Of", "Hash"]

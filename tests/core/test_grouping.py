@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import phonenumbers
 import pytest
 
+from gate.core.letters import FIELDS
 from gate.core.numbers import mask
 from gate.showing import grouped, grouped_in, many
 
@@ -72,6 +75,10 @@ def test_the_lengths_of_area_codes_are_libphonenumbers() -> None:
 def test_one_thing_and_several() -> None:
     assert [many(1, "call"), many(2000, "call"), many(0, "row")] == ["1 call", "2,000 calls", "0 rows"]
     assert [many(1, "leaf"), many(786, "leaf")] == ["1 leaf", "786 leaves"]
+    assert [many(2, "record of a call"), many(3, "entry of an objection")] == [
+        "2 records of a call",
+        "3 entries of an objection",
+    ]
     assert [many(1, "copy"), many(2, "older entry"), many(3, "day")] == ["1 copy", "2 older entries", "3 days"]
 
 
@@ -79,3 +86,11 @@ def test_a_verb_goes_with_its_number() -> None:
     assert [many(number, "call", "stays") for number in (1, 2)] == ["1 call stays", "2 calls stay"]
     words = {"is": "are", "was": "were", "has": "have", "does": "do", "waits": "wait"}
     assert {one: many(0, "row", one).split()[-1] for one in words} == words
+
+
+def test_a_letter_counts_what_a_statement_stands_beside():
+    beside = ("objection", "consent", "consent", "call", "call", "recording")
+    text = FIELDS["beside"].text(SimpleNamespace(beside=beside), None)
+    assert text == (
+        "our entry of an objection, 2 entries of a consent, 2 records of a call and our recording of a call"
+    )

@@ -102,6 +102,8 @@ def test_sample_lists_are_refused_whatever_their_coverage(tmp_path: Path) -> Non
     folder = tmp_path / "r"
     with pytest.raises(RegisterError, match="400 of its 400 numbers are kept for films and samples"):
         live(folder, "ctps", drama(400), coverage=("01632960",))
+    with pytest.raises(RegisterError, match="1 of its 1 number is kept for films"):
+        live(folder, "ctps", drama(1), coverage=("01632960",))
     with pytest.raises(RegisterError, match="it is a sample list"):
         live(folder, "ctps", [*drama(20), *numbers(100)])
     assert live(folder, "ctps", [*drama(2), *numbers(100)]).count == 102

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 
+from gate.core.facts.audit import BundleSigned
+from gate.core.facts.keys import KeysGivenOut
+from gate.core.facts.lists import ListExported
+from gate.core.facts.recordings import Exported
+from gate.core.facts.requests import LetterSent, PackMade
 from gate.core.rows import Heading, Row
 
 
@@ -83,8 +88,8 @@ class Policy(Row, frozen=True):
     """The firm's policy."""
 
     version: str
-    reviewed: str
-    reminders: list[str]
+    reviewed: Annotated[str, Heading("Last reviewed")]
+    reminders: Annotated[list[str], Heading("To be seen to")]
     """What somebody should have seen to by then: the review, and on a live gate what is set beyond the policy."""
 
 
@@ -92,58 +97,58 @@ class DayAttempts(Row, frozen=True):
     """Attempts of a day."""
 
     day: str
-    allow: int
-    block: int
+    allow: Annotated[int, Heading("Allowed")]
+    block: Annotated[int, Heading("Refused")]
 
 
 class ReasonAttempts(Row, frozen=True):
     """Attempts decided for one reason."""
 
     reason: str
-    allows: bool
+    allows: Annotated[bool, Heading("Lets through")]
     attempts: int
 
 
 class Attempts(Row, frozen=True):
     """Attempts of a month."""
 
-    total: int
+    total: Annotated[int, Heading("All")]
     allowed: int
-    blocked: int
-    days: list[DayAttempts]
-    reasons: list[ReasonAttempts]
+    blocked: Annotated[int, Heading("Refused")]
+    days: Annotated[list[DayAttempts], Heading("by day")]
+    reasons: Annotated[list[ReasonAttempts], Heading("by reason")]
     """Most frequent first."""
     connected: int
-    unrecorded: int
-    objected: int
+    unrecorded: Annotated[int, Heading("Not recorded")]
+    objected: Annotated[int, Heading("Objected in the call")]
     """In the call."""
 
 
 class ServiceOf(Row, frozen=True):
     """Service calls that one account, PBX or token claimed."""
 
-    claimed_by: str
+    claimed_by: Annotated[str, Heading("Caller")]
     calls: int
-    listed: int
+    listed: Annotated[int, Heading("To listed numbers")]
 
 
 class ServiceCalls(Row, frozen=True):
     """Calls that were claimed to be service, which registers and objections to marketing do not stop."""
 
     calls: int
-    listed: int
+    listed: Annotated[int, Heading("To listed numbers")]
     """To numbers that were on a register, or had objected to marketing."""
-    claimed_by: list[ServiceOf]
+    claimed_by: Annotated[list[ServiceOf], Heading("by caller")]
     """Most of those first."""
 
 
 class AgainstRefusal(Row, frozen=True):
     """A call that was made although the gate had refused it."""
 
-    at: str
+    at: Annotated[str, Heading("Learnt")]
     """When that was learnt, by its recording."""
     reason: str
-    claimed_by: str | None
+    claimed_by: Annotated[str | None, Heading("Caller")]
     call_id: str
 
 
@@ -151,7 +156,7 @@ class RegisterDay(Row, frozen=True):
     """A register on a day."""
 
     day: str
-    age: int | None
+    age: Annotated[int | None, Heading("Days old")]
     """Days of the snapshot in force at the day's end."""
     state: str
     """The worst of the day: ``ok``, ``stale``, ``missing``; empty before the log begins."""
@@ -160,9 +165,9 @@ class RegisterDay(Row, frozen=True):
 class RegisterImported(Row, frozen=True):
     """An import of a register."""
 
-    at: str
-    as_of: str
-    count: int
+    at: Annotated[str, Heading("Imported")]
+    as_of: Annotated[str, Heading("Edition")]
+    count: Annotated[int, Heading("Numbers")]
     added: int | None
     removed: int | None
 
@@ -170,10 +175,10 @@ class RegisterImported(Row, frozen=True):
 class RegisterMonth(Row, frozen=True):
     """A register in a month."""
 
-    name: str
+    name: Annotated[str, Heading("Register")]
     days: list[RegisterDay]
-    bad_days: list[str]
-    oldest: int | None
+    bad_days: Annotated[list[str], Heading("Days without a fresh edition")]
+    oldest: Annotated[int | None, Heading("Oldest edition, days")]
     imports: list[RegisterImported]
 
 
@@ -237,42 +242,42 @@ class RecordingsKept(Row, frozen=True):
     """Recordings that were there at the end."""
 
     recordings: int
-    seconds: float
-    bytes: int
+    seconds: Annotated[float, Heading("Length")]
+    bytes: Annotated[int, Heading("Size")]
 
 
 class Recordings(Row, frozen=True):
     """Recordings of a month."""
 
     made: int
-    seconds: float
+    seconds: Annotated[float, Heading("Length")]
     interrupted: int
     erased: int
-    grounds: dict[str, int]
+    grounds: Annotated[dict[str, int], Heading("Erased, why")]
     """Erased, by ground: ``retention``, ``request``, ``other``."""
-    days: list[RecordingsDay]
-    kept: RecordingsKept
+    days: Annotated[list[RecordingsDay], Heading("by day")]
+    kept: Annotated[RecordingsKept, Heading("kept at the end")]
 
 
 class RequestInMonth(Row, frozen=True):
     """A data subject's request as it stood at the end."""
 
     reference: str
-    asks: str
+    asks: Annotated[str, Heading("Asks for")]
     received: str
     outcome: str
-    over_on: str | None
+    over_on: Annotated[str | None, Heading("Over")]
     """When its end was entered: days and lateness go by it."""
-    claimed_on: str | None
+    claimed_on: Annotated[str | None, Heading("Happened")]
     """When it happened, as was claimed with a proof: an earlier day than that of its entry."""
     days: int
     due: str | None
     late: bool
-    acknowledged: bool
+    acknowledged: Annotated[bool, Heading("Acknowledged in time")]
     """Whether the acknowledgement of a complaint was entered in time."""
     acknowledged_late: bool
     """The acknowledgement of a complaint was entered after its last day, or is missing though that has passed."""
-    warning: str
+    warning: Annotated[str, Heading("To be seen to")]
     """What was to be seen to at the end; empty where nothing."""
 
 
@@ -281,7 +286,7 @@ class ComplaintsInMonth(Row, frozen=True):
 
     received: int
     """In the month."""
-    acknowledged: int
+    acknowledged: Annotated[int, Heading("Acknowledged in time")]
     """In time, by what was entered."""
     acknowledged_late: int
     """After the 30th day, or not yet though it has passed."""
@@ -289,7 +294,7 @@ class ComplaintsInMonth(Row, frozen=True):
     """With their outcome told."""
     refused: int
     open: int
-    median_days: float | None
+    median_days: Annotated[float | None, Heading("Days to the end, median")]
     """From the receipt to the end, of those that were granted or refused; None where none was."""
 
 
@@ -299,71 +304,82 @@ class HoldsInMonth(Row, frozen=True):
     put: int
     released: int
     in_force: int
-    restrictions: int
+    restrictions: Annotated[int, Heading("Of these restrictions")]
 
 
 class OwnLists(Row, frozen=True):
     """Changes of the firm's own lists."""
 
-    objections: int
-    removed: int
-    consents: int
-    withdrawn: int
+    objections: Annotated[int, Heading("Objections added")]
+    removed: Annotated[int, Heading("Objections removed")]
+    consents: Annotated[int, Heading("Consents added")]
+    withdrawn: Annotated[int, Heading("Consents withdrawn")]
 
 
 class Verification(Row, frozen=True):
     """A verification of the log."""
 
-    at: str
-    ok: bool | None
-    size: int | None
+    at: Annotated[str, Heading("Verified")]
+    ok: Annotated[bool | None, Heading("It held")]
+    size: Annotated[int | None, Heading("Leaves")]
 
 
 class Evidence(Row, frozen=True):
     """The log's own figures."""
 
     checkpoints: int
-    first: int | None
+    first: Annotated[int | None, Heading("First signed size")]
     """The sizes that the first and the last checkpoint sign."""
-    last: int | None
-    verified: int
-    verified_bad: int
-    last_verified: Verification | None
-    refused_without_evidence: int
-    refused_strangers: int
-    number_shown: int
-    not_permitted: int
-    gate_started: int
-    erased_came_back: int
-    facts_erased: int
-    screened: int
+    last: Annotated[int | None, Heading("Last signed size")]
+    verified: Annotated[int, Heading("Verifications")]
+    verified_bad: Annotated[int, Heading("Verifications that failed")]
+    last_verified: Annotated[Verification | None, Heading("last verification")]
+    refused_without_evidence: Annotated[int, Heading("Refusals that could not be kept")]
+    refused_strangers: Annotated[int, Heading("Refused to strangers")]
+    number_shown: Annotated[int, Heading("Numbers seen in full")]
+    not_permitted: Annotated[int, Heading("Asked for without the role")]
+    gate_started: Annotated[int, Heading("Starts of the gate")]
+    erased_came_back: Annotated[int, Heading("Erased recordings that came back")]
+    facts_erased: Annotated[int, Heading("Erasures of facts")]
+    screened: Annotated[int, Heading("Files screened")]
 
 
 class MonthReport(Row, frozen=True):
     """The figures of a month."""
 
     month: str
-    first: date
-    last: date
-    whole: bool
+    first: Annotated[date, Heading("From")]
+    last: Annotated[date, Heading("To")]
+    whole: Annotated[bool, Heading("The month is over")]
     """The month is over."""
-    began: str | None
+    began: Annotated[str | None, Heading("The log begins")]
     """When the log begins."""
-    made_at: str
+    made_at: Annotated[str, Heading("Made")]
     firm: str
-    policy: Policy
+    policy: Annotated[Policy, Heading("Policy")]
     attempts: Attempts
-    against_refusal: list[AgainstRefusal]
+    against_refusal: Annotated[list[AgainstRefusal], Heading("Calls made against a refusal")]
     """Calls that were made although they had been refused; the first 1,000."""
-    service: ServiceCalls
-    abandoned: list[CampaignRate]
+    service: Annotated[ServiceCalls, Heading("Service calls")]
+    abandoned: Annotated[list[CampaignRate], Heading("Abandoned calls")]
     """Every campaign, and each caller as a whole."""
     registers: list[RegisterMonth]
     recordings: Recordings
     requests: list[RequestInMonth]
-    complaints: ComplaintsInMonth
+    complaints: Annotated[ComplaintsInMonth, Heading("Complaints")]
     holds: HoldsInMonth
-    own_lists: OwnLists
-    exports: dict[str, int]
+    own_lists: Annotated[OwnLists, Heading("Own lists")]
+    exports: Annotated[dict[str, int], Heading("Went out")]
     """By kind of fact."""
     evidence: Evidence
+
+
+WENT_OUT: Final = {
+    Exported.kind: "recordings taken to be opened",
+    ListExported.kind: "own lists exported",
+    BundleSigned.kind: "bundles for auditors",
+    PackMade.kind: "packs for persons who asked",
+    KeysGivenOut.kind: "keys given out with a bundle",
+    LetterSent.kind: "letters sent",
+}
+"""Kinds of fact that say that something left the gate, and what each is called."""

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 from gate.core.days import LONDON
+from gate.core.rows import Heading
 from gate.core.rules import days_left
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import Outcome, bulk_screener
@@ -29,7 +30,7 @@ class RegisterTomorrow(Response, frozen=True):
     """A register then, if no newer one is imported."""
 
     name: str
-    as_of: date | None
+    as_of: Annotated[date | None, Heading("Edition")]
     days_left: int | None
     """0 on the last day on which it supports calls; below that it is stale."""
 
@@ -38,17 +39,17 @@ class ContactsThen(Response, frozen=True, kw_only=True):
     """The contacts on a day to come."""
 
     day: date
-    at: str
+    at: Annotated[str, Heading("Screened for")]
     """The moment that they are screened for: when calling begins, or noon where the day is closed."""
-    closed: str
+    closed: Annotated[str, Heading("Closed because")]
     """Why nobody may be called on that day; empty where it is open."""
     contacts: int
     may_be_called: int
-    reasons: dict[str, int]
+    reasons: Annotated[dict[str, int], Heading("What they would get")]
     """How many contacts would get each reason."""
-    no_longer: dict[str, int]
+    no_longer: Annotated[dict[str, int], Heading("May be called now, and not then")]
     """How many of those that may be called now, calling hours apart, may not be called then, by reason."""
-    again: int
+    again: Annotated[int, Heading("May be called then, and not now")]
     """How many may be called then and may not now."""
     registers: list[RegisterTomorrow]
 

@@ -28,6 +28,7 @@ from gate.core.facts.retention import FactsErased, NumberShown
 from gate.core.request_words import Asks, State
 from gate.core.rows.calls import FactRow
 from gate.core.rows.month import (
+    WENT_OUT,
     Attempts,
     AttemptsOfHour,
     ComplaintsInMonth,
@@ -52,7 +53,6 @@ from gate.core.rows.month import (
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
-from gate.exports.report import EXPORTS
 from gate.operations.calls.campaigns import rates
 from gate.operations.operation import READERS, AsOf, Caller, Request, about, operation
 from gate.operations.requests.standing import replay, warning_of
@@ -232,7 +232,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
     def read(reader: Source) -> tuple[Counted, list[RequestInMonth]]:
-        counted = figures.month(reader, last, (since, until), (*EXPORTS, *ACTS))
+        counted = figures.month(reader, last, (since, until), (*WENT_OUT, *ACTS))
         return counted, [_request_in(reader, row, last, until) for row in counted.requests]
 
     counted, requests = folder.read(read)
@@ -255,7 +255,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         complaints=_complaints(requests, first),
         holds=counted.holds,
         own_lists=counted.own_lists,
-        exports={kind: counted.facts[kind] for kind in EXPORTS},
+        exports={kind: counted.facts[kind] for kind in WENT_OUT},
         evidence=evidence_of(counted),
     )
 
