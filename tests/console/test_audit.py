@@ -216,7 +216,7 @@ async def test_a_viewer_sees_the_leaf_and_not_what_it_commits_to(shared: Served)
         for action in ("verify", "checkpoint", "export", "verifier_key"):
             assert app.screen.check_action(action, ()) is None, action
         await pilot.press("v", "c", "e", "enter")
-        await until(pilot, shows(pilot, "hash", "subject"))
+        await until(pilot, shows(pilot, "Ids and digests", "Hash"))
         names = {op for op, _ in shared.asked}
         assert names.isdisjoint({"audit_leaf", "audit_key", "audit_verify", "audit_checkpoint", "key_list"}), names
 
