@@ -168,6 +168,10 @@ class FloodFilter:
         """A PBX's or a carrier's host."""
         return host in self._trusted or self._in_networks(host)
 
+    def is_peer(self, source: Address) -> bool:
+        """A PBX, a carrier, or where an account has proven itself."""
+        return source in self._proven or source == self.edge or self.trusts(source[0])
+
     def connects(self, host: str) -> bool:
         """Whether a host may open another connection."""
         if self.trusts(host):

@@ -4,12 +4,16 @@ Takes the place of sippy's ``Udp_server`` and ``local4remote``: one receiving th
 keep their order (three workers let a 180 overtake its 200); a bounded backlog, so that a flood is dropped at the
 socket and not queued; and sending straight from the line thread, names (not addresses) being looked up on a thread of
 their own.
+
+A flood fills the queue of the socket that everybody sends to. A PBX, a carrier or a proven phone that has to wait in it
+gets a queue of its own (``PeerQueues``); and what waits behind a flood says nothing of how late the line is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import queue
+import select
 import socket
 import struct
 import threading
@@ -40,7 +44,15 @@ meanwhile."""
 _TIMESTAMP = 35
 """SO_TIMESTAMPNS, and the type of what it sends along (``asm-generic/socket.h``): Python has no name for it."""
 _STAMP = struct.Struct("@qq")
-_ANCILLARY = socket.CMSG_SPACE(_STAMP.size)
+_ANCILLARY, _AT_ONCE = socket.CMSG_SPACE(_STAMP.size), socket.MSG_DONTWAIT
+_PEERS = 256
+"""Queues of single peers at once."""
+_PEER_WAITS = 0.02
+"""Seconds in the kernel from which a peer gets one."""
+_IDLE_SECONDS = 60.0
+"""One that has had nothing for so long makes room for another."""
+_FLOOD, _OF_LATE = 0.5, 1 / 64
+"""Share of what comes that is not let through, from which it is a flood; what the last datagram counts in it."""
 _LITERALS = 4096
 _LONGEST_WAIT = 60.0
 """In the kernel; more is a clock that was set."""
@@ -108,6 +120,7 @@ class Transport:
         self._names: dict[str, tuple[tuple[str, ...], float]] = {}
         """Name -> its addresses, and until when they need not be asked for again."""
         self._unresolved: queue.Queue[tuple[socket.socket, bytes, Address, float] | None] = queue.Queue(1000)
+        self._peers = PeerQueues(self._take)
         self.flood_filter = FloodFilter()
         self.dropped = 0
         """Datagrams dropped because the line thread did not keep up."""
@@ -143,6 +156,8 @@ class Transport:
                     f"cannot listen on {host}:{port}: {error.strerror}",
                     hint="Is another program, or another gate, on that port? Is the address this machine's?",
                 ) from error
+            with contextlib.suppress(OSError):  # once it is bound: another gate is still refused the port
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             bound = (host, sock.getsockname()[1])
             wild = host.strip("[]") in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
             self._sockets.append((sock, bound, wild))
@@ -157,12 +172,14 @@ class Transport:
     def start(self) -> None:
         """Receive, from now on, on threads of their own."""
         threading.Thread(target=self._resolve, name="sip-names", daemon=True).start()
+        threading.Thread(target=self._peers.run, name="sip-udp-peers", daemon=True).start()
         for sock, _, _ in self._sockets:
             threading.Thread(target=self._read, args=(sock,), name="sip-udp", daemon=True).start()
 
     def close(self) -> None:
         """Close the sockets and end the threads."""
         self._closing = True
+        self._peers.close()
         with contextlib.suppress(queue.Full):
             self._unresolved.put_nowait(None)
         for sock, _, _ in self._sockets:
@@ -173,29 +190,48 @@ class Transport:
     def _read(self, sock: socket.socket) -> None:
         """The receiving thread."""
         six = sock.family == socket.AF_INET6
+        strange = 0.0
+        """The share of late that was not let through."""
+        own: PeerQueue | None = None
+        """A peer's, which is not read before all is taken here that came earlier: what it sends keeps its order."""
         while not self._closing:
             try:
-                self._take(sock, six)
-            except OSError:
-                if self._closing:
+                data, extra, _, source = sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY, _AT_ONCE if own else 0)
+            except OSError as error:
+                if own is not None and isinstance(error, BlockingIOError):
+                    self._peers.read(own)
+                    own = None
+                elif self._closing:
                     return
-                time.sleep(0.01)
+                else:
+                    time.sleep(0.01)
+                continue
+            waited = _waited(extra)
+            if own is not None and waited < time.monotonic() - own.since:
+                self._peers.read(own)
+                own = None
+            address = (f"[{source[0]}]", source[1]) if six else source
+            flood = strange > _FLOOD
+            strange -= strange * _OF_LATE
+            if not self._take(data, address, 0.0 if flood else waited):
+                strange += _OF_LATE
+            elif own is None and waited > _PEER_WAITS and self.flood_filter.is_peer(address):
+                own = self._peers.open(sock, source)
 
-    def _take(self, sock: socket.socket, six: bool) -> None:
-        """Take a datagram."""
-        data, extra, _, source = sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY)
+    def _take(self, data: bytes, address: Address, waited: float) -> bool:
+        """Take a datagram that the line has kept waiting in the kernel for so many seconds. False where the flood
+        filter does not let it through."""
         if len(self._steps) > BACKLOG:
             self.dropped += 1
-            return
+            return True
         if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
-            return
-        address = (f"[{source[0]}]", source[1]) if six else source
-        if not self.flood_filter.lets(address, len(data)) or (data[:4] == b"ACK " and self.needs_nothing(data)):
-            return
-        if self.flood_filter.heeds(address, data):
-            inside = data.startswith(_INSIDE)
-            arrived = time.monotonic() - _waited(extra)
+            return True
+        if not self.flood_filter.lets(address, len(data)):
+            return False
+        if not (data[:4] == b"ACK " and self.needs_nothing(data)) and self.flood_filter.heeds(address, data):
+            inside, arrived = data.startswith(_INSIDE), time.monotonic() - waited
             self._steps.arrived(partial(self._deliver, data, address, arrived, inside), inside=inside)
+        return True
 
     def _deliver(self, data: bytes, source: Address, arrived: float, inside: bool) -> None:
         (self.on_wait_inside if inside else self.on_wait)(time.monotonic() - arrived)
@@ -300,6 +336,94 @@ class Transport:
                 known = self._names[host] = (addresses, time.monotonic() + RESOLVE_SECONDS)
             if time.monotonic() - since < STALE_SECONDS:  # it is sent again, where it is still to be
                 self._send(sock, data, (known[0][0], port))
+
+
+class PeerQueue:
+    """A socket that takes what one peer sends, and nobody else."""
+
+    def __init__(self, sock: socket.socket, key: tuple[int, Address]) -> None:
+        self.sock = sock
+        self.key = key
+        self.since = self.last = time.monotonic()
+        """When it was opened, or read first; and when something came last."""
+
+
+class PeerQueues:
+    """Sockets beside those that everybody sends to, at the same address, connected to one peer each: the kernel gives
+    what that peer sends to its own (SO_REUSEPORT, connect(2)), so no flood of others fills its queue."""
+
+    def __init__(self, take: Callable[[bytes, Address, float], object]) -> None:
+        self.closing = False
+        """None is opened any more."""
+        self._take = take
+        self._ready = select.epoll()
+        self._queues: dict[tuple[int, Address], PeerQueue] = {}
+        self._read: dict[int, PeerQueue] = {}
+        """By descriptor."""
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def open(self, beside: socket.socket, peer: Address) -> PeerQueue | None:
+        """One for this peer, as the kernel names it, beside that socket: give it to ``read``. None where it has one, or
+        there is no room."""
+        key = (beside.fileno(), peer)
+        if self.closing or key in self._queues or (len(self._queues) >= _PEERS and not self._make_room()):
+            return None
+        sock = socket.socket(beside.family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if beside.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(beside.getsockname())
+            sock.connect(peer)
+        except OSError as error:
+            sock.close()
+            _log.warning("a peer has no queue of its own", peer=f"{peer[0]}:{peer[1]}", error=str(error))
+            return None
+        _log.info("a peer has a queue of its own", peer=f"{peer[0]}:{peer[1]}")
+        made = self._queues[key] = PeerQueue(sock, key)
+        if self.closing:
+            sock.close()
+        return made
+
+    def read(self, own: PeerQueue) -> None:
+        """From now on. What came before waited for this, and not for the line."""
+        own.since = time.monotonic()
+        with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+            self._ready.register(own.sock, select.EPOLLIN)
+            self._read[own.sock.fileno()] = own
+
+    def run(self) -> None:
+        """The thread that reads them."""
+        while not self.closing:
+            for descriptor, _ in self._ready.poll(1.0):
+                if (own := self._read.get(descriptor)) is not None:
+                    with contextlib.suppress(OSError):  # nobody is at the peer's port, or it was closed just now
+                        self._next(own)
+
+    def close(self) -> None:
+        """Free the address, and end the thread."""
+        self.closing = True
+        for each in list(self._queues.values()):
+            each.sock.close()
+
+    def _next(self, own: PeerQueue) -> None:
+        data, extra, _, source = own.sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY)
+        now = own.last = time.monotonic()
+        address = (f"[{source[0]}]", source[1]) if own.sock.family == socket.AF_INET6 else source
+        self._take(data, address, min(_waited(extra), now - own.since))
+
+    def _make_room(self) -> bool:
+        now = time.monotonic()
+        idle = [each for each in self._read.values() if now - each.last > _IDLE_SECONDS]
+        for each in idle:
+            del self._read[each.sock.fileno()], self._queues[each.key]
+            each.sock.close()
+        return bool(idle)
 
 
 def _waited(extra: list[tuple[int, int, bytes]]) -> float:

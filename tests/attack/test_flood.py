@@ -65,6 +65,34 @@ def test_calls_and_recordings_are_whole_beside_a_flood(tmp_path):
         assert sum(each["unanswered"] for each in rest) > RATE
 
 
+@pytest.mark.load
+def test_a_flood_that_fills_the_queue_of_the_socket_sends_none_of_a_pbxs_calls_away(tmp_path):
+    """More than the gate can even throw away: what waits behind it is not too many calls."""
+    with (
+        running(tmp_path, announcement=0.5) as gate,
+        Phones(port=gate.trunk_port) as far,
+        Phones(to=gate.address) as near,
+    ):
+        command = [sys.executable, "-m", "tests.attack.flood", "--gate", f"127.0.0.1:{gate.port}"]
+        command += ["--rate", "100000", "--count", str(100_000 * int(PATIENCE))]
+        floods = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
+        try:
+            gate.wait(lambda: unanswered(gate) > RATE, PATIENCE, "the flood does not come")
+            talks = []
+            for number in range(300, 300 + CALLS):
+                talks.append(near.dial(f"0207946{number:04}"))
+                before = unanswered(gate)
+                until(lambda before=before: unanswered(gate) > before + RATE // 4)
+            near.wait(talks, "up", PATIENCE)
+            assert [flood.poll() for flood in floods] == [None] * 3
+        finally:
+            for flood in floods:
+                flood.kill()
+                flood.wait()
+        assert gate.client.call("status")["line"]["shed"] == 0
+        assert len(far.all()) == CALLS
+
+
 def test_phones_that_nobody_knows_are_challenged_beside_a_flood(tmp_path):
     """Thirty of them, one after the other, each from a host of its own, each asking once; the flood goes on."""
     accounts = (Account("alice", "x", PRESENTED),)

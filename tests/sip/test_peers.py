@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+
 import msgspec
 import pytest
 
 from gate.config import Account, Pbx
+from gate.errors import ConfigError
+from gate.sip.overload import LATE
 from gate.sip.peers import MAX_HOSTS, DialogPeer, ProvenAddresses, networks, plain
 from gate.sip.sippy_adapter.event_loop import StepQueue
 from gate.sip.udp import Transport
@@ -14,6 +21,7 @@ from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Peer, Phone, sdp
+from tests.support.waiting import until
 
 ALICE, BOB = (Account(name, "x", PRESENTED) for name in ("alice", "bob"))
 ELSEWHERE = "127.0.0.9"
@@ -61,6 +69,82 @@ def test_a_name_stands_for_all_its_addresses():
     assert transport.hosts_of("carrier.invalid") == {"192.0.2.1", "192.0.2.2"}
     assert transport.hosts_of("192.0.2.1") == {"192.0.2.1"}
     assert transport.hosts_of("never.asked.invalid") == {"never.asked.invalid"}
+
+
+class AtOnce(StepQueue):
+    """Steps that are done by the thread that reads."""
+
+    def arrived(self, step: Callable[[], None], *, inside: bool = False) -> None:
+        step()
+
+
+def socket_at(host: str, port: int = 0) -> socket.socket:
+    with ExitStack() as stack:
+        made = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        made.bind((host, port))
+        stack.pop_all()
+    return made
+
+
+def is_free(address: tuple[str, int]) -> bool:
+    try:
+        socket_at(address[0], address[1]).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_peer_behind_a_flood_gets_a_queue_of_its_own_and_what_it_sends_keeps_its_order():
+    heard, waits = list[bytes](), list[float]()
+
+    def hear(data: bytes, _source: object, _endpoint: object) -> None:
+        heard.append(data)
+        if data.startswith(b"INVITE 1 "):  # by now there is a queue, and the one before is still to be read
+            peer.sendto(b"INVITE 3 " + b" " * 60, address)
+
+    def slow(source: tuple[str, int], size: int) -> bool:
+        time.sleep(0.001)
+        return lets(source, size)
+
+    transport = Transport("127.0.0.1:0", AtOnce(), hear)
+    lets, transport.flood_filter.lets = transport.flood_filter.lets, slow
+    transport.flood_filter.trust(networks((f"{ELSEWHERE}/32",)))
+    transport.on_wait = waits.append
+    transport.open()
+    address = transport.addresses[0]
+    with closing(transport), socket_at(ELSEWHERE) as peer, socket_at("127.64.0.1") as stranger:
+        for number in range(3):
+            for _ in range(80 * (3 - number)):  # so many of one address that the rest is none of the gate's business
+                stranger.sendto(b"REGISTER sip:x SIP/2.0" + b" " * 60, address)
+            peer.sendto(f"INVITE {number} ".encode() + b" " * 60, address)
+        end = time.monotonic() + LATE
+        until(lambda: time.monotonic() > end)
+        waits.clear()
+        transport.start()
+        sent = 4
+        until(lambda: sum(each.startswith(b"INVITE") for each in heard) == sent)
+        while len(transport._peers) == 0 or sent < 9:  # by the socket that all send to, and then by its own
+            peer.sendto(f"INVITE {sent} ".encode() + b" " * 60, address)
+            sent += 1
+            until(lambda sent=sent: sum(each.startswith(b"INVITE") for each in heard) == sent)
+        invites = [int(each.split()[1]) for each in heard if each.startswith(b"INVITE")]
+        assert invites == list(range(sent))
+        assert transport._peers._queues[transport._sockets[0][0].fileno(), peer.getsockname()]
+        of_the_peer = [late for data, late in zip(heard, waits, strict=True) if data.startswith(b"INVITE")]
+        assert max(of_the_peer[1:]) < LATE, "a flood makes no line late"
+        stranger.sendto(b"INVITE stranger" + b" " * 60, address)  # nobody else's comes by it, or is taken for it
+        with socket_at(ELSEWHERE) as other:
+            other.sendto(b"INVITE other" + b" " * 60, address)
+            until(lambda: any(each.startswith(b"INVITE other") for each in heard))
+    until(lambda: is_free(address), "something of it is left behind")
+
+
+def test_no_second_gate_gets_the_address_of_a_first():
+    first, second = (Transport("127.0.0.1:0", AtOnce(), lambda *_: None) for _ in range(2))
+    first.open()
+    second._listen = first.addresses
+    with closing(first), closing(second), pytest.raises(ConfigError, match="already in use"):
+        second.open()
 
 
 def credentials(peer: Peer, method: str, uri: str, name: str = "alice", word: str = "secret") -> str:
