@@ -148,7 +148,7 @@ class CallManager:
         self._metrics.calls.set(len(self._sessions))
 
         def work(tx: StoreTransaction) -> Decision:
-            decision = self._screener.decide(
+            decision = (self._store.shared and self._screener.merged(tx, incoming, now)) or self._screener.decide(
                 tx, incoming.attempt, now, call_id=session.id, obstacle=obstacle,
                 origin=session.origin | self._settings.redirects(session.actor),
                 asked_before=self._metrics.asked_before.inc,
@@ -159,7 +159,7 @@ class CallManager:
         def done(decision: Decision | None, error: Exception | None) -> None:
             self._line.post(lambda: self._decided(session, decision, error))
 
-        self._store.submit(work, done, lambda: self._screener.asks(incoming.attempt, now))
+        self._store.submit(work, done, lambda: self._screener.asks(incoming.attempt, now, incoming.invite))
 
     def transferring(self, incoming: Incoming, from_call: str) -> None:
         """The callee of a talk is to be connected with another number: a new attempt of the same caller's."""

@@ -33,10 +33,11 @@ from gate.core.terms import (
 )
 from gate.errors import StoreError
 from gate.log import Logger
+from gate.ports import Incoming
 from gate.registers.library import RegisterLibrary
 from gate.store import figures
 from gate.store.queries import ONE_ATTEMPT, question_of
-from gate.store.transaction import LookUps, StoreTransaction
+from gate.store.transaction import LookUps, StoreTransaction, attempt_key
 
 log = Logger()
 
@@ -102,10 +103,17 @@ class Screener:
             stopped=tx.stopped(caller_of(attempt.claimed_by), campaign_of(attempt)) if known else "",
         )
 
-    def asks(self, attempt: Attempt, now: datetime) -> LookUps:
-        """The look-ups that ``decide`` needs. On the store thread."""
+    def asks(self, attempt: Attempt, now: datetime, invite: tuple[str, str, int] = ("", "", 0)) -> LookUps:
+        """The look-ups that ``decide`` needs, and ``merged`` before it. On the store thread."""
         number = _read(attempt.raw_number)
-        return self._look_ups(attempt, number.e164 if isinstance(number, Number) else "", now)
+        asked = self._look_ups(attempt, number.e164 if isinstance(number, Number) else "", now)
+        return asked._replace(attempt=attempt_key(invite))
+
+    def merged(self, tx: StoreTransaction, incoming: Incoming, now: datetime) -> Decision | None:
+        """The refusal of an INVITE that another gate of this database has: it would ring somebody twice. Nothing is
+        kept. None for one that is this gate's from now on."""
+        key = attempt_key(incoming.invite)
+        return refusal(Reason.MERGED_REQUEST, incoming.attempt) if key and not tx.claim(key, now) else None
 
     def _look_ups(self, attempt: Attempt, e164: str, now: datetime) -> LookUps:
         caller, campaign = caller_of(attempt.claimed_by), campaign_of(attempt)

@@ -86,6 +86,8 @@ class Reason(StrEnum):
     TOO_MANY_CALLS_AT_ONCE = "too_many_calls_at_once"
     TOO_MANY_SECONDS_A_DAY = "too_many_seconds_a_day"
     LOOP_DETECTED = "loop_detected"
+    MERGED_REQUEST = "merged_request"
+    """Another gate has this INVITE."""
     GATE_STOPPING = "gate_stopping"
     NOT_AUTHENTICATED = "not_authenticated"
     CLAIM_REFUSED = "claim_refused"
@@ -423,6 +425,7 @@ _SENTENCES: Final = {
     Reason.TOO_MANY_SECONDS_A_DAY: "As much as may be was talked from here today: "
     "call tomorrow, or ask for more to be allowed.",
     Reason.LOOP_DETECTED: "This call has come back to where it started: tell whoever runs the phone system.",
+    Reason.MERGED_REQUEST: "This call came to two gates at once, and the other one makes it: nothing need be done.",
     Reason.GATE_STOPPING: "The gate is being stopped and takes no new calls: try again in a few minutes.",
     Reason.NOT_AUTHENTICATED: "The gate does not know this phone: check its user name and password.",
     Reason.CLAIM_REFUSED: "What this call says it is for is not accepted from here: dial the number alone, "

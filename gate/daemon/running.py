@@ -87,6 +87,7 @@ from gate.store.legs import LegFile
 from gate.store.queries import Source, let_through_by_hour, proven_since, used_since
 from gate.store.reader import place_in_words
 from gate.store.spool import NAME, Spool
+from gate.store.transaction import ATTEMPT_LASTS
 from gate.vault.keyring import sealable, warnings
 
 if TYPE_CHECKING:
@@ -479,6 +480,9 @@ class GateProcess:
             watch_recordings(folder, self._ingest_folder),
         ]
         chores += [chore(each.look, "webhook_not_told", every=WEBHOOK_SECONDS) for each in self._webhooks]
+        if folder.store.shared:
+            old = partial(folder.store.call, lambda tx: tx.forget_attempts(folder.clock.now()))
+            chores.append(chore(old, "attempts_not_forgotten", every=ATTEMPT_LASTS.total_seconds()))
         if self._config.storage.checkpoints_mail:
             post = CheckpointPost(self._config, folder.store, folder.clock)
             chores.append(chore(post.look, "checkpoint_not_mailed", every=60.0, again=3600.0))

@@ -199,6 +199,8 @@ class Incoming:
     display_name: str = ""
     """The name that the configuration gives this caller; empty where it gives none."""
     sip_call_id: str = ""
+    invite: tuple[str, str, int] = ("", "", 0)
+    """Call-ID, From tag and CSeq of its INVITE: a request that another gate has too is one (RFC 3261 8.2.2.2)."""
     carried: bool = True
     """False where SDP came, and offers no audio that the gate can carry (SRTP, or none); or audio in clear where
     an account's has to be encrypted."""

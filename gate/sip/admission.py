@@ -301,8 +301,8 @@ def attempt_of(
         carried=not body or sdp.has_plain_audio(body),
         problem="loop_detected" if looped else problem or ("claim_refused" if claim.refused else ""),
         display_name=caller.who.display_name if caller else "",
-        sip_call_id=request.call_id[:256],
-    )
+        sip_call_id=request.call_id[:256], invite=request.key[:3],
+    )  # fmt: skip
 
 
 def number_of(request: SipMessage, caller: ProvenCaller | None) -> str:

@@ -167,7 +167,9 @@ class Ingress:
         """The caller's refusal, remembered; ``elsewhere`` as in ``ports.Line``."""
         request, source = pending.request, pending.source
         tag = self.responses.tag(request)
-        if pending.overflow and (elsewhere or reason in ELSEWHERE):
+        if reason == Reason.MERGED_REQUEST:  # of two answers a proxy passes on the other gate's
+            data = answer(request, 482, "Loop Detected", source, (), tag)
+        elif pending.overflow and (elsewhere or reason in ELSEWHERE):
             data = no_room(request, source, tag, reason)
         else:
             code = NOT_ACCEPTABLE[0] if reason in _OF_THE_OFFER and pending.refusal == PHONES else pending.refusal

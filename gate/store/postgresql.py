@@ -80,7 +80,7 @@ REWRITE_SECONDS: Final = 86400.0
 LOCK_SECONDS: Final = 3
 _LOCKED: Final = "55P03"
 """The state of a statement that did not get its lock in time."""
-_NOBODYS: Final = ("leaves", "tiles", "checkpoints", "migrations", "number_key")
+_NOBODYS: Final = ("leaves", "tiles", "checkpoints", "migrations", "number_key", "attempts")
 """Tables without personal data."""
 KEYS: Final = ("leaf_index", "withdrawn_leaf", "leaf")
 """Columns with a leaf's key, where a table is not one of ``OWN``."""
@@ -187,7 +187,7 @@ AT_ONCE: Final = 8
 """Rows that one statement writes, at most."""
 
 
-_OF_A_DECISION: Final = tuple(f"INSERT INTO {table} " for table in ("facts", "leaves", "tiles", "calls"))
+_OF_A_DECISION: Final = tuple(f"INSERT INTO {table} " for table in ("facts", "leaves", "tiles", "calls", "attempts"))
 """What a decision writes: it changes nothing that is looked up of another number."""
 
 
@@ -805,6 +805,7 @@ class PostgresqlStore(EvidenceStore):
     """
 
     _connection: PostgresqlConnection
+    shared = True
 
     def __init__(self, place: Postgresql, *, pepper: bytes, salts: Salts | None = None) -> None:
         """As ``EvidenceStore``. Raises ``StoreError`` or ``AuditError``."""

@@ -419,6 +419,16 @@ UPDATE consents SET withdrawn_noted = (SELECT at FROM facts WHERE facts.leaf_ind
 """
 
 
+ATTEMPTS: Final = """
+CREATE TABLE attempts (
+    attempt TEXT NOT NULL UNIQUE, -- SHA-256 of Call-ID, From tag and CSeq of an INVITE that a gate decides on
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX attempts_at ON attempts (at);
+"""
+"""No evidence, and kept for an hour: of gates that share a database one makes a call."""
+
+
 class Step(NamedTuple):
     """A change of the tables."""
 
@@ -502,6 +512,7 @@ STEPS: Final = (
     Step("m032_recordings_in_a_bucket", _columns("recordings", "stored_at", "stored_in")),
     # Words that came through two gates are in the order of the times when they were entered.
     Step("m033_logs_of_many_gates", NOTED),
+    Step("m034_attempts_at_many_gates", ATTEMPTS),
 )
 """Every change of the tables, in order."""
 

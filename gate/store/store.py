@@ -62,6 +62,9 @@ class EvidenceStore(SqliteThread):
     is on the disk, and the store goes on: it works again as soon as there is room.
     """
 
+    shared = False
+    """Other gates may keep what they decide in it."""
+
     def __init__(self, path: Place, *, pepper: bytes, salts: Salts = _fresh_salt) -> None:
         """Open the database in a thread of its own and compare the log with its last checkpoint.
 

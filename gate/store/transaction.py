@@ -7,8 +7,9 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -97,6 +98,10 @@ _QUESTION = (
     " AND source = 'ask' AND NOT EXISTS (SELECT 1 FROM calls AS made WHERE made.question = asked.call_id)"
     " ORDER BY at DESC LIMIT 1"
 )
+_ATTEMPT = "SELECT at FROM attempts WHERE attempt = ?"
+_CLAIM = "INSERT INTO attempts (attempt, at) VALUES (?, ?)"
+ATTEMPT_LASTS: Final = timedelta(hours=1)
+"""No transaction of an INVITE lasts longer (RFC 3261 17.1.1, 17.2.1): after that its key may go."""
 LOOK_UPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (_OBJECTIONS, ("digest",)),
     (_OBJECTIONS, ("short_digest",)),
@@ -108,6 +113,7 @@ LOOK_UPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (_TRIED, ("number", "since")),
     (_QUESTION, ("number", "claimed_by", "asked_since")),
     (_STOPPED, ("caller", "campaign")),
+    (_ATTEMPT, ("attempt",)),
 )
 """What a decision looks up, and which of ``LookUps.values`` each question takes."""
 Known = Mapping[tuple[str, tuple[Any, ...]], Sequence[Sequence[Any]]]
@@ -126,6 +132,8 @@ class LookUps(NamedTuple):
     """A question that the call may come of is no older."""
     caller: str
     campaign: str
+    attempt: str = ""
+    """``attempt_key`` of its INVITE; empty for what is none."""
 
     def values(self, pepper: bytes) -> dict[str, Any]:
         """What ``LOOK_UPS`` are asked with."""
@@ -143,7 +151,13 @@ class LookUps(NamedTuple):
             "asked_since": stamp(self.asked_since),
             "caller": self.caller,
             "campaign": self.campaign,
+            "attempt": self.attempt,
         }
+
+
+def attempt_key(invite: tuple[str, str, int]) -> str:
+    """What stands for Call-ID, From tag and CSeq of an INVITE, at all gates alike; empty for none."""
+    return sha256("\n".join(map(str, invite)).encode("utf-8", "surrogatepass")).hexdigest() if invite[0] else ""
 
 
 _SQL: dict[tuple[str, str, tuple[str, ...]], str] = {}
@@ -282,6 +296,23 @@ class StoreTransaction:
         elif table.hashed and table.makes(kind) and (known := hash_in(body)):
             columns["number_hash"] = known
         return _write(table, kind, columns), (*columns.values(), key)
+
+    def claim(self, attempt: str, now: datetime) -> bool:
+        """Take an attempt (``attempt_key``) for this gate; False where a gate has it. Of two at the same moment the
+        database refuses one, whose work is done again."""
+        if self._found(_ATTEMPT, attempt):
+            return False
+        with self._guarded() as connection:
+            values = (attempt, stamp(now))
+            if self._together is not None:
+                self._together([(_CLAIM, values)])
+            else:
+                connection.execute(_CLAIM, values)
+        return True
+
+    def forget_attempts(self, now: datetime) -> int:
+        """Those that are old; returns how many."""
+        return self.write("DELETE FROM attempts WHERE at < ?", [stamp(now - ATTEMPT_LASTS)])
 
     # --- what decisions read
 

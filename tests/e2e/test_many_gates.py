@@ -1,0 +1,107 @@
+"""Two gates, each a process with a log of its own, and one database."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
+
+from tests.support import postgresql
+from tests.support.phones import Phones
+from tests.support.running_gate import RunningGate, dialgate, free_port
+from tests.support.sip_peer import Callee, Phone
+from tests.support.waiting import PATIENCE
+
+pytestmark = pytest.mark.skipif(not postgresql.PROGRAMS.exists(), reason="apt-get install postgresql-17")
+
+
+@pytest.fixture
+def gates(tmp_path: Path) -> Iterator[list[RunningGate]]:
+    """Two that run: of logs 0 and 1, with one key of the number hashes."""
+    server = postgresql.Server(postgresql.folder_of_server())
+    server.do("CREATE DATABASE evidence")
+    dsn = f"postgresql://dialgate@/evidence?host={server.folder}"
+    made: list[RunningGate] = []
+    try:
+        for log in range(2):
+            gate = RunningGate(tmp_path / f"gate{log}", announcement=0.6)
+            gate.add_pbx()
+            gate.http = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
+            gate.set("control", http=gate.http)
+            gate.add_token("dialler", purposes=["marketing"])
+            made.append(gate)
+        dialgate("store", "move", "--to", dsn, config=made[0].config)
+        own = (made[1].data / "gate.key").read_bytes()
+        shutil.rmtree(made[1].data)
+        shutil.copytree(
+            made[0].data, made[1].data, ignore=shutil.ignore_patterns("gate.db*", "gate.key", "checkpoints")
+        )
+        (made[1].data / "gate.key").write_bytes(own)
+        made[1].set("store", dsn=dsn, log=1)
+        yield [each.start() for each in made]
+    finally:
+        for each in made:
+            each.kill()
+        server.stop()
+
+
+def decided(door: HTTPConnection, gate: RunningGate, number: str) -> str:
+    """The reason of a decision on a marketing call."""
+    words = {"Authorization": f"Bearer {gate.tokens['dialler']}"}
+    door.request("GET", f"/v1/decision?number={number}&purpose=marketing", headers=words)
+    return str(json.load(door.getresponse())["reason"])
+
+
+def test_an_objection_at_one_gate_is_heeded_by_the_very_next_decision_of_the_other(gates: list[RunningGate]) -> None:
+    """A thousand of them, while calls are made through the gate that decides."""
+    one, other = gates
+    with (
+        Phones(port=one.trunk_port),
+        Phones(port=other.trunk_port),
+        Phones(to=other.address) as near,
+    ):
+        door = HTTPConnection(other.http, timeout=PATIENCE)
+        assert decided(door, other, "01144960999") == "not_listed"
+        talks = []
+        for n in range(1000):
+            number = f"0{1134960000 + n}" if n % 2 else f"0{1144960000 + n // 2}"
+            if n % 50 == 0:
+                talks.append(near.dial(f"0{1214960000 + n}"))
+            one.client.call("objection_add", number=number, source="told")
+            assert decided(door, other, number) == "objected", n
+        near.wait(talks, "up", PATIENCE)
+        for talk in talks:
+            near.hang_up(talk)
+        for gate in gates:
+            gate.wait(lambda gate=gate: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
+    for gate in gates:
+        assert gate.stop() == 0
+        gate.verified()
+
+
+def test_an_invite_that_two_gates_get_rings_once_and_the_second_answers_482(gates: list[RunningGate]) -> None:
+    with ExitStack() as stack:
+        trunks = [stack.enter_context(Callee(port=gate.trunk_port)) for gate in gates]
+        for n in range(10):
+            phone = stack.enter_context(Phone(gates[0].address))
+            phone.dial(f"0{1134960100 + n}")
+            branch = phone.branch + "x"
+            phone.send(phone.invite.replace(phone.branch, branch), gates[1].address)
+            final = [phone.recv(only="482")]
+            assert final[0].get("CSeq").endswith("INVITE")
+            loser = branch in final[0].get("Via")
+            trunks[0 if loser else 1].ring()
+            assert trunks[1 if loser else 0].nothing_from(gates[1 if loser else 0].address)
+            phone.branch = phone.branch if loser else branch
+            phone.send(phone.request("CANCEL", phone.dialog, branch=phone.branch), gates[0 if loser else 1].address)
+            phone.recv(only="487")
+    kept = gates[0].rows("SELECT count(*) AS calls FROM calls WHERE verdict = 'allow'")
+    assert kept == [{"calls": 10}]
