@@ -3,6 +3,7 @@ Facts, lists and pages are tested in the other files here, on both engines."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import sqlite3
@@ -26,14 +27,14 @@ from gate.core.screening import standing_objection
 from gate.errors import AuditError, ConfigError, StoreError
 from gate.ports import Fact
 from gate.store import contacts, reader
-from gate.store.erasure import erase_facts
+from gate.store.erasure import call_leaves, erase_facts
 from gate.store.projections import TABLES
 from gate.store.queries import logs
 from gate.store.reader import Reader, open_reader, open_writer, place_from_words, place_in_words
 from gate.store.schema import STEPS, made_by
 from gate.store.store import EvidenceStore
 from gate.store.transaction import last_word
-from tests.support.evidence import PEPPER, START, a_call, decision, own_lists, put, root_of, rows
+from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_lists, put, root_of, rows
 
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
@@ -433,6 +434,47 @@ def test_the_last_word_through_two_gates_is_the_one_that_was_entered_later(store
         assert stands(doubtful).id == f"doubtful{place}", "the other gate's clock was ahead"
 
 
+def faults_of(place: Postgresql) -> list[str]:
+    """What is wrong with a log, and with the rows that were made from all of them."""
+    findings = Findings()
+    with closing(open_reader(place)) as connection:
+        connection.execute("BEGIN")
+        LeafCheck(connection, [], findings).run(None)
+        for table in TABLES:
+            check_derived(connection, table, PEPPER, findings)
+    return [each.message for each in findings.faults]
+
+
+def test_what_one_gate_erases_goes_from_every_log_and_its_receipt_proves_it(store, beside):
+    places = place_of(store), place_of(beside)
+    put(store, *a_call(1), decision("c2", number="+441632960999"))
+    put(beside, *a_call(2))
+    put(store, *a_call(3))
+
+    def erase(tx):
+        calls = tx.values(str, "SELECT call_id FROM calls WHERE number = ? ORDER BY call_id", [NUMBER])
+        leaves = call_leaves(tx, calls, [NUMBER])
+        return (
+            len(calls),
+            leaves,
+            erase_facts(tx, leaves, subject="dsr-1", at=START, actor="tester", basis="request", what="calls"),
+        )
+
+    calls, leaves, receipt = beside.call(erase)
+    assert calls == 3 and {log_of_key(leaf) for leaf in leaves} == {0, 3}
+    assert log_of_key(receipt) == 3
+    for each in (store, beside):
+        emptied = each.call(lambda tx: tx.values(int, "SELECT leaf_index FROM facts WHERE body IS NULL ORDER BY 1"))
+        assert emptied == sorted(leaves)
+        assert each.call(lambda tx: tx.values(int, "SELECT count(*) FROM calls WHERE number = ?", [NUMBER])) == [0]
+    (body,) = store.call(lambda tx: tx.values(str, "SELECT body FROM facts WHERE leaf_index = ?", [receipt]))
+    assert json.loads(body)["elsewhere"] == [f"0/{leaf}" for leaf in sorted(leaves) if log_of_key(leaf) == 0]
+    assert [faults_of(place) for place in places] == [[], []]
+    with closing(places[0].connect()) as session:
+        session.execute("UPDATE facts SET salt = NULL, body = NULL WHERE subject = 'c2'")
+    assert any("is empty, and no fact says that it was erased" in each for each in faults_of(places[0]))
+
+
 def test_a_database_whose_rows_were_keyed_by_log_and_index_is_taken_over(store):
     """As an earlier version made it, of a gate with log 5; another gate joins it then."""
     put(store, *own_lists(), decision("c1"))
@@ -455,13 +497,8 @@ def test_a_database_whose_rows_were_keyed_by_log_and_index_is_taken_over(store):
     assert put(gates[1], decision("c3")) == [leaf_key(1, 0)]
     (withdrawn,) = gates[1].call(lambda tx: tx.consents("+447700900004"))
     assert (log_of_key(withdrawn.learnt), withdrawn.withdrawn_learnt) == (5, leaf_key(5, 5))
-    with closing(open_reader(place)) as connection:
-        connection.execute("BEGIN")
-        findings = Findings()
-        LeafCheck(connection, [], findings).run(None)
-        for table in TABLES:
-            check_derived(connection, table, PEPPER, findings)
-    assert not findings.faults and findings.checked["leaves"] == 9
+    assert faults_of(place) == []
+    assert gates[0].call(lambda tx: tx.head()[0]) == 9
     for gate in gates:
         gate.close()
 
