@@ -31,6 +31,10 @@ _ROW = (
 _SWEPT = f"FROM facts WHERE kind = '{RetentionSwept.kind}' AND subject = 'retention' AND body IS NOT NULL"
 
 
+_HERE = "+r.leaf_index >= ? AND +r.leaf_index < ?"
+"""Recordings of this gate: another one has the file and the keys of its own."""
+
+
 class Next(NamedTuple):
     """Rows, and where the ones after them begin; ``None`` at the end."""
 
@@ -39,12 +43,13 @@ class Next(NamedTuple):
 
 
 def oldest(tx: Source, before: datetime, after: tuple[str, str] | None = None, limit: int = 500) -> Next:
-    """Recordings not erased that were opened before a time, oldest first, with what the rules need of their calls."""
+    """Recordings of this gate not erased that were opened before a time, oldest first, with what the rules need of
+    their calls."""
     rows = tx.rows(
         KeptRecording,
         f"{_ROW} WHERE r.erased_at IS NULL AND r.opened_at < ? AND (r.opened_at, r.recording_id) > (?, ?)"
-        " ORDER BY r.opened_at, r.recording_id LIMIT ?",
-        [stamp(before), *(after or ("", "")), limit],
+        f" AND {_HERE} ORDER BY r.opened_at, r.recording_id LIMIT ?",
+        [stamp(before), *(after or ("", "")), tx.own.start, tx.own.stop, limit],
     )
     rows = _with_joined(tx, rows)
     last = (rows[-1].opened_at, rows[-1].recording_id) if len(rows) == limit else None
@@ -59,12 +64,13 @@ def these(tx: Source, recording_ids: Sequence[str]) -> list[KeptRecording]:
 
 
 def erasing(tx: Source, limit: int = SLICE, after: str = "") -> list[KeptRecording]:
-    """The same rows of recordings whose erasure was decided and not yet finished, in the order of their ids."""
+    """The same rows of recordings of this gate whose erasure was decided, here or at another one, and not yet finished,
+    in the order of their ids."""
     rows = tx.rows(
         KeptRecording,
         f"{_ROW} WHERE r.erasing_at IS NOT NULL AND r.erased_at IS NULL AND r.recording_id > ?"
-        " ORDER BY r.recording_id LIMIT ?",
-        [after, limit],
+        f" AND {_HERE} ORDER BY r.recording_id LIMIT ?",
+        [after, tx.own.start, tx.own.stop, limit],
     )
     return _with_joined(tx, rows)
 
@@ -90,6 +96,12 @@ def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Tombstone]:
         f" WHERE erased_at IS NOT NULL AND recording_id IN ({marks(recording_ids)})",
         [*recording_ids],
     )
+
+
+def here_among(tx: Source, recording_ids: Sequence[str]) -> set[str]:
+    """Those of these recordings that are this gate's; at most ``SLICE`` ids."""
+    sql = f"SELECT recording_id FROM recordings AS r WHERE recording_id IN ({marks(recording_ids)}) AND {_HERE}"  # noqa: S608
+    return {*tx.values(str, sql, [*recording_ids, tx.own.start, tx.own.stop])}
 
 
 def known_among(tx: Source, recording_ids: Sequence[str]) -> set[str]:

@@ -257,10 +257,12 @@ def facts_of(tx: Source, subject: str) -> list[FactRow]:
 
 
 def open_calls(tx: Source) -> list[CallRow]:
-    """Allowed calls that have not ended: at the start of the gate those that it was killed in, oldest first."""
+    """Allowed calls of this gate that have not ended: at its start those that it was killed in, oldest first."""
     return tx.rows(
         CallRow,
-        "SELECT * FROM calls WHERE verdict = 'allow' AND ended_at IS NULL AND source IS NOT 'ask' ORDER BY at, call_id",
+        "SELECT * FROM calls WHERE verdict = 'allow' AND ended_at IS NULL AND source IS NOT 'ask'"
+        " AND +leaf_index >= ? AND +leaf_index < ? ORDER BY at, call_id",
+        [tx.own.start, tx.own.stop],
     )
 
 
@@ -358,11 +360,12 @@ def recording(tx: Source, recording_id: str) -> RecordingRow | None:
 
 
 def open_recordings(tx: Source) -> list[RecordingRow]:
-    """Recordings that the log opened and never closed, oldest first."""
+    """Recordings of this gate that the log opened and never closed, oldest first."""
     return tx.rows(
         RecordingRow,
         "SELECT * FROM recordings INDEXED BY recordings_open"
-        " WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at",
+        " WHERE closed_at IS NULL AND erased_at IS NULL AND +leaf_index >= ? AND +leaf_index < ? ORDER BY opened_at",
+        [tx.own.start, tx.own.stop],
     )
 
 

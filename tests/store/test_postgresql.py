@@ -26,7 +26,7 @@ from gate.core.facts import lists
 from gate.core.screening import standing_objection
 from gate.errors import AuditError, ConfigError, StoreError
 from gate.ports import Fact
-from gate.store import contacts, reader
+from gate.store import contacts, kept, queries, reader
 from gate.store.erasure import call_leaves, erase_facts
 from gate.store.projections import TABLES
 from gate.store.queries import logs
@@ -432,6 +432,26 @@ def test_the_last_word_through_two_gates_is_the_one_that_was_entered_later(store
         late = lists.Objection(number=doubtful, source="call", note="").fact(f"doubtful{place}", first, "tester")
         one.call(lambda tx, fact=late: tx.append(last_word(tx, fact)))
         assert stands(doubtful).id == f"doubtful{place}", "the other gate's clock was ahead"
+
+
+def test_what_runs_at_one_gate_is_not_closed_nor_erased_by_another(store, beside):
+    """Of a gate that starts, or sweeps: it has neither the calls of the other, nor files and keys of its recordings."""
+    running = list(a_call(1))
+    last = next(n for n, fact in enumerate(running) if fact.kind == "recording_closed")
+    put(store, *running[:last])
+    (call,) = store.call(queries.open_calls)
+    (recording,) = store.call(queries.open_recordings)
+    assert beside.call(queries.open_calls) == beside.call(queries.open_recordings) == []
+    put(store, *running[last:])
+    put(beside, Fact("recording_erasing", recording.recording_id, START, "x", {"call_id": call.call_id, "basis": "a"}))
+    late = START + timedelta(days=800)
+    ids = [recording.recording_id]
+    for gate, found in ((store, ids), (beside, [])):
+        assert [each.recording_id for each in gate.call(lambda tx: kept.oldest(tx, late)).items] == found
+        assert [each.recording_id for each in gate.call(kept.erasing)] == found, (
+            "the owner carries out what both decide"
+        )
+        assert gate.call(lambda tx: kept.here_among(tx, ids)) == set(found)
 
 
 def faults_of(place: Postgresql) -> list[str]:

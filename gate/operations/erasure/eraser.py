@@ -57,9 +57,10 @@ from gate.operations.requests.standing import bodies, last
 from gate.operations.requests.steps import load, same_name
 from gate.operations.requests.telling import to_tell
 from gate.showing import many
-from gate.store import contacts, erasure
+from gate.store import contacts, erasure, kept
 from gate.store import requests as book
 from gate.store.handed_out import copies_about, emptied, handed_out, in_bundles, leaves_about, open_copies
+from gate.store.queries import SLICE
 from gate.store.transaction import StoreTransaction
 from gate.types import Progress
 
@@ -231,6 +232,9 @@ class Eraser:
                 return plan, f"{locked} no key any more, but the files would not go: {fault}"
             if not plan.standing:
                 return plan, ""
+        here = self._store.call(partial(kept.here_among, recording_ids=plan.standing[:SLICE]))
+        if there := len({*plan.standing[:SLICE]} - here):
+            return plan, f"{many(there, 'recording', 'waits')} for another gate, which has file and keys, to be erased"
         return plan, f"{many(len(plan.standing), 'recording', 'was')} held when the turn came, and no hold is there now"
 
     def _empty(self, plan: Plan, actor: str, progress: Progress | None) -> Iterator[int]:

@@ -91,7 +91,8 @@ class RecordingEraser:
 
     def erase(self, recording_ids: Sequence[str], rule: Rule, *, basis: str, actor: str) -> Outcome:
         """Erase those of these recordings (at most ``BATCH``) that the rule lets go, as it is judged inside the
-        transaction that decides. ``basis`` says on what ground: no personal data.
+        transaction that decides. ``basis`` says on what ground: no personal data. Of those of another gate the decision
+        alone is kept: that gate carries it out when it resumes.
 
         Raises ``StoreError`` or ``VaultError``: then what was decided stays under way, for ``resume``.
         """
@@ -153,6 +154,7 @@ class RecordingEraser:
             tx.append(facts.RecordingErasing(call_id=each.call_id, basis=basis).fact(each.id, now, actor))
             rows[each.id] = replace(rows[each.id], erasing_basis=basis)
         going = {each.id for each in found.due} | {key for key, row in rows.items() if row.erasing_at}
+        going &= kept.here_among(tx, list(going))
         return [rows[key] for key in rows if key in going], [(each.id, hold.name) for each, hold in found.held]
 
     def _carry_out(self, rows: Sequence[KeptRecording], actor: str) -> Outcome:
