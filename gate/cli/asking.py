@@ -252,19 +252,19 @@ def asks(
     until then.
     """
     fields = fields_of(request)
-    told = [field for field in fields.values() if field.name not in {*_NOT_TYPED, *without}]
+    typed = [field for field in fields.values() if field.name not in {*_NOT_TYPED, *without}]
     blank: dict[str, Any] = {name: "" for name in without if fields[name].needed}
-    blank |= {field.name: False for field in told if field.needed and field.kind is Kind.FLAG}
+    blank |= {field.name: False for field in typed if field.needed and field.kind is Kind.FLAG}
 
     def decorate(body: Body) -> Body:
         @functools.wraps(body)
         def run(view: View, **values: Any) -> Any:
-            given = {field.name: values.pop(field.name) for field in told}
+            given = {field.name: values.pop(field.name) for field in typed}
             given = {name: value for name, value in given.items() if value is not None}
             return body(view, request(**blank | given), **values)
 
         decorated: Body = run
-        for field in reversed(told):
+        for field in reversed(typed):
             name, kind = field.name, (types or {}).get(field.name) or _type(field)
             if name in arguments:
                 decorated = _argument(request, field, kind, optional=name in optional)(decorated)

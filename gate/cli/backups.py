@@ -141,12 +141,12 @@ def restore(
     config = view.config
     aside, files = put_back(config, data, wrapped, secrets)
     with open_data_folder(config) as opened:
-        told = replayed(opened, data, files, proven=bool(trusted))
+        outcome = replayed(opened, data, files, proven=bool(trusted))
     shown = {"data": str(config.data), "aside": str(aside or ""), "files": files, "proven": bool(trusted)}
-    view.data(shown | told)
+    view.data(shown | outcome)
     if aside is not None:
         narrate(f"The data folder that was there is {aside} now. It may hold keys of what is erased: destroy it.")
-    for each in told["warnings"]:
+    for each in outcome["warnings"]:
         narrate(each)
 
 

@@ -62,9 +62,9 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Describe the arguments, where the fields that they fill in have words, and the options."""
-        if told := arguments_of(self, ctx):
+        if arguments := arguments_of(self, ctx):
             with formatter.section("Arguments"):
-                formatter.write_dl(told)
+                formatter.write_dl(arguments)
         super().format_options(ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -77,8 +77,8 @@ class Command(click.Command):
 
 def arguments_of(command: click.Command, ctx: click.Context) -> list[tuple[str, str]]:
     """The arguments that say what they are: (metavar, words)."""
-    told = ((each, getattr(each, "about", "")) for each in command.get_params(ctx) if isinstance(each, click.Argument))
-    return [(each.make_metavar(ctx).strip("[]{}"), about) for each, about in told if about]
+    given = ((each, getattr(each, "about", "")) for each in command.get_params(ctx) if isinstance(each, click.Argument))
+    return [(each.make_metavar(ctx).strip("[]{}"), about) for each, about in given if about]
 
 
 def make(

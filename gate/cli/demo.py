@@ -105,8 +105,8 @@ class Afterwards:
             *("--recipient", "Auditor", "--purpose", "demo", "-o", str(place / "demo.bundle"), *self._config),
         )
         counts = sent["counts"]
-        told = f"{many(counts['calls'], 'call')} and {many(counts['included'], 'recording')}, sealed to that key alone"
-        self._check("bundle_recordings", counts["included"], f"   One file goes out: {told}.", expected=2)
+        parts = f"{many(counts['calls'], 'call')} and {many(counts['included'], 'recording')}, sealed to that key alone"
+        self._check("bundle_recordings", counts["included"], f"   One file goes out: {parts}.", expected=2)
         files = ("demo.bundle", "--key", "auditor.key", "--vkey", sent["vkey"])
         found = run("audit", "open", *files, *_words(words), "-o", "opened", cwd=place)
         text = f"   Opened in a folder with nothing else: {many(len(found['checks']), 'check')}, and all of them hold."
@@ -123,8 +123,8 @@ class Afterwards:
             with redirect_stderr(io.StringIO()):  # the names of the letters: they are told at the end
                 write_letters(gate, reference, (LetterKind.RESPONSE,), self._folder / "letters", pack.name)
             gate.ask(AnswerSent(request=reference))
-        told = f"{many(made.calls, 'call')}, {many(made.recordings, 'recording')}"
-        self._check("pack", [made.calls, made.recordings], f"   Written as one HTML file: {told}.", expected=[1, 1])
+        parts = f"{many(made.calls, 'call')}, {many(made.recordings, 'recording')}"
+        self._check("pack", [made.calls, made.recordings], f"   Written as one HTML file: {parts}.", expected=[1, 1])
         self._tell(f"   Any browser opens it with {made.passphrase}, which is sent separately.")
         self._check("pack_in_clear", holding(pack, self._person), "   Closed, it names nobody.", expected=[])
 
@@ -297,10 +297,10 @@ class Demo:
         heard = listen(call.heard())
         self.check("agent_heard_customer", CUSTOMER_HERTZ in heard, "   Both spoke; alice heard the customer.")
         call.hangup()
-        told = carrier.call()
-        shown = str(told["from"]).partition(";tag=")[0]
+        far = carrier.call()
+        shown = str(far["from"]).partition(";tag=")[0]
         self.check("shown_number", "+442079460000" in shown, f"   The customer saw {shown}.")
-        self.check("customer_heard_agent", heard_after(told["heard"], AGENT_HERTZ), "   The customer heard alice.")
+        self.check("customer_heard_agent", heard_after(far["heard"], AGENT_HERTZ), "   The customer heard alice.")
         self._call_id = self._newest(numbers.parse(UNLISTED).e164)
 
     def _consented(self, phone: Any, carrier: CarrierUas) -> None:

@@ -49,15 +49,15 @@ class CarrierUas:
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
-            told = json.loads(line)
+            event = json.loads(line)
             with self._told:
-                match told["event"]:
+                match event["event"]:
                     case "listening":
-                        self.address = str(told["address"])
+                        self.address = str(event["address"])
                     case "invite":
                         self.invites += 1
                     case "call":
-                        self._calls.append(told)
+                        self._calls.append(event)
                 self._told.notify_all()
 
     def call(self) -> dict[str, Any]:
@@ -87,10 +87,10 @@ def carrier_uas() -> Iterator[CarrierUas]:
 
 def run(*arguments: str, cwd: Path | None = None) -> dict[str, Any]:
     """A command of this program, with ``--json``; ``GateError`` where it fails."""
-    told = ask(*arguments, cwd=cwd)
-    if "error" in told:
-        raise GateError(f"dialgate {' '.join(arguments)}: {told['error']['message']}", hint=told["error"]["hint"])
-    return told
+    answer = ask(*arguments, cwd=cwd)
+    if "error" in answer:
+        raise GateError(f"dialgate {' '.join(arguments)}: {answer['error']['message']}", hint=answer["error"]["hint"])
+    return answer
 
 
 def ask(*arguments: str, cwd: Path | None = None) -> dict[str, Any]:
@@ -98,16 +98,16 @@ def ask(*arguments: str, cwd: Path | None = None) -> dict[str, Any]:
 
     It runs in this process: a dozen interpreters would each take a second to import what this one has.
     """
-    said, complained = io.StringIO(), io.StringIO()
+    output, complained = io.StringIO(), io.StringIO()
     bare = {name: value for name, value in os.environ.items() if not name.startswith("DIALGATE_")}
     here = chdir(cwd or Path.cwd())
-    with _environment(bare), here, redirect_stdout(said), redirect_stderr(complained), suppress(SystemExit):
+    with _environment(bare), here, redirect_stdout(output), redirect_stderr(complained), suppress(SystemExit):
         cli.main([*arguments, "--json"], prog_name="dialgate")
     try:
-        told: dict[str, Any] = json.loads(said.getvalue())
+        answer: dict[str, Any] = json.loads(output.getvalue())
     except ValueError:
         raise GateError(f"dialgate {' '.join(arguments)} failed: {complained.getvalue().strip()}") from None
-    return told
+    return answer
 
 
 @contextmanager

@@ -134,8 +134,8 @@ def list_(view: View) -> None:
 def _given(recipient: Recipient) -> str:
     """What a recipient is on the register for, in words."""
     half = f" ({recipient.half} half)" if recipient.half else ""
-    said = [f"recordings{half}"] if recipient.seals else []
-    return ", ".join([*said, *([f"exports: {recipient.purpose}"] if recipient.purpose else [])])
+    parts = [f"recordings{half}"] if recipient.seals else []
+    return ", ".join([*parts, *([f"exports: {recipient.purpose}"] if recipient.purpose else [])])
 
 
 @make(

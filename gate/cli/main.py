@@ -241,12 +241,12 @@ def _unexpected(error: Exception, arguments: list[str], *, json: bool) -> int:
             place = f" Details are in {file.name}."
         except OSError as no_room:
             place = f" The details could not be written ({no_room.strerror}): they are told with --debug."
-    said = f"unexpected {type(error).__name__}: {_first_line(error)}.{place}"
+    message = f"unexpected {type(error).__name__}: {_first_line(error)}.{place}"
     hint = "This is a fault of Dialgate: please report it with the details."
-    click.echo(f"dialgate: {said}", err=True)
+    click.echo(f"dialgate: {message}", err=True)
     click.echo(hint, err=True)
     if json:
-        complain_as_json(said, hint, 1)
+        complain_as_json(message, hint, 1)
     return 1
 
 

@@ -173,9 +173,9 @@ def _nearest(asked: str, names: list[str]) -> str:
     if close := difflib.get_close_matches(asked, names, n=1):
         return close[0]
     words = asked.replace("-", " ").strip()
-    said = {name: manual.read(name).lower().count(words) for name in names} if words else {}
-    best = max(said, key=lambda name: said[name], default="")
-    return best if said.get(best) else ""
+    counts = {name: manual.read(name).lower().count(words) for name in names} if words else {}
+    best = max(counts, key=lambda name: counts[name], default="")
+    return best if counts.get(best) else ""
 
 
 def _show(text: str) -> None:

@@ -123,30 +123,30 @@ def receipt(view: View, asked: ReceiptShow) -> None:
 
 def _lines(receipt: ReceiptShown) -> Iterator[str]:
     yield f"Receipt {receipt.code}"
-    said = receipt.said
-    if said is None:
+    content = receipt.said
+    if content is None:
         yield "It is no longer kept: what the firm held of the call was erased."
         return
-    by, hour = said.made_by, datetime.fromisoformat(said.hour)
-    yield f"Call: {said.call_id}"
+    by, hour = content.made_by, datetime.fromisoformat(content.hour)
+    yield f"Call: {content.call_id}"
     yield f"Called by: {by.trading_name} ({by.legal_name}), showing {by.number}"
     if by.on_behalf_of:
         yield f"On behalf of: {by.on_behalf_of}"
-    service = said.reason == Reason.SERVICE_CALL
+    service = content.reason == Reason.SERVICE_CALL
     when = "Not screened; decided" if service else "Screened"
     yield f"{when}: {hour:%Y-%m-%d}, between {hour.hour}:00 and {hour.hour + 1}:00 (UK time)"
-    for edition in said.registers:
+    for edition in content.registers:
         where = "Looked up in" if service else "Against"
         yield f"{where}: {edition.name.upper()}, edition of {edition.as_of} (SHA-256 {edition.sha256})"
-    for each in said.found or [GROUNDS.get(said.reason, said.reason)]:
+    for each in content.found or [GROUNDS.get(content.reason, content.reason)]:
         yield f"Found: {each}"
-    yield "To object: " + "; ".join(each for each in asdict(said.object).values() if each).replace("\n", ", ")
+    yield "To object: " + "; ".join(each for each in asdict(content.object).values() if each).replace("\n", ", ")
     yield f"Code: {_outcome(receipt)}"
     proof = receipt.proof
     signed = (
         f"in the signed log of {many(int(proof.checkpoint.splitlines()[1]), 'leaf')}" if proof else "not signed yet"
     )
-    yield f"Leaf: {receipt.leaf_index}, for the decision of leaf {said.decision}; {signed}"
+    yield f"Leaf: {receipt.leaf_index}, for the decision of leaf {content.decision}; {signed}"
 
 
 def _outcome(receipt: ReceiptShown) -> str:

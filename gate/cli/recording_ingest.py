@@ -43,9 +43,9 @@ def ingest(view: View, path: Path, call_id: str, number: str, at: datetime | Non
     its name (ingest.names), or by NAME.json beside it. One that belongs to no decision is refused, unless
     ingest.unbound is "keep". Exit code 1 where a file is left in clear.
     """
-    said = CallName(call_id, number, at) if call_id or number else None
+    named = CallName(call_id, number, at) if call_id or number else None
     with reach(view.config) as gate:
-        rows = _folder(view, path, gate, said) if path.is_dir() else [_file(view, path, gate, said, bool(swap))]
+        rows = _folder(view, path, gate, named) if path.is_dir() else [_file(view, path, gate, named, bool(swap))]
     columns = [("file", "File"), ("recording_id", "Recording"), ("call_id", "Call"), ("bound_by", "Bound by")]
     columns += [("refused", "Refused"), ("why", "Still in clear, because")]
     view.rows({"items": rows}, "items", columns, none="There is no WAV file.")
@@ -64,19 +64,19 @@ def _asking(gate: Gate) -> Ask:
     return ask
 
 
-def _file(view: View, path: Path, gate: Gate, said: CallName | None, swap: bool) -> dict[str, object]:
+def _file(view: View, path: Path, gate: Gate, named: CallName | None, swap: bool) -> dict[str, object]:
     if not removable(path.parent):
         raise UsageError(f"{path} could not be removed afterwards", hint="let this account write in its folder")
     go_on(path.parent)
-    told, swapped = (said, view.config.ingest.swap) if said else note_of(path, view.config.ingest)
+    call, swapped = (named, view.config.ingest.swap) if named else note_of(path, view.config.ingest)
     try:
-        return _row(path.name, hand_in(path, told, swap or swapped, _asking(gate)), "")
+        return _row(path.name, hand_in(path, call, swap or swapped, _asking(gate)), "")
     except NotRemoved as error:
         return _row(path.name, None, error.message)
 
 
-def _folder(view: View, path: Path, gate: Gate, said: CallName | None) -> list[dict[str, object]]:
-    if said is not None:
+def _folder(view: View, path: Path, gate: Gate, named: CallName | None) -> list[dict[str, object]]:
+    if named is not None:
         raise UsageError("a folder has many calls", hint="name one file, or leave these options out")
     folder, rows = IngestFolder(path, view.config.ingest), []
     while found := list(folder.look(time.monotonic(), _asking(gate), settle=0.0)):

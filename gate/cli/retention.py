@@ -172,10 +172,10 @@ def add(view: View, asked: HoldAdd) -> None:
 @asks(HoldGroundSet, "hold_id", names={"review_on": "--review"}, types=_AHEAD)
 def ground(view: View, asked: HoldGroundSet) -> None:
     """Set the ground of a hold, after a review or where it has none yet."""
-    said = ask(view, asked)
-    view.data(said)
-    if said.notice:
-        narrate(said.notice)
+    answer = ask(view, asked)
+    view.data(answer)
+    if answer.notice:
+        narrate(answer.notice)
 
 
 @make("release", group=hold, example='dialgate hold release 6f2c9e… --reason "settled on 3 March"')

@@ -97,9 +97,9 @@ def _ask(view: View, via: str, source: Path, delimiter: str, columns: Sequence[s
         HandedOverFile(_written(held, "\n".join(numbers).encode()), source.name) as given,
         view.progress(f"Asking about {many(len(numbers), 'number')}") as progress,
     ):
-        told = ask(view, RegisterAsk(provider=via, path=source.name), given=given, progress=progress)
-    listed = ", ".join(f"{count:,} on the {name.upper()}" for name, count in told.listed.items())
-    narrate(f"{told.provider} has answered for {many(told.asked, 'number')} as of {told.as_of}: {listed}.")
+        report = ask(view, RegisterAsk(provider=via, path=source.name), given=given, progress=progress)
+    listed = ", ".join(f"{count:,} on the {name.upper()}" for name, count in report.listed.items())
+    narrate(f"{report.provider} has answered for {many(report.asked, 'number')} as of {report.as_of}: {listed}.")
 
 
 def _written(descriptor: int, content: bytes) -> int:

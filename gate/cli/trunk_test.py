@@ -194,12 +194,12 @@ class _Second:
             code, phrase = (486, "Busy Here") if mine else (503, "Only A Test Is Taken Here")
             if mine:
                 self.rung.append(f"{source[0]}:{source[1]}")
-        said = answer(request, code, phrase, source, (), "trunk-test")
+        sent = answer(request, code, phrase, source, (), "trunk-test")
         if connection is not None:
-            connection.sendall(said)
+            connection.sendall(sent)
         else:
             host, port = destination(request, source)
-            self._udp.sendto(said, (host.strip("[]"), port))
+            self._udp.sendto(sent, (host.strip("[]"), port))
 
     def _dials(self, uri: str) -> bool:
         """The user of the URI is the number, with an outside line before it or not."""

@@ -180,8 +180,8 @@ def verified(place: Path, kind: str, tell: Callable[[float, str], None] | None =
         raise StoreError(f"{place}: {error.filename} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(f"{place / LIST} is not the list of a backup: {error}") from error
-    said = {name: value for name, value in read.items() if name != "files"}
-    return Set(place, files, said, hashlib.sha256(text).hexdigest())
+    head = {name: value for name, value in read.items() if name != "files"}
+    return Set(place, files, head, hashlib.sha256(text).hexdigest())
 
 
 def prove(data: Set, wrapped: Set, vkey: str) -> None:
@@ -364,10 +364,10 @@ def back_up(gate: Gate, config: Config, path: Path, folder: Path, keys: Path, pr
     if keys.is_relative_to(folder) or folder.is_relative_to(keys):
         raise UsageError("the keys must not lie with the recordings", hint="name another disk, or another folder")
     begun = gate.ask(BackupBegin())
-    said = {"id": begun.id, "made_at": begun.made_at, "verifier": _verifier(config.data)}
+    head = {"id": begun.id, "made_at": begun.made_at, "verifier": _verifier(config.data)}
     with (
-        new_set(folder, "data", **said) as data,
-        new_set(keys, "keys", **said, until=begun.keys_until) as wrapped,
+        new_set(folder, "data", **head) as data,
+        new_set(keys, "keys", **head, until=begun.keys_until) as wrapped,
     ):
         progress(0.0, "the store")
         store = place_of(config)
@@ -569,11 +569,11 @@ def replayed(folder: DataFolder, data: Set, files: int, *, proven: bool) -> dict
     sql = "SELECT body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY at DESC, leaf_index DESC LIMIT 1"
     rows = folder.read(lambda tx: tx.values(str, sql, [MemoryReplayed.kind]))
     folder.trust.look()
-    said: dict[str, Any] = json.loads(rows[0]) if rows else {}
+    result: dict[str, Any] = json.loads(rows[0]) if rows else {}
     warnings = [*unlogged(folder), *folder.trust.warnings(), *folder.one(SecondPlace).warnings()]
     if not folder.one(SecondPlace).configured:
         warnings.append(
             "No second place is configured (storage.memory): objections and erasures since the backup are not "
             "known here. Add them again first."
         )
-    return {"replayed": said, "erased_again": outcome.erased, "warnings": warnings}
+    return {"replayed": result, "erased_again": outcome.erased, "warnings": warnings}

@@ -158,8 +158,8 @@ def _ask_about(gate: Gate, found: ListFile) -> None:
     """What firm and store have against consents whose lines are sound, before any is kept."""
     for batch in _batches(found.entries):
         consents = [entry for entry in batch if isinstance(entry, ConsentEntry)]
-        told = gate.ask(ConsentImport(entries=consents, check=True)).faults
-        faults = [] if told is UNSET else told
+        faults = gate.ask(ConsentImport(entries=consents, check=True)).faults
+        faults = [] if faults is UNSET else faults
         found.faults = sorted([*found.faults, *((each.line, each.fault) for each in faults)])
     wrong = {line for line, _ in found.faults}
     found.entries = [entry for entry in found.entries if entry.line not in wrong]

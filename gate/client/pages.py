@@ -143,12 +143,12 @@ class LeafChecked(NamedTuple):
 
 def proven(evidence: LogProof, place: int) -> LeafChecked:
     """Check one leaf: its value, its way to the root of the checkpoint, the checkpoint's signature."""
-    told = evidence.leaves[place]
-    leaf = (told.leaf or "").encode()
-    digest, path = leaf_hash(leaf), [base64.b64decode(each) for each in told.proof]
+    shown = evidence.leaves[place]
+    leaf = (shown.leaf or "").encode()
+    digest, path = leaf_hash(leaf), [base64.b64decode(each) for each in shown.proof]
     value, signed = None, ""
-    if told.salt is not None and told.body is not None:
-        commit = hashlib.sha256(bytes.fromhex(told.salt) + told.body.encode()).hexdigest()
+    if shown.salt is not None and shown.body is not None:
+        commit = hashlib.sha256(bytes.fromhex(shown.salt) + shown.body.encode()).hexdigest()
         value = json.loads(leaf).get("commit") == commit
     try:
         head = verify_note(evidence.checkpoint, evidence.vkey)
@@ -159,10 +159,10 @@ def proven(evidence: LogProof, place: int) -> LeafChecked:
         leaf=leaf.decode(),
         hash=digest.hex(),
         value=value,
-        path=[*told.proof],
+        path=[*shown.proof],
         size=found.size,
         root=base64.b64encode(found.root).decode(),
-        included=verify_inclusion(digest, told.index, found.size, path, found.root),
+        included=verify_inclusion(digest, shown.index, found.size, path, found.root),
         signed=signed,
     )
 

@@ -257,8 +257,8 @@ def _rather_text(accept: str) -> bool:
 
 
 def _weight(parameters: list[str]) -> float:
-    said = next((each[2:] for each in parameters if each.startswith("q=")), "1")
-    return float(said) if re.fullmatch(r"[01](\.\d{0,3})?", said, re.ASCII) else 0.0
+    quality = next((each[2:] for each in parameters if each.startswith("q=")), "1")
+    return float(quality) if re.fullmatch(r"[01](\.\d{0,3})?", quality, re.ASCII) else 0.0
 
 
 def _read(raw: bytes, kind: str) -> dict[str, Any]:

@@ -170,10 +170,10 @@ def handed(control: Path, given: HandedOverFile, timeout: float) -> Iterator[str
         with contextlib.closing(sockets.connect(path, timeout)) as connection:
             with contextlib.suppress(BrokenPipeError):  # refused before the file came: why has been said
                 socket.send_fds(connection, [b"\n"], [given.fileno()])
-            told = _whole_answer(connection)
-            if "ticket" not in told:
-                raise revived(told)
-            yield str(told["ticket"])
+            answer = _whole_answer(connection)
+            if "ticket" not in answer:
+                raise revived(answer)
+            yield str(answer["ticket"])
     except OSError as error:
         raise ControlError(
             f"the file cannot be handed to the gate at {path}: {error.strerror or type(error).__name__}",

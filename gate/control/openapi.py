@@ -101,10 +101,10 @@ def document() -> str:
         inner = value["schemas"] if key == "components" else value
         if key in ("paths", "components"):
             rows = ",\n".join(
-                f"{json.dumps(name)}: {json.dumps(told, ensure_ascii=False)}" for name, told in inner.items()
+                f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in inner.items()
             )
-            told = f"{{\n{rows}\n}}"
-            lines.append(f'"{key}": ' + (f'{{"schemas": {told}}}' if key == "components" else told))
+            shown = f"{{\n{rows}\n}}"
+            lines.append(f'"{key}": ' + (f'{{"schemas": {shown}}}' if key == "components" else shown))
         else:
             lines.append(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -162,8 +162,8 @@ class Watchers:
     def _publish(self, line: bytes) -> None:
         self._newest = line
         self._number += 1
-        told, self._told = self._told, asyncio.Event()
-        told.set()
+        waiting, self._told = self._told, asyncio.Event()
+        waiting.set()
 
     async def close(self) -> None:
         """The gate stops: every watcher is let go."""
@@ -284,11 +284,11 @@ async def _stream(
     """
     loop = asyncio.get_running_loop()
     newest: list[tuple[float, str]] = []
-    told = asyncio.Event()
+    moved = asyncio.Event()
 
     def keep_newest(fraction: float, text: str) -> None:
         newest[:] = [(fraction, text)]
-        told.set()
+        moved.set()
 
     def progress(fraction: float, text: str = "") -> None:
         loop.call_soon_threadsafe(keep_newest, fraction, text)
@@ -296,11 +296,11 @@ async def _stream(
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(asked)
     work = asyncio.ensure_future(workers.call(carry_out, request, replace(caller, progress=progress)))
-    work.add_done_callback(lambda _: told.set())
+    work.add_done_callback(lambda _: moved.set())
     reading = True
     while True:
-        await told.wait()
-        told.clear()
+        await moved.wait()
+        moved.clear()
         if newest and not work.done():
             fraction, text = newest.pop()
             reading = reading and await _line(response, {"progress": fraction, "text": text})

@@ -102,20 +102,20 @@ def status(error: GateError) -> int:
 
 def revived(body: Mapping[str, Any]) -> GateError:
     """The error that a body from ``fault`` speaks of, to be raised on this side."""
-    told = body.get("error")
-    if not isinstance(told, Mapping):
+    error = body.get("error")
+    if not isinstance(error, Mapping):
         return errors.ControlError("the gate answered with an error that says nothing")
-    message, hint = str(told.get("message", "")), str(told.get("hint", ""))
-    kind = getattr(errors, str(told.get("kind")), GateError)
+    message, hint = str(error.get("message", "")), str(error.get("hint", ""))
+    kind = getattr(errors, str(error.get("kind")), GateError)
     if not (isinstance(kind, type) and issubclass(kind, GateError)):
         kind = GateError
     if issubclass(kind, RefusedError):
-        return RefusedError(message, reason=str(told.get("reason", "")), hint=hint)
-    error: GateError = kind(message, hint=hint)
-    exit_code = told.get("exit_code")
+        return RefusedError(message, reason=str(error.get("reason", "")), hint=hint)
+    made: GateError = kind(message, hint=hint)
+    exit_code = error.get("exit_code")
     if isinstance(exit_code, int) and 1 <= exit_code <= 3:
-        error.exit_code = exit_code
-    return error
+        made.exit_code = exit_code
+    return made
 
 
 def _kind(error: GateError) -> str:

@@ -100,7 +100,7 @@ class Claims:
         }
         return bears.get(status, False)
 
-    def report(self, findings: Findings, told: Sequence[Mapping[str, Any]]) -> None:
+    def report(self, findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
         """What came of it; ``told`` is the register of recipients."""
         if self._begun and self._until > self._begun:
             findings.fails("complete", f"The period was not over when it was exported ({self._begun}): it goes on.")
@@ -116,7 +116,7 @@ class Claims:
             findings, "statuses", "What became of each recording is what the facts say.",
             "What is said to have become of recordings is not what the facts say",
         )  # fmt: skip
-        self._report_recipients(findings, told)
+        self._report_recipients(findings, rows)
 
     def _held(self, values: Mapping[str, Any]) -> bool:
         for hold, body in self._holds.items():

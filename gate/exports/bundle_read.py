@@ -197,8 +197,8 @@ def _key_files(found: dict[str, Entry], manifest: form.Manifest) -> None:
 
 def _checkpoint(found: dict[str, Entry], manifest: form.Manifest, findings: Findings) -> Checkpoint:
     checkpoint = read_note(found[form.CHECKPOINT].read(form.MAX_SMALL), manifest.vkey, form.CHECKPOINT)
-    told = form.Head(checkpoint.size, base64.b64encode(checkpoint.root).decode())
-    if checkpoint.origin != manifest.log or told != manifest.checkpoint:
+    head = form.Head(checkpoint.size, base64.b64encode(checkpoint.root).decode())
+    if checkpoint.origin != manifest.log or head != manifest.checkpoint:
         raise BundleError(f"{form.CHECKPOINT} is not the checkpoint of the manifest")
     findings.holds(
         "checkpoint",
@@ -373,13 +373,13 @@ class Strays:
     @property
     def summary(self) -> str:
         """How many, and one of them."""
-        said = "entry is" if self.count == 1 else "entries are"
-        return f"{self.count:,} {said} dated outside of the period ({self._first})"
+        are = "entry is" if self.count == 1 else "entries are"
+        return f"{self.count:,} {are} dated outside of the period ({self._first})"
 
 
-def first_to_last(told: dict[str, Any], index: int) -> bool:
+def first_to_last(numbers: dict[str, Any], index: int) -> bool:
     """Whether a leaf lies within those of the period, and not beside them."""
-    first, last = told.get("first"), told.get("last")
+    first, last = numbers.get("first"), numbers.get("last")
     return isinstance(first, int) and isinstance(last, int) and first < index < last
 
 

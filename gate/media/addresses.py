@@ -85,8 +85,8 @@ def expected(audio: Audio, signalled: str, *, phone: bool) -> tuple[str, bool]:
     signalled = signalled.strip("[]")
     if not signalled or audio.nowhere or signalled == audio.address:
         return audio.address, False
-    told, seen = ipaddress.ip_address(audio.address), ipaddress.ip_address(signalled)
-    if told.version != seen.version or told.is_global or not (phone or seen.is_global):
+    named, seen = ipaddress.ip_address(audio.address), ipaddress.ip_address(signalled)
+    if named.version != seen.version or named.is_global or not (phone or seen.is_global):
         return audio.address, False
     return signalled, True
 

@@ -160,8 +160,8 @@ class PacketFilter:
 
 def _attach(number: int, port: int, program: bytes) -> None:
     code = ctypes.create_string_buffer(program)
-    told = _PROGRAM.pack(len(program) // _INSTRUCTION.size, ctypes.addressof(code))
-    if _kernel.setsockopt(number, _SOL_SOCKET, _SO_ATTACH_FILTER, told, len(told)):
+    option = _PROGRAM.pack(len(program) // _INSTRUCTION.size, ctypes.addressof(code))
+    if _kernel.setsockopt(number, _SOL_SOCKET, _SO_ATTACH_FILTER, option, len(option)):
         raise MediaError(f"the socket of port {port} fails ({os.strerror(ctypes.get_errno())})")
 
 

@@ -117,8 +117,8 @@ class Party(Session):
         """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
         packet comes from. ``beside``: other addresses of this machine, which its first packet may come from. What is
         told again moves nothing: a refresh says where audio was to come from at first."""
-        told, self._told = self._told, (address, port, learns, beside)
-        if self._moved_to and told == self._told:
+        before, self._told = self._told, (address, port, learns, beside)
+        if self._moved_to and before == self._told:
             return
         self._close_stand_in()
         update = self._update(address, port, learns=learns or bool(beside))
@@ -178,12 +178,12 @@ class Party(Session):
             return False
         sources = _rtp_sources(self._stand_in)
         self._close_stand_in()
-        address, told, *_ = self._told
+        address, named, *_ = self._told
         found = next((port for port in reversed(sources) if sources.count(port) >= _ENOUGH), 0)
-        if not found or not {told, self._moved_to}.isdisjoint(sources):
+        if not found or not {named, self._moved_to}.isdisjoint(sources):
             return False
         yield from asked(self._update(address, found))
-        self._outer.only(address, found, told)
+        self._outer.only(address, found, named)
         self._moved_to = found
         return True
 

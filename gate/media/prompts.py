@@ -453,14 +453,14 @@ NONE = PromptsIn(Path(), {}, {})
 
 def texts(config: Config) -> dict[str, str]:
     """What is said: who the firm is and where it is reached (PECR reg 24), and no marketing (LAW 1.9)."""
-    firm, told, key = config.firm, config.calls_in, " ".join(config.announcement.opt_out_digit)
+    firm, wording, key = config.firm, config.calls_in, " ".join(config.announcement.opt_out_digit)
     reach = f"call {' '.join(firm.freephone)}" if firm.freephone else f"write to {firm.address}"
     mail = f", or to {firm.contact_email.replace('@', ' at ')}" if firm.contact_email else ""
     recorded = " Calls are recorded." if config.recording.enabled else ""
     called = f"This is {firm.trading_name}. We called you from this number. "
     return {
-        "notice": told.notice or f"This is {firm.trading_name}.{recorded} Please hold while we connect you.",
-        "callback": told.callback
+        "notice": wording.notice or f"This is {firm.trading_name}.{recorded} Please hold while we connect you.",
+        "callback": wording.callback
         or f"{called}If you do not want us to call you again, press {key} now. You can also {reach}{mail}.",
         "thanks": "Thank you. We will not call you again. Goodbye.",
         "not_taken": f"We could not note that by a key. Please {reach}{mail}, and tell us your number. Goodbye.",
@@ -473,16 +473,16 @@ def prepare_in(folder: Path, config: Config) -> PromptsIn:
     as ``prompts.prepare``, and raises what that does."""
     if not config.call_in:
         return NONE
-    said, base = texts(config), config.path(config.calls_in.sounds) if config.calls_in.sounds else None
+    words, base = texts(config), config.path(config.calls_in.sounds) if config.calls_in.sounds else None
     wavs = {name: base / f"{name}.wav" for name in SPOKEN if base and (base / f"{name}.wav").is_file()}
     digest = hashlib.sha256()
     for name in SPOKEN:
-        content = wavs[name].read_bytes() if name in wavs else said[name].encode()
+        content = wavs[name].read_bytes() if name in wavs else words[name].encode()
         digest.update(f"{name} {name in wavs} {len(content)} ".encode() + content)
     version = digest.hexdigest()[:16]
     made = folder / version
     if not (made / "meta.json").exists():
-        _make_in(made, said, wavs)
+        _make_in(made, words, wavs)
     seconds = {name: (made / f"{name}.0").stat().st_size / 8000 for name in (*SPOKEN, "ringing")}
     identities = {
         name: {
@@ -495,13 +495,13 @@ def prepare_in(folder: Path, config: Config) -> PromptsIn:
     return PromptsIn(made, seconds, identities)
 
 
-def _make_in(place: Path, said: Mapping[str, str], wavs: Mapping[str, Path]) -> None:
+def _make_in(place: Path, words: Mapping[str, str], wavs: Mapping[str, Path]) -> None:
     with new_set(place) as work:
         for name in SPOKEN:
             wav = str(wavs[name]) if name in wavs else ""
-            write(work, name, *spoken(wav, said[name], Path(), f"calls_in.{name}"), spoken=True)
+            write(work, name, *spoken(wav, words[name], Path(), f"calls_in.{name}"), spoken=True)
         write(work, "ringing", _ringing(), _RATE)
-        (work / "meta.json").write_text(json.dumps({"texts": {name: said[name] for name in SPOKEN}}, indent=1))
+        (work / "meta.json").write_text(json.dumps({"texts": {name: words[name] for name in SPOKEN}}, indent=1))
 
 
 def _ringing() -> Sound:

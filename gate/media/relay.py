@@ -441,8 +441,8 @@ class RtpIoMedia:
         caller, callee = found
 
         def job() -> Job[tuple[int, int, int]]:
-            said, answered = yield from asked(caller.count(), callee.count())
-            return caller.counted(said)[0], callee.counted(answered)[0], caller.refused() + callee.refused()
+            called, answered = yield from asked(caller.count(), callee.count())
+            return caller.counted(called)[0], callee.counted(answered)[0], caller.refused() + callee.refused()
 
         def counted(counts: tuple[int, int, int] | None) -> None:
             if counts is None:

@@ -121,8 +121,8 @@ def speaks(announcement: Announcement) -> bool:
 
 
 def _place(folder: Path, announcement: Announcement) -> Path:
-    said = f"{_EDITION} {announcement.receipt_text}"
-    return folder / f"receipt-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    text = f"{_EDITION} {announcement.receipt_text}"
+    return folder / f"receipt-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def prepare_code(folder: Path, announcement: Announcement) -> None:
