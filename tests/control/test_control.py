@@ -152,9 +152,10 @@ def test_what_is_promised_is_looked_at() -> None:
         response(OPERATIONS["register_status"], {"registers": [{"name": "tps"}]})
 
 
-def test_progress_comes_before_the_result(client: ControlClient, tmp_path: Path) -> None:
+def test_progress_comes_before_the_result(client: ControlClient, answers: ExampleAnswers, tmp_path: Path) -> None:
     (tmp_path / "tps.txt").write_text("1 2 3")
     seen: list[tuple[float, str]] = []
+    answers.reported = lambda done: until(lambda: done in [each for each, _ in seen])
     report = client.call(
         "register_import",
         name="tps",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -59,6 +60,8 @@ class ExampleAnswers:
         self.hold.set()
         self.threads: set[str] = set()
         self.done: list[str] = []
+        self.reported: Callable[[float], object] = lambda done: None
+        """Called after each progress, of which a slow reader gets the newest alone: a test may wait in it."""
 
     def __call__(self, request: Request[Any], caller: Caller) -> Any:
         """As ``gate.control.messages.carry_out``."""
@@ -140,8 +143,9 @@ class ExampleAnswers:
         self._note("register_import", name=name, said=file.said, actor=actor, **rest)
         text = file.reader().read().decode()
         if progress:
-            progress(0.25, "reading")
-            progress(0.75, "sorting")
+            for done, stage in ((0.25, "reading"), (0.75, "sorting")):
+                progress(done, stage)
+                self.reported(done)
         self.done.append("register_import")
         if not text:
             raise RegisterError("the file is empty", hint="fetch it again")
