@@ -59,6 +59,12 @@ def hour(quick: bool) -> Table:
     return _rows(import_module("tests.bench.bench_hour").run(*((2.0, 5.0, 3.0) if quick else ())))
 
 
+def growth(quick: bool) -> Table:
+    """What fleets carry, by the queue model: sent away, 99th percentile; use of locks, processors, database."""
+    rows = import_module("tests.bench.queue_model").table()
+    return [(f"{name}, {rate} a second", f"{away}, {late}", ", ".join(busy)) for name, rate, away, late, *busy in rows]
+
+
 def soak(quick: bool) -> Table:
     """Twenty minutes of calls, 50 at a time with audio: memory, descriptors, threads."""
     return _rows(import_module("tests.bench.bench_soak").run(*((12.0, 5.0, 2) if quick else ())))
@@ -150,6 +156,7 @@ BENCHES: dict[str, Callable[[bool], Table]] = {
         capacity,
         hour,
         soak,
+        growth,
         parsers,
         media,
         transport,

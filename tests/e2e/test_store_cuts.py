@@ -53,6 +53,7 @@ class Scene:
     far: Phones
     leaves: list[tuple[Any, ...]] = field(default_factory=list)
     """What the log held after the last run."""
+    runs: int = 0
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Of the server itself."""
@@ -158,6 +159,7 @@ def test_whatever_happens_to_the_line_no_leaf_is_missing_and_no_objector_is_call
 
 def assert_kept(scene: Scene, talks: list[Talk], objectors: list[Talk], given: list[str]) -> None:
     """What has been answered is there, once; and who has objected was called once."""
+    scene.runs += 1
     gate, number = scene.gate, "+44{}".format
     before, scene.leaves = scene.leaves, scene.ask("SELECT leaf_index, hash FROM dialgate.leaves ORDER BY leaf_index")
     assert scene.leaves[: len(before)] == before
@@ -188,8 +190,8 @@ def assert_kept(scene: Scene, talks: list[Talk], objectors: list[Talk], given: l
 
 
 def test_the_line_was_cut_where_it_hurts(scene: Scene) -> None:
-    if not scene.leaves:
-        pytest.skip("after the runs")
+    if scene.runs < ORDINARY:
+        pytest.skip("one or two runs may pass without")
     assert scene.line.commits, "no commit was cut"
     said = scene.gate.log.read_text()
     print({name: said.count(f'"{name}"') for name in ("not_committed", "commit_not_known", "evidence_waits_for_room")})
