@@ -53,7 +53,7 @@ REFUSED: dict[str, tuple[int, str]] = {
     "audit leaf 4211": (2, "there is no leaf 4211"),
     'audit moment "25/11 14:00"': (2, "the log knows nothing of"),
     'calls list --as-of "25/11 14:00"': (2, "the log knows nothing of"),
-    "objection list --as-of 2026-11-25T14:00+00:00": (2, "the log knows nothing of"),
+    r"objection list --as-of 2026-11-25T14:00\+00:00": (2, "the log knows nothing of"),
     "doctor": (1, r"failed, \d+ warned"),
     "status": (1, "^$"),
     # What is asked at a terminal, and what would follow.
