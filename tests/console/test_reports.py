@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -194,6 +195,7 @@ class Part(msgspec.Struct):
 
 
 def test_a_report_is_words_pictures_and_tables_and_no_field_of_json() -> None:
+    it_is(datetime(2027, 1, 2, tzinfo=UTC))
     days = [Day(f"2026-07-{day:02}", day, 0) for day in range(1, 11)]
     kept = [Kept("tps", "listed_tps", [Came("2026-07-01T06:30:00Z", 340)])]
     part = Part(1207, 7670.0, 4_200_000, "", [Of("listed_tps", False, 7), Of("not_listed", True, 1200)], days, kept)

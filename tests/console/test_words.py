@@ -98,8 +98,7 @@ def test_codes_in_a_row_are_said_in_words_and_a_kind_as_it_is_looked_for() -> No
     )
     (section,) = row_sections(row)
     assert dict(section.pairs) == {
-        "change": ("newly blocked", PLAIN),
-        "verdict": ("block", BAD),
-        "kind": ("letter_made", PLAIN),
-        "how": words.NOTHING,
+        "Change": ("newly blocked", PLAIN),
+        "Verdict": ("block", BAD),
+        "Kind": ("letter made", PLAIN),
     }

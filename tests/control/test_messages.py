@@ -67,4 +67,4 @@ def test_admins_may_do_everything_and_viewers_change_nothing() -> None:
         "calls_agents",
     }
     pages = {"calls_list", "calls_show", "recording_list", "audit_leaves", "checkpoints_list"}
-    assert for_viewers == {"session", "watch", "id_find", "find_meant"} | looks | pages
+    assert for_viewers == {"session", "watch", "id_find", "find_meant", "moment_show"} | looks | pages

@@ -91,7 +91,7 @@ ASKED: dict[str, tuple[Request[Any], str]] = {
     "calls by length": (CallsList(sort="-seconds"), "ae4104fd5b544f21"),
     "recordings": (RecordingList(), "687fe0c4e1dd023b"),
     "recordings by length": (RecordingList(sort="seconds", limit=1), "4d6a5fd03fde34b0"),
-    "a call": (CallsShow(call_id="CALL"), "523ef925535d8443"),
+    "a call": (CallsShow(call_id="CALL"), "a9c800b704716cb5"),
     "leaves": (AuditLeaves(), "e97d0dc8b2d3179b"),
     "a leaf": (AuditLeaf(index=3), "901ce8c01f4aa794"),
     "how the log stands": (AuditStatus(), "34944ac61d07a9ad"),
@@ -105,6 +105,6 @@ def test_answers_about_the_first_release(database: Path, name: str) -> None:
         if isinstance(asked, CallsShow):
             asked = CallsShow(call_id=query(reader, "SELECT call_id FROM recordings ORDER BY leaf_index")[0]["call_id"])
         store = SimpleNamespace(call=lambda work: work(reader), take_owed=lambda: "")
-        folder = SimpleNamespace(read=lambda work: work(reader), store=store)
+        folder = SimpleNamespace(read=lambda work: work(reader), store=store, place=database)
         answer = carry_out(cast(DataFolder, folder), asked, Caller("user:ann(1)"))
     assert digest(msgspec.json.encode(answer)) == wanted

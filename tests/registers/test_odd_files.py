@@ -80,7 +80,7 @@ ODD: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "it is empty"),
     "cut in a record": (PLAIN[:-5], "has no line end: the file was cut in the middle of a record"),
     "one long line": (PLAIN + b"0" * (10 << 20) + b"\n", "is longer than 4,096 bytes"),
-    "tiny": (lines(NUMBERS[0]), "would shrink from 100 to 1 numbers"),
+    "tiny": (lines(NUMBERS[0]), "would shrink from 100 to 1 number,"),
     "wrong register": (lines(*(f"{CODE}{number:04d}" for number in range(9000, 9100))), "those of the CTPS in force"),
 }
 
