@@ -138,6 +138,8 @@ class ConsoleApp(TypedAhead[None]):
         if wrong := keys.unknown(self.setup.keys):
             text = f"console.keys names what no key does: {', '.join(wrong)}. The ids are in the help (?)."
             self.notify(text, severity="warning", timeout=10, markup=False)
+        if self.setup.training:
+            self.notify(self.setup.training, title="Training: all of it is made up", timeout=20, markup=False)
         self.feed.start()
         # Not by DEFAULT_MODE: with Python 3.12 its Input runs, and looks for the screen, before that is on the stack.
         self.switch_mode(self.setup.mode if self.setup.mode in keys.MODES else keys.MODES[0])
@@ -170,10 +172,12 @@ class ConsoleApp(TypedAhead[None]):
     def _broadcast(self, message: Message) -> None:
         self._look_after(message)
         for screen in self.screen_stack:
-            screen.post_message(Snapshot(message.said) if isinstance(message, Snapshot) else LinkChanged())
+            screen.post_message(Snapshot(message.said) if isinstance(message, Snapshot) else type(message)())
 
     def _look_after(self, message: Message) -> None:
         """Ask what somebody must see to: when the gate is there, when the log has grown, and now and then."""
+        if self.feed.moment is not None:
+            return  # what must be seen to is of now
         if isinstance(message, LinkChanged):
             self._attention_at = 0.0
             if self.feed.link.up:
@@ -284,6 +288,8 @@ class ConsoleApp(TypedAhead[None]):
 
     async def _ask_to_quit(self) -> None:
         said = "The gate goes on without it. Keys that are open here are forgotten."
+        if self.setup.training:
+            said = "The training gate and all that is in it are thrown away."
         if await late("console.modes.sure:sure")(self.screen, "Leave the console?", said, "Leave"):
             self.exit()
 
@@ -321,6 +327,16 @@ class ConsoleApp(TypedAhead[None]):
             screen.lead_to(place.view, find)
         if place.action:
             await self.run_action(place.action, screen)
+
+    def action_moment(self) -> None:
+        """Show the gate as it stood at a moment, or as it is."""
+        self.run_worker(self._ask_for_moment(), group="quit", exclusive=True)
+
+    async def _ask_for_moment(self) -> None:
+        if await late("console.modes.moment:asked_for")(self):
+            self.nothing_to_undo()
+            while len(self.screen_stack) > 1:
+                await self.pop_screen()
 
     def action_find(self) -> None:
         """Find calls by day, time, agent, reason, number: one line."""

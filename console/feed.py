@@ -15,24 +15,26 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from msgspec import structs
 from textual.message import Message
 
 from console.late import late
 from gate.control.client import ControlClient
 from gate.core.rows.calls import LiveNow
-from gate.errors import GateError, UnansweredError
-from gate.operations.operation import Request, operation_of
+from gate.errors import GateError, RefusedError, UnansweredError
+from gate.operations.operation import Request, knows_past, operation_of
 from gate.operations.status.session import Session as SessionRequest
-from gate.showing import clean
+from gate.showing import brief, clean
 
 if TYPE_CHECKING:
     from gate.control.exchange import Watching
+    from gate.operations.audit.leaves import MomentShown
 
 
 class Newest(Message):
@@ -51,6 +53,10 @@ class LinkChanged(Newest):
 
 class AttentionChanged(Newest):
     """Somebody must see to something else than before (``ConsoleApp.attention``)."""
+
+
+class MomentChanged(Newest):
+    """The console shows the gate as it stood at another moment, or as it is now (``Feed.moment``)."""
 
 
 class Snapshot(Newest):
@@ -100,6 +106,8 @@ class Session:
         return self.can is None or op in self.can
 
 
+NOW: Final = frozenset({"session", "watch", "status", "moment_show"})
+"""What is asked of the gate as it is now, whatever moment is shown: whether it is well, and of the moment itself."""
 LOOK_SECONDS = 1.0
 LOOKS = 30
 """How often, and how many times, the log is asked what became of something."""
@@ -111,9 +119,13 @@ class Feed:
     def __init__(self, socket: Path, now: Callable[[], datetime], tell: Callable[[Message], object]) -> None:
         """``tell`` gets ``LinkChanged`` and ``Snapshot`` on the event loop."""
         self.socket = socket
-        self.now = now
+        self._now = now
         self.link = Link(None, now())
-        self.session = Session()
+        self.moment: MomentShown | None = None
+        """The moment as of which the gate is shown; None: now."""
+        self.session = self._told = Session()
+        self._past: frozenset[str] = frozenset()
+        """The operations that can be asked as of a moment, once one was shown."""
         self.snapshot: LiveNow | None = None
         """The newest; None before the first."""
         self.heard_at: datetime | None = None
@@ -124,6 +136,42 @@ class Feed:
         self._newest: LiveNow | None = None
         self._waiting = False
         self._watching: Watching | None = None
+
+    def now(self) -> datetime:
+        """The time, or the moment that is shown."""
+        return self._now() if self.moment is None else datetime.fromisoformat(self.moment.at)
+
+    def _may_see(self, told: Session) -> Session:
+        """Who we are; as of a moment nothing can be done, and only that be seen which the log knows."""
+        if self.moment is None:
+            return told
+        return replace(told, can=self._past if told.can is None else told.can & self._past)
+
+    async def show(self, moment: datetime | None) -> None:
+        """Show the gate as it stood at a moment, or (None) as it is. Raises ``GateError`` for one that is none."""
+        if self.moment is None:
+            self._told = self.session
+        if moment is None:
+            self.moment = None
+        else:
+            operations = await on_thread(lambda: late("gate.operations.catalogue:OPERATIONS"))
+            self._past = frozenset(name for name, each in operations.items() if knows_past(each.request))
+            self.moment = await self.ask(late("gate.operations.audit.leaves:MomentShow")(moment))
+        self.session = self._may_see(self._told)
+        self._tell(MomentChanged())
+
+    def _as_of(self, request: Request[R]) -> Request[R]:
+        """The request as of the moment that is shown. Raises ``RefusedError`` where that cannot be."""
+        name = operation_of(request).name
+        if self.moment is None or name in NOW:
+            return request
+        if not knows_past(type(request)):
+            raise RefusedError(
+                f"nothing is done or asked as of {brief(self.moment.at, self._now().date())}: {name} is of now",
+                reason="as_of",
+                hint="@ leads back to now",
+            )
+        return structs.replace(request, as_of=self.now())
 
     @property
     def leaves(self) -> int | None:
@@ -141,6 +189,7 @@ class Feed:
         ``GateError``: what the gate raised, ``ControlError`` where it is away,
         ``UnansweredError`` where it is too slow.
         """
+        request = self._as_of(request)
         operation = operation_of(request)
         streams = operation.streams
         seconds = timeout or (LONG_SECONDS if streams else ASK_SECONDS)
@@ -153,7 +202,7 @@ class Feed:
                 raise UnansweredError(
                     f"the gate has not answered {operation.name} in {seconds:.0f} s", hint="it is slow"
                 ) from None
-        self.heard_at = self.now()
+        self.heard_at = self._now()
         return answer
 
     async def what_became(self, since: int | None) -> str:
@@ -211,7 +260,7 @@ class Feed:
         said, self._newest = self._newest, None
         if said is not None and not self._stopped.is_set():
             self.snapshot = said
-            self.heard_at = self.now()
+            self.heard_at = self._now()
             self._tell(Snapshot(said))
         asyncio.get_running_loop().call_later(1 / PER_SECOND, self._again)
 
@@ -222,15 +271,15 @@ class Feed:
             self._hand_over()
 
     def _arrived(self, session: Session) -> None:
-        self.heard_at = self.now()
-        self.session = session
+        self.heard_at = self._now()
+        self._told, self.session = session, self._may_see(session)
         self._linked(True, "")
 
     def _gone(self, why: str) -> None:
         self._linked(False, why)
 
     def _linked(self, up: bool, why: str) -> None:
-        since = self.link.since if self.link.up is up else self.now()
+        since = self.link.since if self.link.up is up else self._now()
         self.link = Link(up, since, why)
         if not self._stopped.is_set():
             self._tell(LinkChanged())

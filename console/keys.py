@@ -34,6 +34,7 @@ APP: Final[list[BindingType]] = [
         shown_as="F",
         more="find calls by day, time, agent, reason, number",
     ),
+    bind("app.moment", "at", "moment", "as of", shown_as="@", more="the gate as it stood at a moment, or as it is"),
     bind("app.undo", "z", "undo", "undo"),
     bind("app.theme", "ctrl+t", "next_theme", "next theme"),
     bind("app.quit", "q", "quit", "quit", show=True),

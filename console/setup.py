@@ -39,5 +39,7 @@ class Setup:
     """Name of a theme of ``console.theme``; empty: the first."""
     mode: str = ""
     """The mode that it begins with; empty: the first."""
+    training: str = ""
+    """What is said at the start of a training, on a gate with made-up data: every screen says that it is one."""
     exports: Path = Path()
     """Where exports are offered to go."""

@@ -134,7 +134,7 @@ def test_modes_and_keys_are_those_of_the_console() -> None:
     modes = {cells[0]: cells[1] for cells in rows("console", "key | mode")}
     assert sorted(modes) == [str(at) for at in range(len(keys.MODES))]
     typed = {"/": "slash", "?": "question_mark", "^p": "ctrl+p", "Enter": "enter", "Esc": "escape", "Tab": "tab"}
-    typed |= {"!": "exclamation_mark", ":": "colon", "^t": "ctrl+t"}
+    typed |= {"!": "exclamation_mark", "@": "at", ":": "colon", "^t": "ctrl+t"}
     groups = (keys.APP, keys.SCREEN, keys.TABLE, keys.LIST)
     bound = {key for group in groups for each in group if isinstance(each, Binding) for key in each.key.split(",")}
     named = {key for row in rows("console", "key | does") for key in re.findall(r"[^\s,`]+", row[0])}

@@ -5,7 +5,7 @@
 - ``detail``      what every detail has; ``row``: one row of fields, ``revealing``: a number in full, for its time
 - ``sure``        the question before a key does what is hard to undo
 - ``finding``     the search in one line; ``related``: what belongs to a call; ``objecting``: an objection of a callee
-- ``taking_back`` undo of a removal
+- ``taking_back`` undo of a removal; ``moment``: the moment as of which the gate is shown
 - ``today``       the day of the account that looks; ``today_shown``: its rows
 - ``live``        calls in hand, counts of the last hour; ``floor``: agents, tiles and trend
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents; ``register_rows``: their rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
@@ -9,9 +10,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
-from console import keys
+from console import keys, words
 from console.feed import LinkChanged, Snapshot
 from console.widgets.dialog import as_the_app_is
 from console.widgets.footer import KeyLine
@@ -19,11 +21,12 @@ from console.widgets.rows import RowsTable
 from console.widgets.status import StatusLine
 from gate.core.rows.calls import LiveNow
 from gate.errors import GateError
-from gate.operations.operation import ROLES, Request, operation_of
+from gate.operations.operation import ROLES, Request, knows_past, operation_of
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
     from console.feed import Feed
+    from gate.operations.audit.leaves import MomentShown
 
 R = TypeVar("R")
 
@@ -45,10 +48,15 @@ class GateScreen(Screen[None]):
     app: ConsoleApp
     _left = False
     """Something else has been on the screen since."""
+    _stood_at: MomentShown | None = None
+    """The moment as of which it was drawn last."""
 
     def __init__(self) -> None:
         super().__init__()
         as_the_app_is(self)
+
+    aside = False
+    """It shows nothing as of the moment that is shown, and says why."""
 
     @property
     def feed(self) -> Feed:
@@ -77,7 +85,9 @@ class GateScreen(Screen[None]):
         """
         event.refresh_styles = False
         self.look_at_link()
-        if self._left and self.feed.link.up:
+        if self._stood_at is not self.feed.moment:
+            self.on_moment_changed()
+        elif self._left and self.feed.link.up and not self.aside:
             self.returned()
         self._left = False
 
@@ -99,6 +109,10 @@ class GateScreen(Screen[None]):
 
     def why_not(self, binding: Binding) -> str:
         """Override where something else than the account may be in the way."""
+        if self.feed.moment is not None:
+            return (
+                f"As of {words.moment(self.feed.moment.at)[0]} this is off: {binding.description}. @ leads back to now."
+            )
         return f"{self.not_for_us()} may not: {binding.tooltip or binding.description}."
 
     def not_for_us(self) -> str:
@@ -110,6 +124,9 @@ class GateScreen(Screen[None]):
         operation = operation_of(request)
         if self.feed.session.may(operation.name):
             return ""
+        if self.feed.moment is not None and not knows_past(request):
+            at = words.moment(self.feed.moment.at)[0]
+            return f"The log does not have this as it stood on {at}. @ leads back to now."
         who = ", ".join(role for role in ROLES if role in operation.roles)
         return f"{self.not_for_us()} may not see this. It is for: {who}."
 
@@ -117,12 +134,23 @@ class GateScreen(Screen[None]):
         """What the gate does now."""
         for line in self.query(StatusLine):
             line.look()
-        self.show_live(message.said)
+        if self.feed.moment is None:
+            self.show_live(message.said)
+
+    def on_moment_changed(self) -> None:
+        """Another moment is shown: everything is looked for anew."""
+        self._stood_at = self.feed.moment
+        self.look_at_link()
+        self.moved()
+
+    def moved(self) -> None:
+        """Override: show the gate as it stood at the moment that is shown now."""
+        self.returned()
 
     def on_link_changed(self, message: LinkChanged) -> None:
         """The gate went or came back."""
         self.look_at_link()
-        if self.feed.link.up:
+        if self.feed.link.up and not self.aside:
             self.returned()
 
     def look_at_link(self) -> None:
@@ -171,7 +199,8 @@ class GateScreen(Screen[None]):
 
     def action_renew(self) -> None:
         """Look again."""
-        self.returned()
+        if not self.aside:
+            self.returned()
 
     def action_copy(self) -> None:
         """Copy what ``copied`` says."""
@@ -205,6 +234,11 @@ class ModeScreen(GateScreen):
     """A mode: the frame around its body."""
 
     TITLE_TEXT: ClassVar[str] = ""
+    NOT_THEN: ClassVar[str] = ""
+    """Why it cannot be shown as of a moment; empty where it can."""
+    DEFAULT_CSS = "ModeScreen #then { display: none; padding: 1 2; color: $warning; }"
+    _hidden: Sequence[Widget] = ()
+    """What it does not show as of a moment."""
 
     def compose(self) -> ComposeResult:
         """Status, body, footer."""
@@ -212,8 +246,32 @@ class ModeScreen(GateScreen):
         note = Static("", id="small", classes="note", markup=False)
         note.display = False
         yield note
+        yield Static("", id="then", markup=False)
         yield from self.body()
         yield KeyLine()
+
+    def on_moment_changed(self) -> None:
+        """As any screen; or why this mode cannot."""
+        for each in self._hidden:
+            each.display = True
+        self._hidden, self.aside = (), False
+        self.query_one("#then").display = False
+        if self.feed.moment is not None and self.NOT_THEN:
+            self._stand_aside(words.moment(self.feed.moment.at)[0])
+            return
+        super().on_moment_changed()
+
+    def _stand_aside(self, at: str) -> None:
+        """Say why nothing is shown here."""
+        stays = (StatusLine, KeyLine)
+        self._hidden = [each for each in self.children if each.display and not isinstance(each, stays)]
+        for each in self._hidden:
+            each.display = False
+        said = self.query_one("#then", Static)
+        said.update(f"Not shown as of {at}: {self.NOT_THEN} @ leads back to now.")
+        said.display = True
+        self._stood_at, self.aside = self.feed.moment, True
+        self.look_at_link()
 
     def body(self) -> ComposeResult:
         """Override: what is between."""

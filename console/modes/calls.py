@@ -22,6 +22,7 @@ from console.widgets.report import Section
 from console.widgets.rows import Column
 from gate.core.facts.calls import CallIn, Decision
 from gate.core.facts.requests import Rectification
+from gate.core.rows.audit import Erasure
 from gate.core.rows.calls import CallRow, CallShown, FactRow, LiveNow, RecordingRow
 from gate.operations.calls.calls import CallsList, CallsShow
 from gate.showing import clean, grouped
@@ -220,8 +221,18 @@ def sections(shown: CallShown, number: str = "") -> list[Section]:
         _happened(call),
         *(_recording(row) for row in shown.recordings),
         *_put_right(facts),
+        *_erased(shown.erased),
         _facts(facts),
     ]
+
+
+def _erased(acts: Sequence[Erasure]) -> list[Section]:
+    """Who has erased what of it, and why."""
+    said = [
+        (words.many(each.facts, "fact"), words.moment(each.at)[0], clean(each.why), clean(each.actor)) for each in acts
+    ]
+    lines = [(f"{what} on {at}: {why}, by {who}", WARN) for what, at, why, who in said]
+    return [Section("Erased", lines=lines)] if lines else []
 
 
 def _put_right(facts: Sequence[FactRow]) -> list[Section]:

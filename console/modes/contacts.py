@@ -94,6 +94,7 @@ VIEWS = (
 class Mode(ListMode):
     """The contacts."""
 
+    NOT_THEN = "contacts are a copy of the CRM's list, made anew by each import, and not in the log."
     MODE = "contacts"
     PAGE = "contacts"
     VIEWS = VIEWS

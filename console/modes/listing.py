@@ -420,6 +420,15 @@ class ListMode(ModeScreen):
         self.table.load()
         self.table.renew()
 
+    def moved(self) -> None:
+        """Each list anew, from its beginning."""
+        if not self.VIEWS:
+            return
+        for table in self.query(PagedTable):
+            table.cursor = 0
+            table.forget()
+        self.returned()
+
     def copied(self) -> str:
         """The row's id."""
         row = self.table.row

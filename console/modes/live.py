@@ -87,6 +87,7 @@ def whole(text: str) -> int:
 class Mode(ModeScreen):
     """Calls in hand, the longest first; below them the last hour."""
 
+    NOT_THEN = "calls in hand are what the gate does now. Calls (4) has those of that time."
     MODE = "live"
     PAGE = "calls"
     VIEWS = ("calls", "agents", "tiles", "trend")

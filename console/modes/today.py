@@ -68,6 +68,7 @@ def _asked_for() -> _Asked:
 class Mode(ModeScreen):
     """The day."""
 
+    NOT_THEN = "it is what needs somebody now. Calls (4) and Audit (8) have that day."
     MODE = "today"
     PAGE = "console"
     BINDINGS: ClassVar[list[BindingType]] = keys.TODAY

@@ -186,6 +186,15 @@ class PagedTable(RowsTable):
         self._on_the_way.clear()
         self._ask("first", None, before, partial(self._begin, before))
 
+    def forget(self) -> None:
+        """Let go of every row: another gate is looked at, or the same one as of another moment."""
+        self._pages, self._starts, self._older, self._newer = [], [], None, None
+        self._asked, self._failed = False, ""
+        self._edition += 1
+        self._on_the_way.clear()
+        self._changes.clear()
+        self.refresh()
+
     def renew(self) -> None:
         """Look for news without losing the place: news above where the top is seen, else what is on the screen."""
         if not self._asked or self.shut:

@@ -20,6 +20,7 @@ from gate.core.rows.calls import LiveNow, LogBrief
 if TYPE_CHECKING:
     from console.app import ConsoleApp
     from console.attention import Attention
+    from gate.operations.audit.leaves import MomentShown
 
 FRESH_SECONDS = 5
 """What the gate said is called fresh for so long."""
@@ -59,6 +60,23 @@ def pieces(
     said.append((session.role or "role not told", PLAIN if session.role else DIM))
     said.append(_log(snapshot.log) if snapshot else ("log not known", DIM))
     return said
+
+
+def pieces_then(moment: MomentShown, *, short: bool) -> list[tuple[str, str]]:
+    """What it says of a moment: that all is as of then, the checkpoint that proves it, what was erased since."""
+    head = moment.checkpoint
+    said = [(f"AS OF {words.moment(moment.at)[0]}", BAD), ("read only", WARN)]
+    if head is None:
+        said.append(("no checkpoint over it yet", WARN))
+    else:
+        said.append((f"{'checkpoint' if short else 'proven by the checkpoint over'} {head.size:,}", OK))
+    if moment.twice:
+        said.append(("the clock passed it twice", WARN))
+    if moment.erased:
+        said.append((words.many(len(moment.erased), "erasure") + " since", WARN))
+    if moment.late:
+        said.append((f"{len(moment.late)} entered late", WARN))
+    return [*said, ("@", PLAIN)]
 
 
 def _attention(found: Sequence[Attention], room: int) -> str:
@@ -122,7 +140,12 @@ class StatusLine(Widget):
     def _pieces(self) -> list[tuple[str, str]]:
         feed, now, short = self.app.feed, self.app.feed.now(), self.content_size.width < 100
         words.it_is(now)
-        return pieces(feed.link, feed.session, feed.snapshot, feed.heard_at, now, self.app.attention, short=short)
+        training = [("TRAINING, made up", BAD)] if self.app.setup.training else []
+        if feed.moment is not None:
+            return training + pieces_then(feed.moment, short=short)
+        return training + pieces(
+            feed.link, feed.session, feed.snapshot, feed.heard_at, now, self.app.attention, short=short
+        )
 
     def render(self) -> Text:
         """Both lines."""
