@@ -17,7 +17,8 @@
   ``complaints`` (and breach),
   ``pages`` (report, receipts, receipt), ``trunk_test``
 - ``request``   the commands of data-subject requests; ``request_fulfil`` needs more, and is loaded when it is used
-- ``demo``      the whole job on loopback; ``demo_scene``: its gate, phones and checks
+- ``demo``      the whole job on loopback; ``demo_scene``: its gate, phones and checks; ``training``: a gate to try
+  the console on
 - ``test_uas``  a UAS in the carrier's place, for the demo and for tests
 
 Exit codes: 0 done or allowed; 1 failed; 2 wrong usage; 3 refused by a rule; 130 interrupted.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from console.late import late
 from gate.cli.command import NEW_FILE, make
 from gate.cli.output import View, narrate
 from gate.errors import UsageError
@@ -41,25 +42,50 @@ MODES = ("today", "live", "registers", "contacts", "calls", "recordings", "reten
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Port of --web; any free one otherwise."
 )
+@click.option(
+    "--training",
+    is_flag=True,
+    help="On a gate of its own with made-up data, which cannot reach yours and goes at the end.",
+)
 @click.option("--served", is_flag=True, hidden=True)
+@click.option("--in-training", default="", hidden=True)
 def command(
-    view: View, keys: tuple[Path, ...], theme: str | None, mode: str | None, web: bool, port: int, served: bool
+    view: View,
+    keys: tuple[Path, ...],
+    theme: str | None,
+    mode: str | None,
+    web: bool,
+    port: int,
+    training: bool,
+    served: bool,
+    in_training: str,
 ) -> None:
     """Open the console: what the gate does now, its lists, calls, recordings, requests and proof.
 
     It asks the running gate, and shows what your account may see and do there. Press ? for the keys.
     """
+    if training:
+        if web or keys:
+            raise UsageError("a training has a gate and keys of its own", hint="leave out --web, --port and --key")
+        _need_terminal(view)
+        chosen = [*(("--theme", theme) if theme else ()), *(("--mode", mode) if mode else ())]
+        sys.exit(late("gate.cli.training:train")(chosen))
     if web:
         _web(view, keys, theme, mode, port)
         return
     served = served and _fed()
-    if view.json or not (served or all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))):
+    if not served:
+        _need_terminal(view)
+    from gate.cli.console_start import start  # with all of Textual: not for --help
+
+    start(view, keys, theme, mode or "", served=served, training=in_training)
+
+
+def _need_terminal(view: View) -> None:
+    if view.json or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UsageError(
             "the console needs a terminal", hint="in scripts: dialgate register status, dialgate calls list, …"
         )
-    from gate.cli.console_start import start  # with all of Textual: not for --help
-
-    start(view, keys, theme, mode or "", served=served)
 
 
 def _fed() -> bool:

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from gate.client.pages import ReportPages
 
 
-def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, served: bool) -> None:
-    """Run it until it is left; ``served``: its terminal is a browser window of ``console.web``."""
+def start(
+    view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, served: bool, training: str = ""
+) -> None:
+    """Run it until it is left; ``served``: its terminal is a browser window of ``console.web``; ``training``: what is
+    said at the start of one, on made-up data."""
     if served:
         late("console.served:bound")()
     config = view.config
@@ -44,6 +47,7 @@ def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, s
             theme=theme or config.console.theme,
             mode=mode,
             exports=Path.cwd(),
+            training=training,
         ),
         served=served,
     )

@@ -217,9 +217,9 @@ class Demo:
         self._tell(f"Dialgate's demo, in {self.folder}\n")
         with ExitStack() as stack:
             carrier = stack.enter_context(carrier_uas())
-            self._prepare(carrier.address)
+            self.prepare(carrier.address)
             self._tell("1. A gate with the sample lists: TPS, CTPS, objections and consents, drama numbers only.")
-            stack.enter_context(self._gate())
+            stack.enter_context(self.gate())
             phone = stack.enter_context(self._phone())
             self.check("registered", True, "   The softphone alice has registered with the gate.")
             self._refused(phone, carrier)
@@ -232,8 +232,9 @@ class Demo:
 
     # --- the scene ---
 
-    def _prepare(self, carrier: str) -> None:
-        run("init", str(self.folder), "--example")
+    def prepare(self, carrier: str, *options: str) -> None:
+        """The example's folder, on free ports; ``carrier``: address of its trunk, ``options``: of ``init``."""
+        run("init", str(self.folder), "--example", *options)
         first = random.randrange(20000, 32000, 400)  # noqa: S311 - a port range, below those that free_port gives
         amend(
             self.config,
@@ -247,7 +248,8 @@ class Demo:
         )
 
     @contextmanager
-    def _gate(self) -> Iterator[None]:
+    def gate(self) -> Iterator[None]:
+        """While the gate of the folder runs. Raises ``GateError`` where it does not start."""
         log = self.folder / "gate.log"
         with log.open("ab") as sink:
             process = subprocess.Popen(
