@@ -206,6 +206,8 @@ class Transport:
                 else:
                     time.sleep(0.01)
                 continue
+            if self._closing:  # a socket that was shut down gives an empty datagram of nobody
+                return
             waited = _waited(extra)
             if own is not None and waited < time.monotonic() - own.since:
                 self._peers.read(own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -21,7 +22,7 @@ from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Peer, Phone, sdp
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 ALICE, BOB = (Account(name, "x", PRESENTED) for name in ("alice", "bob"))
 ELSEWHERE = "127.0.0.9"
@@ -137,6 +138,25 @@ def test_a_peer_behind_a_flood_gets_a_queue_of_its_own_and_what_it_sends_keeps_i
             other.sendto(b"INVITE other" + b" " * 60, address)
             until(lambda: any(each.startswith(b"INVITE other") for each in heard))
     until(lambda: is_free(address), "something of it is left behind")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_a_receiving_thread_ends_without_an_error_when_its_socket_is_closed(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket that was shut down gives an empty datagram of nobody."""
+    failures = list[str]()
+    monkeypatch.setattr(threading, "excepthook", lambda failed: failures.append(repr(failed.exc_value)))
+    before = {*threading.enumerate()}
+    transport = Transport(f"{host}:0", AtOnce(), lambda *_: None)
+    transport.open()
+    transport.start()
+    threads = {*threading.enumerate()} - before
+    transport.close()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert failures == []
 
 
 def test_no_second_gate_gets_the_address_of_a_first():
