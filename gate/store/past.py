@@ -191,7 +191,7 @@ WHERE o.leaf_index >= :size AND o.made_at <= :at ORDER BY entered LIMIT :most
 def erased_since(now: Source, past: Past) -> list[Erasure]:
     """What was erased since of what the log held then, oldest first. ``now``: the store as it is."""
     values = {"size": past.size}
-    facts = _erasures(now.values(_Act, _EMPTIED.format(which="value < :size"), values))
+    facts = _erasures(now.values(_Act, _EMPTIED.format(which="CAST(value AS INTEGER) < :size"), values))
     gone = now.values(_Act, _GONE, values)
     recordings = [Erasure(at=act.at, actor=act.actor, why=act.basis, facts=0, recordings=act.leaves) for act in gone]
     return sorted([*facts, *recordings], key=lambda each: each.at)
@@ -202,7 +202,7 @@ def erasures_of(now: Source, facts: Iterable[FactRow]) -> list[Erasure]:
     emptied = [fact.leaf_index for fact in facts if fact.body is None]
     if not emptied:
         return []
-    which = f"value IN ({', '.join(map(str, emptied))})"
+    which = f"CAST(value AS INTEGER) IN ({', '.join(map(str, emptied))})"
     return _erasures(now.values(_Act, _EMPTIED.format(which=which), {"size": min(emptied)}))
 
 
