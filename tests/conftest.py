@@ -133,7 +133,8 @@ def _print_cost() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is about the other engine's files is left out (``engine("sqlite")``), but for tests/store.
+    """What is about the other engine's files is left out (``engine("sqlite")``); tests/store runs on both, but with
+    ``--store postgresql``.
 
     Long files first, and those that wait beside those that compute: then no worker has a long one left at the end,
     and no processor is idle."""
@@ -150,8 +151,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _of_alone(item: pytest.Item, engine: str) -> bool:
+    if _folder(item.path) == "store":
+        parameters = getattr(item, "callspec", None)
+        return engine == "sqlite" and parameters is not None and parameters.params.get("engine") == engine
     marker = item.get_closest_marker("engine")
-    return marker is not None and marker.args == (engine,) and _folder(item.path) != "store"
+    return marker is not None and marker.args == (engine,)
 
 
 def _folder(path: Path) -> str:

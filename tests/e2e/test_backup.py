@@ -71,6 +71,7 @@ def wraps(gate: RunningGate, name: str) -> list[bytes]:
         return [wrap for _, wrap in data.keys.wraps(name)]
 
 
+@pytest.mark.engine("sqlite")
 def test_put_back_whole_and_nothing_forgotten(gate: RunningGate, tmp_path: Path) -> None:
     secrets = wraps(gate, "old")
     gate.start()
@@ -115,6 +116,7 @@ def test_put_back_whole_and_nothing_forgotten(gate: RunningGate, tmp_path: Path)
     gate.export("young", tmp_path / "young.wav")
 
 
+@pytest.mark.engine("sqlite")
 def test_what_is_no_whole_backup_is_named_and_nothing_is_touched(gate: RunningGate, tmp_path: Path) -> None:
     sets = backup(gate, tmp_path)
     again = tmp_path / "again", tmp_path / "other disk" / "again"

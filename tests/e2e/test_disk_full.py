@@ -18,6 +18,8 @@ from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE, until
 
+pytestmark = pytest.mark.engine("sqlite")
+
 DISK = 24 << 20
 FREE = 4
 """Megabytes that must be free for a new recording."""

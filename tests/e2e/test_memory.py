@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.attack.rollback import dial
+from tests.support.databases import put_in_place
 from tests.support.keeping import plant
 from tests.support.requesting import PERSON, SPELLED, opened
 from tests.support.running_gate import UNLISTED, RunningGate, dialgate
@@ -44,7 +44,7 @@ def test_the_objector_is_refused_on_the_first_call_and_nothing_erased_opens(tmp_
             plant(data.store, data.keys, gate.data / "recordings", private.recipient, name, at, number)
         wraps = {name: [wrap for _, wrap in data.keys.wraps(name)] for name in ("old", "hers", "young")}
     backup = tmp_path / "backup"
-    shutil.copytree(gate.data, backup)
+    put_in_place(gate.data, backup)
 
     gate.start()
     try:
@@ -63,8 +63,7 @@ def test_the_objector_is_refused_on_the_first_call_and_nothing_erased_opens(tmp_
         gate.stop()
     assert not any(b"7700900123" in path.read_bytes() for path in place.iterdir())
 
-    shutil.rmtree(gate.data)
-    shutil.copytree(backup, gate.data)
+    put_in_place(backup, gate.data)
     gate.start()
     try:
         told = called(gate, UNLISTED)

@@ -20,7 +20,10 @@ from tests.support.phones import Phones
 from tests.support.running_gate import RunningGate, dialgate, free_port
 from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.skipif(not postgresql.PROGRAMS.exists(), reason="apt-get install postgresql-17")
+pytestmark = [
+    pytest.mark.skipif(not postgresql.PROGRAMS.exists(), reason="apt-get install postgresql-17"),
+    pytest.mark.engine("sqlite"),  # it begins with a folder, and has a server of its own
+]
 NUMBERS = [f"0113496{n:04d}" for n in range(700, 760)]
 
 

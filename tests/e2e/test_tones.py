@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -16,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from gate.config import load
+from gate.store.reader import open_writer, place_of
 from tests.media.line_process import ports_of
 from tests.support.audio import Party, decoded, read_wav, share
 from tests.support.ends import AGENT, CUSTOMER, Ends, both_ends, prepared, sounds_like, ssrc
+from tests.support.evidence import Engine
 from tests.support.running_gate import UNLISTED, RunningGate
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.waiting import PATIENCE, until
@@ -38,8 +40,10 @@ def gate(tmp_path: Path) -> Iterator[RunningGate]:
 @contextmanager
 def locked(gate: RunningGate) -> Iterator[None]:
     """Somebody else writes to the evidence database: no commit of the gate's goes through."""
-    with closing(sqlite3.connect(gate.data / "gate.db", isolation_level=None, timeout=5)) as other:
+    with closing(open_writer(place_of(load(gate.config, secrets=False)))) as other:
         other.execute("BEGIN IMMEDIATE")
+        if Engine.name == "postgresql":
+            other.execute("LOCK TABLE dialgate.facts IN EXCLUSIVE MODE")
         yield
         other.execute("ROLLBACK")
 

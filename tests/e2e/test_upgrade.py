@@ -30,6 +30,8 @@ from tests.support.phones import Phones
 from tests.support.running_gate import LISTED, RunningGate, dialgate
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.engine("sqlite")
+
 FOLDER = Path(__file__).parents[1] / "data/upgrade/0.1.tar.xz"
 EARLIER = {
     "9bb4eba": (68, "845f52d37067aacb3264700937cc225aca1bac587b17af95f7e458d48f047766"),

@@ -40,6 +40,8 @@ from tests.support.evidence import decision
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import ANN, OTHER, PERSON, asked, granted, key_of, sound
 
+pytestmark = pytest.mark.engine("sqlite")
+
 HOUR = timedelta(hours=1)
 REGISTERS = str(RegisterStatus())
 BEGAN = datetime.now(UTC).replace(microsecond=0) + HOUR  # after the example was made
