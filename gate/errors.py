@@ -59,6 +59,13 @@ class StoreError(GateError):
     """Evidence could not be made durable (disk full, database damaged or locked)."""
 
 
+class LogTaken(StoreError):
+    """Another gate has written to this gate's log. Started again it would take the log back from that one, so systemd
+    does not (exit code 3)."""
+
+    exit_code = 3
+
+
 class MemoryOwed(StoreError):
     """An act holds in the store and is not in the second place yet (``storage.memory``)."""
 

@@ -129,7 +129,7 @@ class RetryQueue:
         self._store = store
         self._loop = loop
         self.on_settled: list[Callable[[], None]] = []
-        """Called whenever the last fact that was to be kept is."""
+        """Called whenever it has become ``settled``."""
         self._numbers = count()
         self._going = 0
         self._behind: set[int] = set()
@@ -172,8 +172,9 @@ class RetryQueue:
 
     @property
     def settled(self) -> bool:
-        """True where everything that was to be kept is."""
-        return not self._behind and not self._going
+        """True where everything that was to be kept is, or waits in the spool for the next start: the store takes
+        nothing any more."""
+        return not self._going and (not self._behind or bool(self._store.stopped))
 
     def attempt(
         self,

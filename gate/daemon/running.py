@@ -56,7 +56,7 @@ from gate.daemon.chores import (
 from gate.daemon.opening import OWN_FILES, open_folder
 from gate.daemon.process import LOOK_SECONDS, QuietCollector, configure_logs, set_for_calls, stay_on_one_core
 from gate.daemon.recording import wait_for_recorder
-from gate.errors import ConfigError, GateError, RecorderError, StoreError
+from gate.errors import ConfigError, GateError, LogTaken, RecorderError, StoreError
 from gate.media.prompts import prepare_all, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
@@ -355,7 +355,8 @@ class GateProcess:
         threading.Thread(target=work, name="mend", daemon=True).start()
 
     def run(self) -> int:
-        """Run the gate, from the first datagram to the last checkpoint."""
+        """Run the gate, from the first datagram to the last checkpoint. Raises ``LogTaken`` where another gate has
+        written to its log, and other ``GateError`` where it cannot start."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # audio passes through here: no dump of it on a disk
         thread = threading.Thread(target=self._line.run, name="line")
         thread.start()
@@ -380,6 +381,8 @@ class GateProcess:
             log.error("evidence_lost", groups=lost, hint="there was no room for it until the end")
         elif behind:
             log.warning("evidence_spooled", groups=behind, hint="the next start appends it to the log")
+        if stopped := self._folder.store.stopped:
+            raise LogTaken(stopped, hint="stop the gate that should not run, or give it a log of its own: [store] log")
         return 1 if behind or not self._signer.sign() else 0
 
     def _note(self, body: Body, *, subject: str = "gate", actor: str = "") -> None:
@@ -398,7 +401,7 @@ class GateProcess:
         self._note(ManyLookups(count=count, operations=dict(operations)), subject="numbers", actor=actor)
 
     async def _serve(self) -> None:
-        """Answer on the control interface until a signal to stop; then drain."""
+        """Answer on the control interface until a signal to stop, or until the log is another gate's; then drain."""
         loop = asyncio.get_running_loop()
         told, drained = asyncio.Event(), asyncio.Event()
 
@@ -409,6 +412,9 @@ class GateProcess:
         # Not the loop's own handlers, which end with it: a second TERM would then cut the last leaves off.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
+        self._folder.store.on_stopped = stop
+        if self._folder.store.stopped:
+            stop()
         signal.signal(signal.SIGHUP, stop if os.isatty(0) else _hung_up)  # it would end every call without a BYE
         answering = asyncio.ensure_future(
             control(

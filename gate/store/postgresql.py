@@ -812,8 +812,6 @@ class PostgresqlStore(EvidenceStore):
         self.place = place
         self._heads: list[Frontier] = []
         """Heads that the log may have: what was last known to be kept, and what was sent after it and not answered."""
-        self._stopped = ""
-        """Why nothing is written any more."""
         super().__init__(place, pepper=pepper, **({} if salts is None else {"salts": salts}))
 
     def scrub(self) -> bool:
@@ -881,9 +879,10 @@ class PostgresqlStore(EvidenceStore):
         self._connection = connection
         self.own = keys(connection)
         if self._heads and found not in self._heads:
-            self._stopped = f"another gate has written to log {self.place.log} of {self.place}"
+            self.stopped = f"another gate has written to log {self.place.log} of {self.place}"
             log.error("log_of_another_gate", log=self.place.log, size=found.size)
-        self._heads = [*self._heads, found] if self._stopped else [found, *self._heads]
+            self.on_stopped()
+        self._heads = [*self._heads, found] if self.stopped else [found, *self._heads]
         self._frontier = self._before = found
         self._doubtful = False
 
@@ -893,11 +892,11 @@ class PostgresqlStore(EvidenceStore):
         check_pepper(connection, self._pepper)
 
     def _begin(self) -> None:
-        if self._stopped:
-            raise StoreError(self._stopped, hint="each gate has a log of its own: see [store] log")
+        if self.stopped:
+            raise StoreError(self.stopped, hint="each gate has a log of its own: see [store] log")
         super()._begin()
-        if self._stopped:
-            raise StoreError(self._stopped, hint="each gate has a log of its own: see [store] log")
+        if self.stopped:
+            raise StoreError(self.stopped, hint="each gate has a log of its own: see [store] log")
 
     def _joined(self, first: Piece) -> list[Piece]:
         """Decisions that wait are made together: their look-ups are one statement, and few write their rows."""
@@ -982,7 +981,7 @@ class PostgresqlStore(EvidenceStore):
             log.error("commit_not_known", error=str(error))
             return False
         self._acted = acted
-        return self._frontier == sent and not self._stopped
+        return self._frontier == sent and not self.stopped
 
     def _carry_over(self, changes: int) -> None:
         """PostgreSQL does that by itself."""

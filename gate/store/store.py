@@ -64,6 +64,10 @@ class EvidenceStore(SqliteThread):
 
     shared = False
     """Other gates may keep what they decide in it."""
+    stopped = ""
+    """Why nothing is written any more; empty while it is."""
+    on_stopped: Callable[[], None] = staticmethod(lambda: None)
+    """Called on the store thread, once; it must only post."""
 
     def __init__(self, path: Place, *, pepper: bytes, salts: Salts = _fresh_salt) -> None:
         """Open the database in a thread of its own and compare the log with its last checkpoint.

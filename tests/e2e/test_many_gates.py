@@ -108,3 +108,28 @@ def test_an_invite_that_two_gates_get_rings_once_and_the_second_answers_482(gate
     assert rung == [number[-10:] for number in numbers]
     kept = gates[0].rows("SELECT count(*) AS calls FROM calls WHERE verdict = 'allow'")
     assert kept == [{"calls": len(numbers)}]
+
+
+def test_a_gate_whose_log_another_writes_refuses_calls_and_stops(gates: list[RunningGate]) -> None:
+    """Nothing of it is lost: the end of its talk waits in its spool, and is in the log once it has that to itself."""
+    one, other = gates
+    assert other.stop() == 0
+    with Phones(port=one.trunk_port) as far, Phones(to=one.address) as near:
+        (talk,) = near.wait([near.dial("01134960001")], "up", PATIENCE)
+        other.set("store", log=0)
+        shutil.copy(one.data / "gate.key", other.data)
+        shutil.rmtree(other.data / "checkpoints")
+        shutil.copytree(one.data / "checkpoints", other.data / "checkpoints")
+        other.start()
+        refused = near.dial("01134960002")
+        near.wait([refused], "over", PATIENCE)
+        near.hang_up(talk)
+        assert one.process
+        assert one.process.wait(PATIENCE) == 3
+        assert len(far.all()) == 1
+    assert "another gate has written to log 0 of" in one.said()
+    assert other.stop() == 0
+    one.start()
+    assert one.rows("SELECT ended_by FROM calls WHERE number = '+441134960001'") == [{"ended_by": "caller"}]
+    assert one.stop() == 0
+    one.verified()
