@@ -26,6 +26,10 @@ CANNOT_MATTER = {
         for column in ("number", "digest", "size", "leaf")
     },
     **{
+        f"attempts.{column}": "an INVITE of the last hour, for other gates of the database: one gate alone writes none"
+        for column in ("attempt", "at")
+    },
+    **{
         f"{table}.{column}": _CRM
         for table, columns in {
             "contact_lists": "list state on_behalf_of imported_at actor source_name sha256 topic contacts bad_rows"
@@ -45,6 +49,9 @@ not evidence is said by ``audit verify`` itself."""
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = busy_store(tmp_path / "busy")
+    with sqlite3.connect(made / "gate.db") as connection:
+        connection.execute("INSERT INTO attempts VALUES ('of an INVITE', '2026-03-02T10:00:00Z')")
+    connection.close()
     flat(made / "gate.db")
     return made
 
