@@ -23,10 +23,12 @@ from gate.config import Config, Store
 from gate.core.evidence import leaf_key
 from gate.core.evidence import log_of as log_of_key
 from gate.core.facts import lists
+from gate.core.numbers import mask
 from gate.core.screening import standing_objection
 from gate.errors import AuditError, ConfigError, StoreError
+from gate.operations.audit.leaves import sentences
 from gate.ports import Fact
-from gate.store import contacts, kept, queries, reader
+from gate.store import contacts, kept, queries, reader, search
 from gate.store.erasure import call_leaves, erase_facts
 from gate.store.projections import TABLES
 from gate.store.queries import logs
@@ -432,6 +434,19 @@ def test_the_last_word_through_two_gates_is_the_one_that_was_entered_later(store
         late = lists.Objection(number=doubtful, source="call", note="").fact(f"doubtful{place}", first, "tester")
         one.call(lambda tx, fact=late: tx.append(last_word(tx, fact)))
         assert stands(doubtful).id == f"doubtful{place}", "the other gate's clock was ahead"
+
+
+def test_the_sentences_of_a_log_are_of_its_own_facts(store, beside):
+    """Both have a leaf of each of these numbers; the call of the second is shown there, and never one of the first."""
+    put(store, decision("c1"), decision("c2"))
+    put(beside, decision("d1", number="+441632960999"))
+
+    def read(tx):
+        return [*sentences(tx, search.leaves_window(tx).items, whole=True).values()]
+
+    assert [mask(NUMBER)[-2:] in each for each in store.call(read)] == [True, True]
+    (said,) = beside.call(read)
+    assert "99" in said, said
 
 
 def test_what_runs_at_one_gate_is_not_closed_nor_erased_by_another(store, beside):

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gate.core.days import LONDON
-from gate.core.evidence import stamp
+from gate.core.evidence import index_of, stamp
 from gate.core.facts import CATALOGUE
 from gate.core.facts.audit import BundleExported
 from gate.core.facts.calls import CallIn
@@ -150,9 +150,9 @@ def sentences(tx: Source, rows: Sequence[Leaf] | Sequence[LeafShown], *, whole: 
     found = tx.values(
         tuple[int, str | None, str | None],
         f"SELECT leaf_index, call_id, body FROM facts WHERE leaf_index IN ({marks(indexes)})",  # noqa: S608
-        indexes,
+        [tx.own[index] for index in indexes],
     )
-    facts = {index: (call_id, body) for index, call_id, body in found}
+    facts = {index_of(key): (call_id, body) for key, call_id, body in found}
     calls = _calls(tx, {call_id for call_id, _ in facts.values() if call_id})
     names = _names(tx, rows)
     said = {}
