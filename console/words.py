@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.days import LONDON
+from gate.core.evidence import index_of, log_of
 from gate.core.rows.lists import RegisterState
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.terms import TOPICS
@@ -146,6 +147,12 @@ def age(span: timedelta) -> str:
 def count(value: Any) -> Shown:
     """``16,900,000``."""
     return (f"{value:,}", PLAIN) if isinstance(value, int) else NOTHING
+
+
+def leaf(key: int) -> Shown:
+    """A leaf of any log by its key: ``1,207`` of log 0, ``3/1,207`` of another."""
+    log = log_of(key)
+    return (f"{log}/{index_of(key):,}" if log else f"{key:,}", PLAIN)
 
 
 def size(value: Any) -> Shown:

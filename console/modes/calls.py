@@ -20,6 +20,7 @@ from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Column
+from gate.core.evidence import leaf_name
 from gate.core.facts.calls import CallIn, Decision
 from gate.core.facts.requests import Rectification
 from gate.core.rows.audit import Erasure
@@ -38,7 +39,7 @@ COLUMNS: Sequence[Column[CallRow]] = (
     Column("Reason", 15, lambda row: words.reason(row.reason)),
     Column("State", 8, lambda row: words.state(row.state), rank=1),
     Column("Talk", 6, lambda row: words.length(row.seconds), right=True, rank=5),
-    Column("Leaf", 9, lambda row: words.count(row.leaf_index), right=True, rank=6),
+    Column("Leaf", 9, lambda row: words.leaf(row.leaf_index), right=True, rank=6),
 )
 
 
@@ -265,7 +266,7 @@ def _decision(call: CallRow, body: Mapping[str, Any], number: str) -> Section:
     for label, ident in (("Consent", call.consent_id), ("Objection", call.objection_id)):
         if ident:
             pairs.append((label, words.ident(ident)))
-    pairs.append(("Leaf", (f"{call.leaf_index:,} of the evidence log", PLAIN)))
+    pairs.append(("Leaf", (f"{words.leaf(call.leaf_index)[0]} of the evidence log", PLAIN)))
     return Section("Decision", pairs)
 
 
@@ -341,7 +342,8 @@ def _recording(row: RecordingRow) -> Section:
 def _facts(facts: Sequence[FactRow]) -> Section:
     lines = [
         (
-            f"{fact.leaf_index:>9} {words.moment(fact.at)[0]} {clean(fact.kind)} by {words.text(fact.actor)[0]}",
+            f"{leaf_name(fact.leaf_index):>9} {words.moment(fact.at)[0]}"
+            f" {clean(fact.kind)} by {words.text(fact.actor)[0]}",
             PLAIN,
         )
         for fact in facts

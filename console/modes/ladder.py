@@ -88,7 +88,7 @@ class LadderScreen(GateScreen):
         return (
             Column("Time", _TIME, lambda row: (words.clock(row.at)[0] + row.at[19:23], DIM)),
             Column(ladder.heading(room), 2 * room + 3, lambda row: (clean(ladder.line(row, room)), _tone(row))),
-            Column("Leaf", _LEAF, lambda row: words.count(row.leaf_index), right=True),
+            Column("Leaf", _LEAF, lambda row: words.leaf(row.leaf_index), right=True),
         )
 
     @property
@@ -175,7 +175,7 @@ class LadderScreen(GateScreen):
         except (GateError, ValueError) as error:
             self.notify(f"It cannot be checked: {error}", severity="error", timeout=10, markup=False)
             return
-        title = f"Leaf {rung.leaf_index:,}: {rung.label}"
+        title = f"Leaf {words.leaf(rung.leaf_index)[0]}: {rung.label}"
         self.app.push_screen(TextDetail(self._mode, clean(title), _proof(checked, made), checked.leaf, "the leaf"))
 
     # --- saved ----------------------------------------------------------------------------------------------------

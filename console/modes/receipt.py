@@ -54,7 +54,7 @@ def sections(receipt: ReceiptShown) -> list[Section]:
         Section("What the callee may show to anybody", _statement_rows(receipt.said)),
         Section(
             "In the log",
-            [("Code", told), ("Leaf", (f"{receipt.leaf_index:,}", PLAIN)), ("Signed", signed)],
+            [("Code", told), ("Leaf", words.leaf(receipt.leaf_index)), ("Signed", signed)],
         ),
     ]
 

@@ -350,7 +350,7 @@ def _known(row: RecordingRow) -> Section:
         ("Purpose", words.text(row.purpose)),
         ("Sealed to", words.ident(", ".join(map(str, recipients)))),
         ("SHA-256", words.ident(row.sha256)),
-        ("Leaf", words.count(row.leaf_index)),
+        ("Leaf", words.leaf(row.leaf_index)),
     ]
     if row.kept is not None:
         pairs.insert(3, ("Kept", words.length(row.kept)))

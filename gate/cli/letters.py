@@ -16,6 +16,7 @@ from gate.cli.output import View, narrate
 from gate.client.files import output_file
 from gate.clock import today
 from gate.config import authority_due
+from gate.core.evidence import leaf_name
 from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError
 from gate.exports.letter_samples import NOW, faults, samples
@@ -94,7 +95,7 @@ def explain(view: View, asked: ExplainLetter) -> None:
         view.data(found)
         return
     for each in found.letters:
-        click.echo(f"{each.kind}, {each.reference}, made {local(each.at)} (leaf {each.index})")
+        click.echo(f"{each.kind}, {each.reference}, made {local(each.at)} (leaf {leaf_name(each.index)})")
         for sentence in each.sentences:
             _show(sentence)
         click.echo("")
@@ -109,7 +110,7 @@ def _show(sentence: Reasoned) -> None:
 
 
 def _rest(rest: RestsOn) -> str:
-    return rest.source or f"leaf {rest.index}: {rest.kind}, {local(rest.at)}"
+    return rest.source if rest.index is None else f"leaf {leaf_name(rest.index)}: {rest.kind}, {local(rest.at)}"
 
 
 @make("copy", group=command, example="dialgate letters copy wording")

@@ -21,6 +21,7 @@ from gate.client.pages import HOST_IT, publish_into
 from gate.clock import today
 from gate.config import Config
 from gate.core.days import spoken_day
+from gate.core.evidence import leaf_name
 from gate.core.pack_words import RIGHTS
 from gate.core.receipts import GROUNDS
 from gate.core.rows.month import MonthReport
@@ -146,7 +147,7 @@ def _lines(receipt: ReceiptShown) -> Iterator[str]:
     signed = (
         f"in the signed log of {many(int(proof.checkpoint.splitlines()[1]), 'leaf')}" if proof else "not signed yet"
     )
-    yield f"Leaf: {receipt.leaf_index}, for the decision of leaf {content.decision}; {signed}"
+    yield f"Leaf: {leaf_name(receipt.leaf_index)}, for the decision of leaf {content.decision}; {signed}"
 
 
 def _outcome(receipt: ReceiptShown) -> str:

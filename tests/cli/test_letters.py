@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from gate.cli.letters import _rest
+from gate.core.evidence import leaf_key
 from gate.core.letter_words import WORDS
 from gate.core.request_words import Ground, LetterKind
 from gate.exports import letters
 from gate.exports.letters import COPIED, WORDING, outdated
+from gate.operations.erasure.plan import _entry
+from gate.operations.requests.letters import RestsOn
 from tests.support.commands import Done, dialgate
 from tests.support.requesting import SPELLED, prepared
 from tests.support.settings import VALID, write
@@ -152,3 +156,9 @@ def test_what_is_no_letter_and_no_request_is_not_explained(officer: Officer) -> 
     assert done.code == 2 and "there is no request DSR-2020-0001" in done.err
     reference = officer("open", "objection", "--by", "email", *WHO, "--json").json["reference"]
     assert "No letter was made yet" in dialgate("letters", "explain", reference).err
+
+
+def test_what_a_sentence_rests_on_is_named_with_its_log_where_that_is_another() -> None:
+    rests = [RestsOn(leaf_key(log, 17), "objection", "2026-03-02T09:00:00.000000Z", "") for log in (0, 1)]
+    assert [_rest(each).partition(":")[0] for each in rests] == ["leaf 17", "leaf 1/17"]
+    assert _entry(leaf_key(1, 17), "objection") == "entry 1/17 of the log (objection)"

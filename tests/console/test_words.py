@@ -12,6 +12,7 @@ from console import words
 from console.modes.reports import month_of
 from console.modes.row import row_sections
 from console.theme import BAD, LOUD, OK, PLAIN, WARN
+from gate.core.evidence import leaf_key
 from gate.core.rows import Row
 from gate.core.rows.lists import RegisterState
 from gate.errors import UsageError
@@ -102,3 +103,7 @@ def test_codes_in_a_row_are_said_in_words_and_a_kind_as_it_is_looked_for() -> No
         "Verdict": ("block", BAD),
         "Kind": ("letter made", PLAIN),
     }
+
+
+def test_a_leaf_of_another_log_is_named_with_it():
+    assert [words.leaf(leaf_key(log, 1207))[0] for log in (0, 3)] == ["1,207", "3/1,207"]

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gate.core.evidence import leaf_name
 from gate.core.facts.derived import ALONE, OF_A_RECORD, STANDING_WORDS, STANDS
 from gate.core.facts.requests import Carrying, Searched
 from gate.core.rows.audit import CopyRow
@@ -247,7 +248,7 @@ class Plan:
 
 
 def _entry(leaf: int, kind: str) -> str:
-    return f"entry {leaf} of the log ({kind})"
+    return f"entry {leaf_name(leaf)} of the log ({kind})"
 
 
 # --- made ---------------------------------------------------------------------------------------------------------
