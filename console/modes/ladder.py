@@ -26,6 +26,7 @@ from console.widgets.rows import Column, LocalTable, RowsTable
 from console.widgets.status import StatusLine
 from console.widgets.wave import Wave
 from gate.core import ladder
+from gate.core.evidence import index_of
 from gate.core.ladder import Ladder, Rung
 from gate.core.rows.calls import CallShown, RecordingRow
 from gate.errors import GateError, UsageError
@@ -165,7 +166,9 @@ class LadderScreen(GateScreen):
             self._ladder = await self.ask(CallsProve(call_id=self._shown.call.call_id))
         if (made := self._ladder) is None:
             return
-        place = next((at for at, each in enumerate(made.evidence.leaves) if each.index == rung.leaf_index), None)
+        place = next(
+            (at for at, each in enumerate(made.evidence.leaves) if each.index == index_of(rung.leaf_index)), None
+        )
         if place is None:
             self._ladder = None  # it came after that was asked for
             self.notify("This step is newer than the proof: press Enter again.", timeout=4, markup=False)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from gate.core.evidence import leaf_name
 from gate.core.facts import calls, lists, recordings
 from gate.core.rows import Row
 from gate.core.rows.audit import LogProof
@@ -187,8 +188,8 @@ def text(ladder: Ladder) -> str:
         f"{'No.':>4} {'Time':<27} {'Source':<8} {'Target':<8} {'Proto':<5} {'Leaf':>9} Info",
     ]
     shown += [
-        f"{number:>4} {each.at:<27} {each.source:<8} {each.target:<8} {each.protocol:<5} {each.leaf_index:>9}"
-        f" {each.label}"
+        f"{number:>4} {each.at:<27} {each.source:<8} {each.target:<8} {each.protocol:<5}"
+        f" {leaf_name(each.leaf_index):>9} {each.label}"
         for number, each in enumerate(ladder.rungs, 1)
     ]
     return "\n".join(shown) + "\n"

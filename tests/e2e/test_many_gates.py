@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
+from gate.core.evidence import index_of
+from gate.errors import GateError
 from tests.support import postgresql
 from tests.support.phones import Phones
 from tests.support.running_gate import RunningGate, dialgate, free_port
@@ -108,6 +110,20 @@ def test_an_invite_that_two_gates_get_rings_once_and_the_second_answers_482(gate
     assert rung == [number[-10:] for number in numbers]
     kept = gates[0].rows("SELECT count(*) AS calls FROM calls WHERE verdict = 'allow'")
     assert kept == [{"calls": len(numbers)}]
+
+
+def test_a_call_is_proven_by_the_gate_that_made_it_and_another_names_its_log(gates: list[RunningGate]) -> None:
+    for log, gate in enumerate(gates):
+        with Phones(port=gate.trunk_port), Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial(f"0113496010{log}")], "up", PATIENCE)
+            near.hang_up(talk)
+            gate.wait(lambda gate=gate: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
+        (call,) = gate.rows("SELECT call_id FROM calls WHERE number = ?", f"+44113496010{log}")
+        made = gate.client.call("calls_prove", call_id=call["call_id"])
+        proven = {leaf["index"] for leaf in made["evidence"]["leaves"]}
+        assert proven >= {index_of(rung["leaf_index"]) for rung in made["rungs"]} != set()
+        with pytest.raises(GateError, match=f"is in log {log}, which another gate signs"):
+            gates[1 - log].client.call("calls_prove", call_id=call["call_id"])
 
 
 def test_a_gate_whose_log_another_writes_refuses_calls_and_stops(gates: list[RunningGate]) -> None:

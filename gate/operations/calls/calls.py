@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from gate.core.call_words import HangUpAsked, PauseAsked
 from gate.core.days import LONDON, midnight
-from gate.core.evidence import Node, stamp
+from gate.core.evidence import Node, log_of, stamp
 from gate.core.facts.derived import personal
 from gate.core.facts.gate import ManyLookups
 from gate.core.facts.retention import NumberShown
@@ -173,6 +173,12 @@ def calls_prove(folder: DataFolder, asked: CallsProve, caller: Caller) -> Ladder
     shown = folder.read(lambda reader: queries.call(reader, asked.call_id))
     if shown is None:
         raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
+    log = log_of(shown.call.leaf_index)
+    if log != folder.config.store.log:
+        raise UsageError(
+            f"call {asked.call_id} is in log {log}, which another gate signs",
+            hint=f"Ask the gate with [store] log = {log}",
+        )
     if why := asked.why.strip():
         folder.keep(NumberShown(sort=Kind.CALL, why=why, reference=UNSET), asked.call_id, caller.actor)
     facts = shown.facts[:MOST_LEAVES]
