@@ -51,6 +51,7 @@ from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
 from gate.core.terms import Decision, Reason, Verdict
 from gate.ports import Fact, Incoming, Line, Media, Recorder
+from gate.store.queries import UNDECIDED
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.vault.keystore import KeyStoreDb
@@ -451,15 +452,14 @@ class CallManager:
     def _decided(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
         session.decided_at = self._clock.now()
         self._metrics.decision_seconds.observe((session.decided_at - session.asked_at).total_seconds())
-        if session.call.cause in (
-            Reason.EVIDENCE_UNAVAILABLE,
-            Reason.DECISION_LATE,
-        ):  # this took too long, and the call was refused
-            if decision is not None and decision.allowed:
-                self._retry_queue.keep(session.fact(session.ending(0.0), session.ended_at or self._clock.now()))
+        if session.call.cause in UNDECIDED:  # it took too long: refused
+            if decision is None or decision.allowed:
+                self._end_if_let_through(session)
             return
         if decision is None or error is not None:
             self._without_evidence(session, str(error))
+            if session.call.cause in UNDECIDED:  # else its end is kept already
+                self._end_if_let_through(session)
             return
         session.decision = decision
         # Perhaps an objection waits, of which the decision knew nothing.
@@ -472,6 +472,11 @@ class CallManager:
         self._metrics.decided(session.actor, verdict, reason)
         log.info("decided", call=session.id, by=session.actor, verdict=verdict, reason=reason)
         self._feed(session, Decided(decision.allowed))
+
+    def _end_if_let_through(self, session: CallSession) -> None:
+        """Keep the end of a call that was refused without a decision: the log may have an ``allow`` all the same, where
+        the answer to its commit was late or lost. Where it has none, the end is passed over (``RetryQueue``)."""
+        self._retry_queue.keep(session.fact(session.ending(0.0), session.ended_at or self._clock.now()))
 
     def _look_again(self, session: CallSession) -> None:
         """Decide as for a new attempt, and as durably: an objection or another register may have come."""

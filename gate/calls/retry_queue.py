@@ -56,14 +56,14 @@ def _append_all(
     again: bool = False,
 ) -> Callable[[StoreTransaction], str]:
     """As ``RetryQueue.attempt``; the reason that ``unless`` gave, where the facts are kept all the same. ``again``:
-    what the log has already is passed over."""
+    what the log has already is passed over. So is, in any case, the end of a call that was never let through."""
 
     def work(tx: StoreTransaction) -> str:
         why = unless(tx) if unless is not None else ""
         if why and not happened:
             raise TakenBack(why)
         for fact, salt in group:
-            if again and queries.holds(tx, fact, salt):
+            if (again and queries.holds(tx, fact, salt)) or queries.ends_nothing(tx, fact):
                 continue
             kept = queries.with_question(tx, last_word(tx, fact))
             tx.append(kept, salt)

@@ -21,7 +21,7 @@ from gate.core.abandoned import SERVICE, Why
 from gate.core.allowances import Used
 from gate.core.days import london_day, midnight
 from gate.core.evidence import LOG_BITS, in_order, keys_of, log_of, stamp
-from gate.core.facts.calls import Decision
+from gate.core.facts.calls import Decision, Ended
 from gate.core.facts.gate import AbandonedReplayed
 from gate.core.numbers import beginning_of
 from gate.core.rows import Page
@@ -126,6 +126,20 @@ _HELD: Final = (
 def holds(source: Source, fact: Fact, salt: bytes) -> bool:
     """True where this fact was appended with this salt, whatever has been erased of it since."""
     return bool(source.values(int, _HELD, (utf8(fact.subject), fact.kind, stamp(fact.at), utf8(fact.actor), salt)))
+
+
+UNDECIDED: Final = (Reason.EVIDENCE_UNAVAILABLE, Reason.DECISION_LATE)
+"""Causes for which a call is refused while nobody knows whether its decision is in the log."""
+
+
+def ends_nothing(source: Source, fact: Fact) -> bool:
+    """True for the end of a call that was refused before its decision was known (``UNDECIDED``), where the log has no
+    call of this id that was let through and has not ended."""
+    body = fact.body
+    if not isinstance(body, Ended) or body.bridged or body.cause not in UNDECIDED:
+        return False
+    sql = "SELECT 1 FROM calls WHERE call_id = ? AND verdict = 'allow' AND ended_at IS NULL"
+    return not source.values(int, sql, (fact.subject,))
 
 
 T = TypeVar("T")

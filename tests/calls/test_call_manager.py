@@ -79,8 +79,13 @@ def test_the_end_is_kept_with_the_recordings_digest(play: Play) -> None:
 def test_no_room_for_the_decision_refuses_and_is_told_when_there_is_room(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(work: object, done: object, asks: object) -> None:
-        done(None, StoreError("disk full"))  # type: ignore[operator]
+    submit = play.store.submit
+
+    def no_room(work: Any, done: Any, asks: Any = None) -> None:
+        if asks is None:  # a full disk is still read
+            submit(work, done)
+        else:
+            done(None, StoreError("disk full"))
 
     with monkeypatch.context() as patch:
         patch.setattr(play.store, "submit", no_room)
@@ -90,6 +95,27 @@ def test_no_room_for_the_decision_refuses_and_is_told_when_there_is_room(
     play.attempt()
     assert play.told() == [f"invite {NUMBER} as {OWN} Webeo"]
     assert play.kinds() == ["decision", "refused_without_evidence"]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_decision_in_the_log_whose_answer_was_lost_has_its_end_there_too(
+    play: Play, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    submit = play.store.submit
+
+    def lost(work: Any, done: Any, asks: Any = None) -> None:
+        known = (lambda _result, _error: done(None, StoreError("the line broke"))) if asks else done
+        submit(work, known, asks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(play.store, "submit", lost)
+        play.stage.recorder_up = allowed
+        play.attempt()
+        assert play.told() == ["refuse evidence_unavailable"]
+        play.settle()
+    assert play.kinds().count("ended") == allowed
+    call = play.call()
+    assert (call["state"], call["cause"]) == (("ended", "evidence_unavailable") if allowed else ("refused", None))
 
 
 def test_no_room_for_the_connection_never_bridges(play: Play) -> None:
