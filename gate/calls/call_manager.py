@@ -207,11 +207,11 @@ class CallManager:
         """None of the phones that a call in has rung; its caller is still there."""
         self._feed_id(call_id, Failed(code, "no_answer"))
 
-    def shed(self, claimed_by: str) -> None:
+    def shed(self, claimed_by: str, reason: Reason) -> None:
         """The line could not carry another call in time, and has refused it: counted, for a leaf each would make it
         later still."""
-        self._metrics.decided(claimed_by, Verdict.BLOCK.value, Reason.TOO_MANY_CALLS.value)
-        self._refusals.shed(claimed_by)
+        self._metrics.decided(claimed_by, Verdict.BLOCK.value, reason.value)
+        self._refusals.shed(claimed_by, reason)
 
     def _emergency(self, incoming: Incoming) -> Decision | None:
         """The decision of an emergency call, None for any other call. A claim that was refused does not stop it."""

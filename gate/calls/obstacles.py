@@ -51,7 +51,7 @@ class RefusalCounts:
         self._strangers = 0
         self._unanswered = 0
         self._over: Counter[str] = Counter()
-        self._shed: Counter[str] = Counter()
+        self._shed: Counter[tuple[str, Reason]] = Counter()
         self._help: Counter[str] = Counter()
         self._waiting = False
         self._without_evidence = 0
@@ -89,9 +89,9 @@ class RefusalCounts:
         self._flush_later()
         return False
 
-    def shed(self, claimed_by: str) -> None:
-        """The line was late, and this caller's attempt was refused before anything was done for it."""
-        self._shed[claimed_by] += 1
+    def shed(self, claimed_by: str, reason: Reason) -> None:
+        """Something was late, and this caller's attempt was refused before anything was done for it."""
+        self._shed[claimed_by, reason] += 1
         self._flush_later()
 
     def unanswered(self, count: int) -> None:
@@ -137,8 +137,8 @@ class RefusalCounts:
             self._strangers = self._unanswered = 0
         for name, count in self._over.items():
             self._keep(facts.RefusedOverLimit(claimed_by=name, count=count), now)
-        for name, count in self._shed.items():
-            self._keep(facts.RefusedOverload(claimed_by=name, count=count), now)
+        for (name, reason), count in self._shed.items():
+            self._keep(facts.RefusedOverload(claimed_by=name, count=count, reason=reason.value), now)
         for name, count in self._help.items():
             self._keep(facts.HelpAskedOften(claimed_by=name, count=count), now)
         self._over.clear()

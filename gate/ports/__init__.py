@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from gate.core.calls_in import CallingIn
 from gate.core.facts import Fact
-from gate.core.terms import Attempt
+from gate.core.terms import Attempt, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +236,9 @@ class LineEvents(Protocol):
         ``Line.take_over``."""
         ...
 
-    def shed(self, claimed_by: str) -> None:
-        """The line is late and has refused an attempt of this caller (empty: nobody known) before anything was done
-        for it."""
+    def shed(self, claimed_by: str, reason: Reason) -> None:
+        """The line has refused an attempt of this caller (empty: nobody known) before anything was done for it;
+        ``reason``: by what is late, the line itself, decisions or the media relay."""
         ...
 
     def undecided(self, call_id: str) -> None:

@@ -143,7 +143,7 @@ class CallInIngress:
             ingress.reply(request, source, endpoint, 482, "Loop Detected", keep=True)
         elif ingress.away.too_many(f"carrier:{route.name if route else ''}"):
             engine.overload.shed += 1
-            ingress.refuse(pending, "too_many_calls", "", "")
+            ingress.refuse(pending, ingress.away.why[0], "", "", elsewhere=True)
         else:
             ingress.pending.add(pending)
             self._report(pending, calling)

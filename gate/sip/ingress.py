@@ -172,7 +172,8 @@ class Ingress:
         elif pending.overflow and (elsewhere or reason in ELSEWHERE):
             data = no_room(request, source, tag, reason)
         else:
-            code = NOT_ACCEPTABLE[0] if reason in _OF_THE_OFFER and pending.refusal == PHONES else pending.refusal
+            unheard = reason in _OF_THE_OFFER and not elsewhere and pending.refusal == PHONES
+            code = NOT_ACCEPTABLE[0] if unheard else pending.refusal
             data = refusal(request, source, tag, code, reason, decision_id, explanation)
         self._answer(pending, data, tag)
 
@@ -211,7 +212,7 @@ class Ingress:
     def _undecided(self, call_id: str) -> None:
         if call_id not in self.pending:
             return
-        _log.error("no decision came; refused", call_id=call_id)
+        _log.error("no decision came; refused", call_id=call_id, line_late=round(self.engine.overload.line, 3))
         self.engine.events.undecided(call_id)
         if pending := self.pending.take(call_id):  # a call manager with a fault
             self.refuse(pending, Reason.DECISION_LATE, "", sentence(Reason.DECISION_LATE))

@@ -16,6 +16,8 @@ What is let in is shared out by caller (an account, a PBX, a carrier; who has pr
 max-min fairness: each is let in up to the same number of calls, and what one does not need is the others'. So who calls
 as ever is let in, and whoever calls more than anybody else is sent away first.
 
+Whoever is sent away is refused by the reason of the queue that is late: the line itself, decisions, or the media relay.
+
 An INVITE in its usual form, read as far as is needed to send it away.
 
 Where more calls come than the line can carry, most of what it does is to send calls away, so that must cost next to
@@ -37,6 +39,9 @@ from collections.abc import Callable
 from math import exp
 from typing import TYPE_CHECKING
 
+import structlog
+
+from gate.core.terms import Reason
 from gate.sip.header_fields import SPACE, ambiguous, parameters
 from gate.sip.identity import raw_number
 from gate.sip.message import Address, SipMessage
@@ -46,6 +51,7 @@ from gate.sip.pending import Pending
 if TYPE_CHECKING:
     from gate.sip.ingress import Ingress
 
+_log = structlog.get_logger()
 
 LATE = 0.25
 """Seconds that nothing should wait: half of T1, after which peers send again (RFC 3261 17.1.1.1)."""
@@ -69,6 +75,14 @@ LEAST = 0.05
 """Share that is always let in: by these it is seen that there is room again."""
 RETRY_SECONDS = 5
 """When a caller who was sent away may come again."""
+_LINE = ("datagrams", "inside", "timers")
+"""Queues that wait for the line's thread."""
+LINE_LATE = Reason.TOO_MANY_CALLS, "The gate has more calls than it can carry in time."
+_LATE = {
+    "decisions": (Reason.DECISION_LATE, "Decisions take too long: the store of the gate is slow."),
+    "media": (Reason.MEDIA_UNAVAILABLE, "The media relay answers too late."),
+}
+"""By the queue that is late: the reason of a refusal, and its words."""
 
 
 class OverloadControl:
@@ -80,6 +94,9 @@ class OverloadControl:
         """By queue, since the last look."""
         self._looked = monotonic()
         self._late_since: float | None = None
+        self.line = 0.0
+        """Seconds that the line itself was late at the last look."""
+        self._late = "line"
         self._before = 0.0
         """The delay at the last look."""
         self._share = 1.0
@@ -104,7 +121,12 @@ class OverloadControl:
             self._look(now)
 
     def _look(self, now: float) -> None:
-        late = max(self._least.values())
+        queue = max(self._least, key=self._least.__getitem__)
+        late = self._least[queue]
+        if line := [self._least[each] for each in _LINE if each in self._least]:
+            self.line = max(line)
+        if late >= NOTHING:  # what waits for the line waits in the other queues too: half of theirs has to be their own
+            self._late = queue if self.line < late / 2 else "line"
         elapsed, grown = min(now - self._looked, LONGEST), late - self._before
         self._looked, self._before = now, late
         self._least.clear()
@@ -115,6 +137,8 @@ class OverloadControl:
         stands = self._late_since is not None and now - self._late_since >= STANDS
         if stands or self.sheds:
             change = OPENS if late < NOTHING else exp(-BY_GROWTH * grown - BY_EXCESS * (late - GOAL) * elapsed)
+            if not self.sheds and change < 1.0:
+                _log.warning("calls_refused_late", reason=self.why[0].value, late=round(late, 3))
             self._share = min(1.0, max(LEAST, self._share * change))
         self._share_out(elapsed)
 
@@ -122,6 +146,12 @@ class OverloadControl:
     def sheds(self) -> bool:
         """True while some new calls are sent away."""
         return self._share < 1.0
+
+    @property
+    def why(self) -> tuple[Reason, str]:
+        """The reason for which calls are sent away, and its words: by the queue that was late at the last look at
+        which anything was."""
+        return _LATE.get(self._late, LINE_LATE)
 
     def _share_out(self, elapsed: float) -> None:
         kept = exp(-elapsed / REMEMBERED)
@@ -238,7 +268,7 @@ def plain_invite(data: bytes) -> SipMessage | None:
 
 
 class SendingAway:
-    """The part of the ingress that answers ``too_many_calls``."""
+    """The part of the ingress that refuses what is too many, by the reason of the queue that is late."""
 
     def __init__(self, ingress: Ingress) -> None:
         self._ingress = ingress
@@ -256,9 +286,15 @@ class SendingAway:
     def send(self, pending: Pending) -> None:
         """Its answer: kept, for the same INVITE may be under way again, and a call that its caller has given up must
         never ring anybody."""
+        reason, words = self.why
         self._engine.overload.shed += 1
-        self._ingress.refuse(pending, "too_many_calls", "", "The gate has more calls than it can carry in time.")
-        self._engine.events.shed(pending.claimed_by)
+        self._ingress.refuse(pending, reason, "", words, elsewhere=True)
+        self._engine.events.shed(pending.claimed_by, reason)
+
+    @property
+    def why(self) -> tuple[Reason, str]:
+        """As ``OverloadControl.why``; with as many calls as may wait for a decision, that it is late."""
+        return _LATE["decisions"] if self._ingress.pending.full else self._engine.overload.why
 
     def _may_be_for_help(self, digits: str) -> bool:
         """True where any plan for dialling could find an emergency number in them."""

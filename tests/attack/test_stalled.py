@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -73,7 +74,7 @@ def settled(gate: RunningGate) -> None:
 
 def refused(near: Phones, number: str, why: str) -> None:
     talk = near.wait([near.dial(number)], "over", PATIENCE)[0]
-    while "too_many_calls" in talk.reasons[0]:  # the machine is busy
+    while any(each in talk.reasons[0] for each in ("too_many_calls", "decision_late")):  # the machine is busy
         talk = near.wait([near.dial(number)], "over", PATIENCE)[0]
     assert talk.code >= 300 and why in talk.reasons[0], (talk.code, talk.reasons)
 
@@ -254,4 +255,28 @@ def test_who_rings_while_the_recorder_hangs_is_let_go_of(gate: RunningGate) -> N
             refused(near, OTHER, "recorder_unavailable")
             assert len(far.all()) == 1
         settled(gate)
+    gate.verified()
+
+
+def test_where_the_store_is_slow_no_refusal_blames_the_line(gate: RunningGate) -> None:
+    """Somebody holds the database's lock: calls wait for their decisions, and new ones are sent away by that name."""
+    talks: list[Talk] = []
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
+        with closing(sqlite3.connect(gate.data / "gate.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+            def sent_away() -> bool:
+                talks.append(near.dial(f"0113496{500 + len(talks):04}"))
+                return any(talk.state == "over" for talk in talks)
+
+            until(sent_away)
+            near.wait(talks, "over", PATIENCE)
+            other.execute("ROLLBACK")
+        assert not far.all()
+    reasons = {reason for talk in talks for reason in talk.reasons}
+    assert all("decision_late" in each or "evidence_unavailable" in each for each in reasons), reasons
+    assert gate.stop() == 0
+    shed = facts(gate, "refused_overload")
+    assert {fact["reason"] for fact in shed} == {"decision_late"}
+    assert 0 < sum(fact["count"] for fact in shed) < len(talks)
     gate.verified()

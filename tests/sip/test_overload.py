@@ -67,6 +67,28 @@ def test_the_three_queues_do_not_excuse_each_other():
     assert overload.sheds
 
 
+@pytest.mark.parametrize(
+    ("delays", "reason"),
+    [({"datagrams": 0.6}, "too_many_calls"), ({"inside": 0.6}, "too_many_calls"), ({"timers": 0.6}, "too_many_calls"),
+     ({"decisions": 0.6, "timers": 0.1, "media": 0.3}, "decision_late"),
+     ({"media": 0.6, "datagrams": 0.1, "decisions": 0.2}, "media_unavailable"),
+     ({"timers": 0.5, "decisions": 0.7, "media": 0.6}, "too_many_calls"),
+     ({"decisions": 3.0, "timers": 0.5}, "decision_late")],
+)  # fmt: skip
+def test_the_reason_is_that_of_the_queue_that_is_late(delays, reason):
+    """What waits for the line waits for decisions and for the relay too: they are named where most is their own."""
+    clock = Clock()
+    overload = OverloadControl(clock)
+    for _ in range(12):
+        clock.now += SPAN
+        for queue, late in delays.items():
+            overload.note(queue, late)
+    clock.now += SPAN
+    overload.note("inside", max(0.0, delays.get("inside", 0.0)))
+    assert overload.sheds
+    assert overload.why[0] == reason
+
+
 def test_the_share_is_let_in_evenly():
     overload = OverloadControl(Clock())
     overload._share = 0.25
@@ -231,6 +253,7 @@ def test_at_twice_what_it_can_carry_some_are_sent_away_and_none_are_lost():
         far.stop()
         kinds = Counter(call_manager.kinds())
         print(kinds, "retransmissions", called.retransmissions)
+        assert {what[2] for what in call_manager.seen if what[0] == "shed"} == {"too_many_calls"}
         assert (called.successful, called.failed) == (calls, 0), called.errors
         carried = kinds["incoming"]
         assert kinds["shed"] == running.line.counts()["shed"] == calls - carried
@@ -283,6 +306,34 @@ def late(running: RunningLine, share: float = 0.0) -> None:
         overload._due = {"trunk:pbx1": 0.0}
 
     running.call(stand)
+
+
+@pytest.mark.parametrize("overflow", [False, True])
+@pytest.mark.parametrize("late", ["decisions", "media", "full"])
+def test_a_call_is_sent_away_by_the_reason_of_what_is_late(late, overflow):
+    """Decisions that do not come, commands to the relay without an answer, as many calls as may wait for a decision."""
+    config = config_for("127.0.0.1:9", pbx=False)
+    pbx = Pbx("pbx1", ("127.0.0.1",), PRESENTED, refusal=486, overflow=overflow)
+    call_manager = ScriptedCallManager(silent=True)
+    with RunningLine(replace(config, pbx=(pbx,)), call_manager) as running, Phone(running.address) as phone:
+        if late == "full":
+            running.line._engine.ingress.pending.limit = 1
+        if late == "media":
+            running.relay.late = lambda: 2.0
+            until(lambda: running.line._engine.overload.sheds)
+
+        def sent_away() -> bool:
+            phone.dial()
+            return "shed" in call_manager.kinds()
+
+        until(sent_away)
+        _, caller, reason = call_manager.wait("shed")
+        assert (caller, reason) == ("trunk:pbx1", "media_unavailable" if late == "media" else "decision_late")
+        heard = phone.recv(PATIENCE, only="503" if overflow else "486")
+        assert heard.get("X-Dialgate-Reason") == reason
+        assert f'text="{reason}"' in heard.get("Reason")
+        if not overflow:
+            assert ("relay" in heard.get("Warning")) == (late == "media")
 
 
 @pytest.mark.parametrize("overflow", [False, True])

@@ -120,7 +120,7 @@ def test_100_calls_a_second_with_stock_scenarios():
         shed = kinds.count("shed")
         carried = calls - shed
         assert carried and (called.successful, called.failed) == (carried, shed), called.errors[-2000:]
-        assert set(re.findall(r"X-Dialgate-Reason: (\w+)", called.errors)) <= {"too_many_calls"}
+        assert set(re.findall(r"X-Dialgate-Reason: (\w+)", called.errors)) <= {"too_many_calls", "decision_late"}
         assert {kind: kinds.count(kind) for kind in set(kinds) - {"shed"}} == dict.fromkeys(
             ("incoming", "ringing", "answered", "hung_up"), carried
         )

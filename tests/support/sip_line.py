@@ -13,6 +13,7 @@ from typing import Any
 
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.core.calls_in import CallingIn
+from gate.core.terms import Reason
 from gate.ports import Anchored, Incoming
 from gate.ports.recording_sessions import SessionEvents
 from gate.sip.line import SipLine
@@ -185,8 +186,8 @@ class ScriptedCallManager:
     def nobody_answers(self, call_id: str, code: int) -> None:
         self._see("nobody_answers", call_id, str(code))
 
-    def shed(self, claimed_by: str) -> None:
-        self._see("shed", claimed_by)
+    def shed(self, claimed_by: str, reason: Reason) -> None:
+        self._see("shed", claimed_by, reason)
 
     def undecided(self, call_id: str) -> None:
         self._see("undecided", call_id)

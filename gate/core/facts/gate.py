@@ -82,7 +82,10 @@ class RefusedOverLimit(_Caller, frozen=True, kw_only=True):
 
 @fact("refused_overload", "The gate was overloaded and refused calls[: {claimed_by}, {count:call}]", Subject.GATE)
 class RefusedOverload(_Caller, frozen=True, kw_only=True):
-    """The line was late, and attempts were refused before anything was done for them."""
+    """Something was late, and attempts were refused before anything was done for them."""
+
+    reason: Maybe[Code] = UNSET
+    """By what was late, the line, decisions or the media relay; a log of an earlier version has none."""
 
 
 @fact(
