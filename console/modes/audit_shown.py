@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -158,7 +157,7 @@ def leaf(found: LeafShown) -> list[Section]:
 
 
 def _label(name: str) -> str:
-    return clean(name.replace("_", " "))
+    return clean(name.replace("_", " ").replace(".", " "))
 
 
 def _value(name: str, value: Any) -> words.Shown:
@@ -169,8 +168,17 @@ def _value(name: str, value: Any) -> words.Shown:
     if isinstance(value, bool):
         return ("yes" if value else "no"), PLAIN
     if isinstance(value, Mapping | list | tuple):
-        return words.text(json.dumps(value, ensure_ascii=False)) if value else words.NOTHING
+        return words.text(_spelled(value)) if value else words.NOTHING
     return words.text(value)
+
+
+def _spelled(value: Any) -> str:
+    """Lists and tables within a body, in words: ``ack one call: 1210; ack may ask: law: UK GDPR Article 12(6)``."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{_label(name)}: {_spelled(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_spelled(each) for each in value)
+    return {True: "yes", False: "no", None: "-"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _as_is(value: Any) -> words.Shown:

@@ -290,7 +290,7 @@ def _registers(body: Mapping[str, Any]) -> list[Section]:
 
 
 def _happened(call: CallRow) -> Section:
-    ended = f"{call.ended_by or ''} {call.cause or ''}".strip()
+    ended = f"{call.ended_by or ''} {(call.cause or '').replace('_', ' ')}".strip()
     announced = _whether(call.announced, "to its end", "cut short")
     recorded = _recorded(call)
     against = call.against_at

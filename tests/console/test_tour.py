@@ -12,7 +12,7 @@ from console.modes.listing import ListMode
 from console.theme import THEMES
 from console.widgets.report import Report
 from tests.console.conftest import screen_text, shows, steps, until
-from tests.console.tour import LEAST, SCENES, SIZES, console, faults, old_gate, ratio, segments, walk
+from tests.console.tour import LEAST, SCENES, SIZES, console, faults, old_gate, ratio, resize, segments, walk
 
 LOOKS = [(size, theme) for size in SIZES for theme in THEMES]
 
@@ -30,6 +30,29 @@ async def test_each_scene_at_one_size_in_one_theme(tmp_path: Path) -> None:
                 await walk(pilot, scene)
                 if wrong := faults(pilot.app):
                     found[f"{scene.name} {size} {theme.name}"] = wrong
+    assert found == {}
+
+
+async def test_every_mode_and_row_at_every_size_reads_the_same_in_every_theme(tmp_path: Path) -> None:
+    """Nothing is cut, no field has its name in JSON, nothing hides below an empty screen, days are below weekdays."""
+    found = dict[str, object]()
+    rows = ("contact", "call", "recording", "request", "leaf")
+    modes_and_rows = [each for each in SCENES if each.name in rows or (len(each.keys) == 1 and each.keys[0].isdigit())]
+    with old_gate(tmp_path) as served:
+        async with console(served) as pilot:
+            for size in SIZES:
+                await resize(pilot, size)
+                for scene in modes_and_rows:
+                    await walk(pilot, scene)
+                    await steps()(pilot)
+                    text = screen_text(pilot.app)
+                    if wrong := faults(pilot.app):
+                        found[f"{scene.name} {size}"] = wrong
+                    for theme in (*THEMES[1:], THEMES[0]) if scene.keys[0].isdigit() else ():
+                        pilot.app.theme = theme.name
+                        await steps()(pilot)
+                        if screen_text(pilot.app) != text:
+                            found[f"{scene.name} {size} {theme.name}"] = "another text"
     assert found == {}
 
 

@@ -7,11 +7,13 @@ One gate for all of it: the recorded day of a gate that is a year old, with cont
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +130,16 @@ async def walk(pilot: Pilot[Any], scene: Scene) -> None:
     pilot.app.clear_notifications()
 
 
+async def resize(pilot: Pilot[Any], size: tuple[int, int]) -> None:
+    """The terminal has another size, and the screen is laid out for it."""
+    await pilot.resize_terminal(*size)
+    await until(pilot, lambda: pilot.app.screen.size == size)
+
+
 async def looks(pilot: Pilot[Any]) -> AsyncIterator[str]:
     """``80x24-dialgate`` and so on: the scene that is there, at every size in every theme."""
     for width, height in SIZES:
-        await pilot.resize_terminal(width, height)
+        await resize(pilot, (width, height))
         for theme in THEMES:
             pilot.app.theme = theme.name
             if isinstance(pilot.app.screen, CommandPalette):  # it keeps the colours that it was opened with
@@ -147,7 +155,7 @@ _DRAWN = frozenset("│─┌┐└┘├┤┬┴┼╭╮╰╯━▌▐▁▂
 
 def faults(app: Any) -> list[str]:
     """What is wrong with a screen: text that is hard to read, or cut, or outside."""
-    return [*_faint(app), *_outside(app), *_cut(app)]
+    return [*_faint(app), *_outside(app), *_cut(app), *_names(app), *_empty(app), *_beside_weekdays(app)]
 
 
 def _faint(app: Any) -> Iterator[str]:
@@ -204,6 +212,31 @@ def _cut(app: Any) -> Iterator[str]:
             yield f"{over} cells are cut: {said!r}"
 
 
+def _names(app: Any) -> Iterator[str]:
+    """Words as JSON has them. Files and actions have such names; below ``Proof`` are the bytes that the log hashes."""
+    text = re.sub(r"\w+\.\w+", " ", screen_text(app).partition("\n Proof\n")[0])
+    yield from (f"a field's name: {name!r}" for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text))
+    yield from (f"JSON: {part!r}" for part in re.findall(r'[{\[]".*|": .*', text))
+
+
+def _empty(app: Any) -> Iterator[str]:
+    """The lower two thirds above the keys are empty, and something must be scrolled to be seen."""
+    lines = screen_text(app).splitlines()
+    if not any(line.strip() for line in lines[len(lines) // 3 : -1]):
+        yield from (f"{each!r} is hidden below" for each in app.screen.query("*") if each.display and each.max_scroll_y)
+
+
+def _beside_weekdays(app: Any) -> Iterator[str]:
+    """The last digit of each day of a month's first week is below the middle letter of its weekday."""
+    lines = screen_text(app).splitlines()
+    for heads, days in pairwise(lines):
+        if heads.split()[:7] == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]:
+            middles = [found.start() + 1 for found in re.finditer(r"[A-Z]", heads)]
+            digits = [found.start() for found in re.finditer(r"\d\b", days)]
+            if not digits or digits != middles[-len(digits) :]:
+                yield f"not below their weekdays: {days!r}"
+
+
 def ratio(one: Color, two: Color) -> float:
     """WCAG 2.2: of the relative luminances."""
     light, dark = sorted((_luminance(one), _luminance(two)), reverse=True)
@@ -231,7 +264,7 @@ async def draw(folder: Path, names: Sequence[str]) -> None:
                     made.setdefault(look, []).append(path)
                     for fault in faults(pilot.app):
                         print(f"{scene.name} {look}: {fault}")
-                await pilot.resize_terminal(*SIZES[0])
+                await resize(pilot, SIZES[0])
     for look, pictures in made.items():
         columns, on_page = (1, 2) if look.startswith("200") else (2, 4)
         for at in range(0, len(pictures), on_page):
