@@ -147,7 +147,7 @@ def test_law_3_5_it_goes_out_where_more_calls_wait_than_the_gate_takes() -> None
         trunks.call_manager.wait("incoming")
         full = Phone(trunks.running.address)
         full.dial("02079460002")
-        assert "too_many_calls" in full.recv(only="603").get("Reason")
+        assert "decision_late" in full.recv(only="603").get("Reason")
         needy = Phone(trunks.running.address)
         needy.dial("112")
         assert "112@" in trunks.help.recv(only="INVITE").start
