@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gate.core.evidence import index_of, stamp
+from gate.core.evidence import index_of, keys_of, log_of, stamp
 from gate.core.facts.recordings import RecordingErased
 from gate.core.facts.retention import FactsErased
 from gate.core.rows.audit import EnteredLate, Erasure
-from gate.core.rows.calls import FactRow
 from gate.errors import StoreError, UsageError
 from gate.sqlite_thread import Connection
 from gate.store.projections import TABLES, Table
@@ -172,7 +171,7 @@ _EMPTIED: Final = f"""
 SELECT f.at, f.actor, coalesce(r.reference, f.subject), json_extract(f.body, '$.basis'),
     (SELECT count(*) FROM json_each(f.body, '$.leaves') WHERE {{which}})
 FROM facts AS f LEFT JOIN requests AS r ON r.id = f.subject
-WHERE f.kind = '{FactsErased.kind}' AND f.leaf_index >= :size ORDER BY f.leaf_index
+WHERE f.kind = '{FactsErased.kind}' AND f.leaf_index >= :size AND f.leaf_index < :beyond ORDER BY f.leaf_index
 """  # noqa: S608 - the code's own
 _GONE: Final = f"""
 SELECT max(f.at), f.actor, '', coalesce(json_extract(f.body, '$.basis'), ''), count(*)
@@ -191,19 +190,18 @@ WHERE o.leaf_index >= :size AND o.made_at <= :at ORDER BY entered LIMIT :most
 def erased_since(now: Source, past: Past) -> list[Erasure]:
     """What was erased since of what the log held then, oldest first. ``now``: the store as it is."""
     values = {"size": past.size}
-    facts = _erasures(now.values(_Act, _EMPTIED.format(which="CAST(value AS INTEGER) < :size"), values))
+    sql = _EMPTIED.format(which="CAST(value AS INTEGER) < :size")
+    facts = _erasures(now.values(_Act, sql, values | {"beyond": keys_of(0).stop}))
     gone = now.values(_Act, _GONE, values)
     recordings = [Erasure(at=act.at, actor=act.actor, why=act.basis, facts=0, recordings=act.leaves) for act in gone]
     return sorted([*facts, *recordings], key=lambda each: each.at)
 
 
-def erasures_of(now: Source, facts: Iterable[FactRow]) -> list[Erasure]:
-    """The acts that have emptied those of these facts that are empty, oldest first."""
-    emptied = [fact.leaf_index for fact in facts if fact.body is None]
-    if not emptied:
-        return []
-    which = f"CAST(value AS INTEGER) IN ({', '.join(map(str, emptied))})"
-    return _erasures(now.values(_Act, _EMPTIED.format(which=which), {"size": min(emptied)}))
+def erasures_of(now: Source, emptied: Sequence[int]) -> list[Erasure]:
+    """The acts of their own log that have emptied these leaves of one log, at least one, oldest first."""
+    which = f"CAST(value AS INTEGER) IN ({', '.join(str(index_of(leaf)) for leaf in emptied)})"
+    values = {"size": min(emptied), "beyond": keys_of(log_of(min(emptied))).stop}
+    return _erasures(now.values(_Act, _EMPTIED.format(which=which), values))
 
 
 def _erasures(acts: Iterable[_Act]) -> list[Erasure]:

@@ -105,6 +105,6 @@ def test_answers_about_the_first_release(database: Path, name: str) -> None:
         if isinstance(asked, CallsShow):
             asked = CallsShow(call_id=query(reader, "SELECT call_id FROM recordings ORDER BY leaf_index")[0]["call_id"])
         store = SimpleNamespace(call=lambda work: work(reader), take_owed=lambda: "")
-        folder = SimpleNamespace(read=lambda work: work(reader), store=store, place=database)
+        folder = SimpleNamespace(read=lambda work: work(reader), store=store)
         answer = carry_out(cast(DataFolder, folder), asked, Caller("user:ann(1)"))
     assert digest(msgspec.json.encode(answer)) == wanted

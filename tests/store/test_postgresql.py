@@ -41,6 +41,7 @@ from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
 from gate.store.dialect import FUNCTIONS, INSTEAD, statements, translated
+from gate.store.past import erasures_of
 from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore, copy_rows, plain_columns
 from gate.store.postgresql import _tables as plain_tables
 from tests.support import postgresql
@@ -505,6 +506,12 @@ def test_what_one_gate_erases_goes_from_every_log_and_its_receipt_proves_it(stor
     (body,) = store.call(lambda tx: tx.values(str, "SELECT body FROM facts WHERE leaf_index = ?", [receipt]))
     assert json.loads(body)["elsewhere"] == [f"0/{leaf}" for leaf in sorted(leaves) if log_of_key(leaf) == 0]
     assert [faults_of(place) for place in places] == [[], []]
+    of_log = {log: [leaf for leaf in leaves if log_of_key(leaf) == log] for log in (0, 3)}
+    acts = beside.call(lambda tx: erasures_of(tx, of_log[3]))
+    assert [(act.actor, act.facts) for act in acts] == [("tester", len(of_log[3]))]
+    assert store.call(lambda tx: erasures_of(tx, of_log[0])) == [], (
+        "the act is in the other log, under the same indexes"
+    )
     with closing(places[0].connect()) as session:
         session.execute("UPDATE facts SET salt = NULL, body = NULL WHERE subject = 'c2'")
     assert any("is empty, and no fact says that it was erased" in each for each in faults_of(places[0]))

@@ -141,8 +141,11 @@ def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShow
     shown = folder.store.call(lambda tx: queries.call(tx, asked.call_id))
     if shown is None:
         raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
+    emptied = [fact.leaf_index for fact in shown.facts if fact.body is None]
+    if not emptied:
+        return shown
     with Reader(folder.place) as now:
-        return replace(shown, erased=tuple(past.erasures_of(now, shown.facts)))
+        return replace(shown, erased=tuple(past.erasures_of(now, emptied)))
 
 
 # --- with proofs -----------------------------------------------------------------------------------------------------
