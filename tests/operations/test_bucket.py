@@ -18,6 +18,7 @@ import pytest
 import tomlkit
 
 from gate.config import load
+from gate.core.request_words import Asks
 from gate.daemon.opening import open_folder
 from gate.errors import ConfigError, GateError
 from gate.operations.calls.recordings import RecordingPiece, RecordingTake, RecordingVerify
@@ -27,8 +28,9 @@ from gate.vault import bucket as buckets
 from gate.vault.bucket import Bucket
 from gate.vault.files import BucketAway, Removal
 from gate.vault.sealed_files import Lying
-from tests.support import bundles
+from tests.support import bundles, requesting
 from tests.support.asking import ask
+from tests.support.commands import dialgate
 from tests.support.databases import query
 from tests.support.keeping import NOW, OLD, YOUNG, SetClock, plant
 from tests.support.s3 import KEY_ID, SECRET, CephGateway, Moto, S3Server
@@ -539,6 +541,24 @@ def test_a_bundle_of_what_lies_in_the_bucket_alone_holds(moto: S3Server, tmp_pat
     assert opened.code == 0, opened.out
     with firm.opened() as data:
         assert [*data.files.each_here()] == [], "an export of all of them would fill the disk"
+
+
+def test_a_pack_of_what_lies_in_the_bucket_alone_leaves_no_copies(moto: S3Server, tmp_path: Path) -> None:
+    config = requesting.prepared(tmp_path / "made")
+    firm = Firm(config.parent, moto)
+    moto.make(firm.bucket)
+    firm.clock.time = datetime.now(UTC)
+    with firm.opened() as data:
+        data.one(Uploads).look()
+        assert [*data.files.each_here()] == []
+        reference = requesting.granted(data, Asks.ACCESS)
+    key, pack = config.parent / "keys" / "first", tmp_path / "pack.html"
+    own = ("--key", f"{key}.key", "--passphrase-file", f"{key}.passphrase")
+    done = dialgate("request", "fulfil", reference, "-o", str(pack), *own, "--json", "-c", str(config))
+    assert done.code == 0 and pack.exists(), done.err
+    with firm.opened() as data:
+        assert [*data.files.each_here()] == []
+    assert len(firm.there()) == 4
 
 
 def test_a_bundle_with_a_recording_that_was_changed_in_the_bucket_is_not_made(moto: S3Server, tmp_path: Path) -> None:

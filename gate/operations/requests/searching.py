@@ -62,6 +62,7 @@ from gate.operations.requests.telling import own_copies, who_got
 from gate.store import requests as book
 from gate.store import transfers
 from gate.store.handed_out import handed_out, in_bundles, leaves_about, statements_beside
+from gate.store.queries import marks, slices
 from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
@@ -435,17 +436,26 @@ class PackMade(Request[Standing], frozen=True):
 
 @operation(PackMade, "request_pack_made", roles=KEEPERS)
 def request_pack_made(folder: DataFolder, asked: PackMade, caller: Caller) -> Standing:
-    """Note that a pack was made for an access request: its digest, and what is in it."""
+    """Note that a pack was made for an access request: its digest, and what is in it. Of its recordings that lie in the
+    bucket no copy stays here."""
+    stored: list[str] = []
 
     def work(tx: StoreTransaction) -> Standing:
-        row, _, before = load(tx, asked.request)
+        row, course, before = load(tx, asked.request)
         _for_pack(folder, row, before)
         made = {"calls": asked.calls, "recordings": asked.recordings, "left_out": asked.left_out}
         event, words = events.PackMade(folder.today()), {"left_out": asked.why}
         take(folder, tx, row, before, event, caller.actor, words=words, sha256=asked.sha256, **made)
+        scope = last(course, kinds.Searched)
+        for part in slices((scope.calls or []) if scope else []):
+            sql = "SELECT path FROM recordings WHERE stored_in IS NOT NULL AND path IS NOT NULL AND call_id IN"
+            stored.extend(tx.values(str, f"{sql} ({marks(part)})", part))
         return shown(folder, tx, row.id)
 
-    return folder.store.call(work)
+    standing = folder.store.call(work)
+    for path in stored:
+        folder.files.drop(path)
+    return standing
 
 
 def _for_pack(folder: DataFolder, row: RequestRow, request: events.Request) -> None:
