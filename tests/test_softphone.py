@@ -24,9 +24,8 @@ from gate.errors import ConfigError, GateError
 from gate.media import prompts
 from gate.media.relay import RtpIoMedia
 from gate.ports import Played
-from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate, tone
+from gate.softphone import Answer, CallRefused, GatedPhone, RtpClient, _Queue, ask_gate, tone
 from gate.softphone.gate_query import permitted
-from gate.softphone.rtp_client import RtpClient, _Queue
 from tests.support.audio import dominant, windows, write_wav
 from tests.support.audio import tone as samples_of
 from tests.support.sip_line import NUMBER, PRESENTED, RunningLine, ScriptedCallManager, config_for

@@ -6,7 +6,7 @@
                    every place; ``log_signed``: the leaf that each is made with; what a knowing restore has given up;
                    ``Fault``, ``Report``
 - ``verify``       ``verify(...) -> Report``: checks a database without trusting it; what it has proven and what not, in
-                   sentences
+                   sentences; ``verified_log``: that of a data folder
 - ``leaves``       leaf by leaf: bytes, hash, row, tile, and the root at every signed size; every derived row made again
                    from its facts and compared
 

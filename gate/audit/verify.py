@@ -4,6 +4,7 @@ shown, and what it cannot show, in sentences.
 
 from __future__ import annotations
 
+import base64
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -23,11 +24,14 @@ from gate.audit.heads import given_up as given_up_by
 from gate.audit.leaves import LeafCheck, Progress, check_derived
 from gate.core.evidence import index_of
 from gate.core.facts.audit import EvidenceRestored
+from gate.core.rows.audit import LogFault, LogVerified
 from gate.errors import AuditError, StoppedError
 from gate.sqlite_thread import Connection
-from gate.store.projections import Table
+from gate.store.projections import TABLES, Table, number_hash
 from gate.store.reader import Place
+from gate.store.schema import differences
 from gate.store.tree import keys
+from gate.vault.signing import CheckpointKey, check_vkey, verify_note
 
 
 def proven(size: int, settled: int, heads: Sequence[Head], second: Path | None) -> list[str]:
@@ -229,3 +233,47 @@ def _is_there(there: Collection[str], tables: Sequence[Table], findings: Finding
     for name in missing:
         findings.fault("foreign_object", f"the database has no table {name}")
     return not missing
+
+
+def verified_log(
+    data: Path,
+    place: Place,
+    pepper: bytes,
+    folders: Sequence[Path],
+    vkey: str,
+    checkpoints: Sequence[tuple[str, str]],
+    progress: Callable[[float, str], None] | None,
+) -> LogVerified:
+    """The report of ``gate.audit.verify``, with ``vkey`` and where it is from (``vkey_from``).
+
+    ``folders`` hold checkpoints. ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are
+    known from elsewhere. Raises ``GateError``.
+    """
+    shape = differences if isinstance(place, Path) else place.differences
+    trusted = check_vkey(vkey) if vkey else CheckpointKey.load(data / "gate.key").vkey
+    report = verify(
+        place,
+        lambda note: verify_note(note, trusted),
+        tables=TABLES,
+        folders=folders,
+        notes=checkpoints,
+        origin=trusted.partition("+")[0],
+        pepper=pepper,
+        shape=lambda connection: shape(connection, number_hash(pepper, "")),
+        progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
+    )
+    faults = [LogFault(what=each.what, message=each.message, leaf_index=each.leaf_index) for each in report.faults]
+    own = "That the key is the gate's: it is the one that lies in gate.key (--vkey gives another)."
+    return LogVerified(
+        ok=report.ok,
+        size=report.size,
+        root=base64.b64encode(report.root).decode(),
+        first_fault=faults[0] if faults else None,
+        faults=faults,
+        fault_count=report.fault_count,
+        checked=dict(report.checked),
+        proven=[*report.proven],
+        not_proven=[*report.not_proven, *(() if vkey else (own,))],
+        vkey=trusted,
+        vkey_from="elsewhere" if vkey else "gate.key",
+    )

@@ -27,7 +27,7 @@ from gate.core.terms import Attempt, Purpose, Reason, Topic
 
 if TYPE_CHECKING:
     from gate.calls.screener import Screener
-    from gate.ports.recording_sessions import SessionAsked
+    from gate.ports import SessionAsked
     from gate.store.queries import Source
     from gate.store.transaction import StoreTransaction
 

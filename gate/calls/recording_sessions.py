@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gate.calls.screener import Screener
     from gate.clock import Clock
     from gate.config import Config, Siprec
-    from gate.ports.recording_sessions import SessionAsked, SessionLine
+    from gate.ports import SessionAsked, SessionLine
     from gate.store.store import EvidenceStore
     from gate.store.transaction import StoreTransaction
     from gate.vault.keystore import KeyStoreDb

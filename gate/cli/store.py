@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import click
 
+from gate.audit.verify import verified_log
 from gate.cli.asking import ask, asks
 from gate.cli.command import make
 from gate.cli.output import View, narrate
@@ -28,7 +29,6 @@ from gate.core.rows.audit import LogVerified
 from gate.daemon.opening import OWN_FILES
 from gate.durable import sync_folder
 from gate.errors import AuditError, StoreError, UsageError
-from gate.operations.audit.log_verification import verified_log
 from gate.operations.erasure.eraser import StoreRewrite
 from gate.store.reader import DataLock, Place, database_of, open_reader, open_writer
 from gate.types import Progress

@@ -1,7 +1,7 @@
 """Recordings given to another key: unwrapped and wrapped here, where the private key is; the gate sees neither.
 
 Page by page, each kept by the gate in one transaction. Whatever ends it in the middle, the same command goes on: what
-is done is passed over. What is shown to the gate is shown by proofs (``gate.vault.proof``), never by a key.
+is done is passed over. What is shown to the gate is shown by proofs (``gate.vault.wrap``), never by a key.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from gate.errors import ControlError, WrapDamaged
 from gate.operations.keys.wraps import KeyProve, KeyRewrap, KeyUnproven, KeyWraps
 from gate.types import Progress
 from gate.vault.keyfile import PrivateKey
-from gate.vault.proof import answer, opened, rewrapped
 from gate.vault.publickey import Recipient
-from gate.vault.wrap import half_of
+from gate.vault.wrap import answer, half_of, opened, rewrapped
 
 
 def rotate(gate: Gate, private: PrivateKey, target: Recipient, *, progress: Progress | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Whose word on the purpose of a call is taken is named one by one: there is no wa
 a name of its own, and one at least takes every call.
 
 A socket speaks IPv4 or IPv6, and by UDP the gate has one: ``sip.listen``. Whom the gate could not send to, or hear,
-from the addresses that it listens on, is a fault. Names are looked up at the start (``gate.media.addresses``); here
+from the addresses that it listens on, is a fault. Names are looked up at the start (``gate.media.proxy``); here
 are the addresses.
 """
 

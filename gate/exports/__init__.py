@@ -4,7 +4,6 @@
               same as FLAC in memory, for what is encrypted before it reaches a disk
 - ``rtp_timeline``  one direction of a call: RTP packets decoded and placed on the time line; how silence, gaps and
                     losses are filled
-- ``playing``   plays an opened recording through a pipe, without writing it to a disk
 - ``report``    a month's figures and the record of processing as pages, with charts
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser, its keys and the page around it
 - ``page``    a page that is one HTML file, from the templates, with its policy; proofs of leaves that a page checks in

@@ -20,11 +20,10 @@ from gate.config import Config
 from gate.config.schema import announcement_for
 from gate.core import sdp
 from gate.errors import MediaError
-from gate.media.addresses import Addresses, Facing, beside, expected
 from gate.media.party import Party, make
 from gate.media.playing import Players, Playing, Prompt
 from gate.media.prompts import NONE, PAYLOAD_TYPES, PromptSet, PromptsIn
-from gate.media.proxy import Proxy, speakable
+from gate.media.proxy import Addresses, Facing, Proxy, beside, expected, speakable
 from gate.media.spoken_code import SpokenCode
 from gate.media.worker import Job, asked
 

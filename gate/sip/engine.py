@@ -13,8 +13,7 @@ from gate.config import Config
 from gate.core.bridging import Stage
 from gate.core.numbers import emergency_number
 from gate.core.rows.calls import TrunkHealth
-from gate.ports import LineEvents, MediaRelay
-from gate.ports.recording_sessions import SessionEvents
+from gate.ports import LineEvents, MediaRelay, SessionEvents
 from gate.sip.admission import LoopDetector
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge

@@ -10,8 +10,7 @@ import structlog
 from gate.config import Config
 from gate.core.rows.calls import TrunkHealth
 from gate.errors import GateError
-from gate.ports import LineEvents, MediaRelay, Timer
-from gate.ports.recording_sessions import SessionEvents
+from gate.ports import LineEvents, MediaRelay, SessionEvents, Timer
 from gate.sip.auth import Authenticator
 from gate.sip.calls_in import CallInBridge
 from gate.sip.connection import Fault

@@ -22,7 +22,7 @@ import structlog
 
 from gate.config import Config, Siprec
 from gate.core.bridging import Stage, Step
-from gate.ports.recording_sessions import HeardIn, SessionAsked, SessionEvents
+from gate.ports import HeardIn, SessionAsked, SessionEvents
 from gate.sip import identity
 from gate.sip.admission import SUPPORTED, Fault, invite_fault
 from gate.sip.bridge import Bridge

@@ -7,8 +7,7 @@ Map, from the bottom up:
 - ``publickey``   a recipient: a public key, whose it is and what it is for
 - ``keyfile``     the private half, protected by a passphrase, kept off the gate
 - ``wrap``        a recording's key, closed to recipients (HPKE with X-Wing: ML-KEM-768 with X25519), whole or in two
-                  shares
-- ``proof``       proof that a wrap opens, checked without any key
+                  shares; proof that a wrap opens, checked without any key
 - ``layout``      the sealed format, byte by byte
 - ``sealer``      gives the recorder a fresh key, wrapped, and the file that it seals, a chunk at a time
 - ``reader``      reads a sealed file, with wraps and private keys or without; finds every change

@@ -11,7 +11,6 @@ from typing import Any, Final
 from gate.core.rows import keys
 from gate.errors import ConfigError, NoRecipients, NoSuchRecipient, OtherHalf, VaultError
 from gate.vault.keystore import KeyStoreDb
-from gate.vault.proof import CHALLENGE_BYTES, challenge_to, holds
 from gate.vault.publickey import HALVES, Recipient
 from gate.vault.recipients import (
     change_recipient,
@@ -24,7 +23,7 @@ from gate.vault.recipients import (
     terms_changed,
 )
 from gate.vault.sealer import Admitted
-from gate.vault.wrap import halves_filled
+from gate.vault.wrap import CHALLENGE_BYTES, challenge_to, halves_filled, holds
 
 _CHALLENGES: Final = secrets.token_bytes(CHALLENGE_BYTES)
 """Random bytes of this process: each recipient gets the same challenge until it ends, and nobody else's."""

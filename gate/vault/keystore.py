@@ -255,7 +255,7 @@ class KeyStoreDb(SqliteThread):
 
     def prove(self, recipient_id: str, wraps: Mapping[str, bytes]) -> int:
         """Note that these wraps, as they are, open with the recipient's private key; returns how many were not known
-        to. The caller has checked the proof (``proof.holds``)."""
+        to. The caller has checked the proof (``wrap.holds``)."""
         return self._call(lambda db: prove(db, recipient_id, wraps))
 
     def drop(self, source: str, target: str, recording_ids: Collection[str]) -> int:

@@ -34,10 +34,9 @@ from gate.vault.layout import (
     opening_bytes,
     pack_frame,
 )
-from gate.vault.proof import commitments
 from gate.vault.publickey import Recipient
 from gate.vault.recipients import recipient_source
-from gate.vault.wrap import close_all, split
+from gate.vault.wrap import close_all, commitments, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,7 @@ class Seal:
         self.wraps: tuple[tuple[str, bytes], ...] = close_all(inner, recipients, **ids)
         """(recipient id, wrap) for every recipient in force."""
         self.commitments: dict[str, str] = commitments(inner, **ids)
-        """What proves later that a wrap of this key opens (see ``proof``); no secret."""
+        """What proves later that a wrap of this key opens (see ``wrap``); no secret."""
         self._header = {**header, **ids, "commitments": self.commitments}
 
     def create(self, path: Path) -> SealedWriter:

@@ -27,10 +27,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gate.vault.keyfile import generate
 from gate.vault.keystore import KeyStoreDb
-from gate.vault.proof import rewrapped
 from gate.vault.reader import SealedReader
 from gate.vault.sealer import SealedWriter
-from gate.vault.wrap import open_wrap, wrap
+from gate.vault.wrap import open_wrap, rewrapped, wrap
 
 CHUNK = 20_000
 CHUNKS = 5_000

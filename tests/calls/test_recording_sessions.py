@@ -19,8 +19,7 @@ from gate.core.hours import Hours
 from gate.core.rules import Rules
 from gate.core.terms import Attempt, Purpose, Topic
 from gate.errors import StoreError
-from gate.ports import RecordingClosed
-from gate.ports.recording_sessions import HeardIn, SessionAsked
+from gate.ports import HeardIn, RecordingClosed, SessionAsked
 from tests.support.databases import query
 from tests.support.playbook import LISTED, NUMBER, OWN, Play, Registers
 

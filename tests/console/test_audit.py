@@ -17,9 +17,9 @@ from textual.widgets import Input
 from console.feed import Session
 from console.modes import audit_bundle
 from console.words import it_is
+from gate.audit import verify
 from gate.control.client import ControlClient
 from gate.errors import StoppedError, UsageError
-from gate.operations.audit import log_verification
 from gate.operations.catalogue import OPERATIONS
 from gate.showing import grouped
 from gate.types import Progress
@@ -305,14 +305,14 @@ async def test_a_key_from_elsewhere_that_is_none_is_refused_with_words(served: S
 async def test_a_verification_is_stopped(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gate.audit.leaves.STEP", 1)
     begun, goes_on = threading.Event(), threading.Event()
-    real = log_verification.verify
+    real = verify.verify
 
     def slow(*args: Any, **more: Any) -> Any:
         begun.set()
         goes_on.wait(PATIENCE)
         return real(*args, **more)
 
-    monkeypatch.setattr(log_verification, "verify", slow)
+    monkeypatch.setattr(verify, "verify", slow)
     app: Any = app_of(served)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         await pilot.press("8")

@@ -8,8 +8,7 @@ import json
 from gate.control.messages import parsed
 from gate.control.work import LARGEST_BODY
 from gate.operations.keys.wraps import BATCH
-from gate.vault.proof import PROOF_BYTES
-from gate.vault.wrap import WRAP_BYTES
+from gate.vault.wrap import PROOF_BYTES, WRAP_BYTES
 
 
 def test_a_full_batch_fits_into_one_message() -> None:

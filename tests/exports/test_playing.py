@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gate.client.opening import PlayStopped, play, player
 from gate.errors import ExportError
 from gate.exports.audio import export_wav
-from gate.exports.playing import PlayStopped, play, player
 from tests.support.recorder_talk import Speaker, packets_of, read_wav, recording, sine
 
 KEEPS = f"{sys.executable} -c 'import shutil, sys; shutil.copyfileobj(sys.stdin.buffer, open(sys.argv[1], \"wb\"))' "

@@ -8,7 +8,7 @@ import pytest
 from gate.config import MediaConfig, Trunk
 from gate.core.sdp import narrow
 from gate.errors import ConfigError
-from gate.media.addresses import Addresses, Facing, beside, expected
+from gate.media.proxy import Addresses, Facing, beside, expected
 from tests.support.sip_line import config_for
 
 

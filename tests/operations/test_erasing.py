@@ -19,8 +19,8 @@ from gate.ports import Fact
 from gate.recorder.messages import NOTE_SUFFIX
 from gate.store import kept
 from gate.vault.files import BESIDE
-from gate.vault.proof import rewrapped
 from gate.vault.reader import open_recording
+from gate.vault.wrap import rewrapped
 from tests.support.keeping import OLD, YOUNG, Keeping, plant
 from tests.support.vault import files_under, found_in, private_key
 

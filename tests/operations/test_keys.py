@@ -37,9 +37,8 @@ from gate.operations.retention.holds import HoldAdd, HoldRelease
 from gate.operations.status.glance import Status
 from gate.vault import keyring
 from gate.vault.keyring import sealable
-from gate.vault.proof import rewrapped
 from gate.vault.recipients import change_recipient
-from gate.vault.wrap import WRAP_BYTES, data_key
+from gate.vault.wrap import WRAP_BYTES, data_key, rewrapped
 from tests.support.asking import Asking, ask
 from tests.support.databases import query
 from tests.support.example import without_recipients

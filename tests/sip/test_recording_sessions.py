@@ -14,8 +14,8 @@ import pytest
 
 from gate.config import Siprec
 from gate.core.sdp import narrow
-from gate.media.addresses import expected
-from gate.ports.recording_sessions import SessionAsked
+from gate.media.proxy import expected
+from gate.ports import SessionAsked
 from gate.sip import recording_offer
 from gate.sip.line import SipLine
 from tests.support.sip_line import RunningLine, config_for

@@ -14,8 +14,7 @@ from typing import Any
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.core.calls_in import CallingIn
 from gate.core.terms import Reason
-from gate.ports import Anchored, Incoming
-from gate.ports.recording_sessions import SessionEvents
+from gate.ports import Anchored, Incoming, SessionEvents
 from gate.sip.line import SipLine
 from gate.store.legs import LegFile
 from tests.support.sip_peer import Peer

@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from gate.errors import OtherHalf, WrapDamaged
-from gate.vault.proof import PROOF_BYTES, answer, challenge_to, commitments, holds, opened, rewrapped
 from gate.vault.sealer import Seal
-from gate.vault.wrap import WRAP_BYTES, data_key
+from gate.vault.wrap import (
+    PROOF_BYTES,
+    WRAP_BYTES,
+    answer,
+    challenge_to,
+    commitments,
+    data_key,
+    holds,
+    opened,
+    rewrapped,
+)
 from tests.support.vault import private_key
 
 ADA, BOB, EVE = private_key(), private_key("Bob (auditor)", "auditor"), private_key("Eve (escrow)", "escrow")

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from gate.errors import HalfMissing, KeyShredded, NoRecipients, NoWrapForKey, OtherHalf, WrapDamaged
 from gate.vault import wrap as wrap_module
-from gate.vault.proof import rewrapped
 from gate.vault.publickey import Recipient
-from gate.vault.wrap import WRAP_BYTES, Wraps, close_all, data_key, half_of, split, wrap
+from gate.vault.wrap import WRAP_BYTES, Wraps, close_all, data_key, half_of, rewrapped, split, wrap
 from tests.support.examples import examples
 from tests.support.vault import opened, private_key
 

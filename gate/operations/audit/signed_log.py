@@ -301,7 +301,7 @@ class SignedLog:
         ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are known from elsewhere: what
         lies here cannot have been made to fit them. Raises ``GateError``.
         """
-        from gate.operations.audit.log_verification import verified_log  # ciphers and more: not to sign or compare
+        from gate.audit.verify import verified_log  # ciphers and more: not to sign or compare
 
         folders = [self._config.data / "checkpoints", *([self._second_folder] if self._second_folder else [])]
         place = place_of(self._config)

@@ -1,7 +1,7 @@
 """Wrapped keys on their way to another recipient, and the proof that they open.
 
 Nothing is opened here: wraps are given out to whoever holds the private key, and come back closed to somebody else,
-with proof (``gate.vault.proof``). Three steps are apart, because they are three people's: ``key_rewrap`` adds (whoever
+with proof (``gate.vault.wrap``). Three steps are apart, because they are three people's: ``key_rewrap`` adds (whoever
 holds the old key), ``key_prove`` shows that a wrap opens (whoever holds the new one), ``key_drop`` takes away (an
 admin).
 
@@ -66,7 +66,7 @@ BATCH: Final = 64
 """Wrapped keys in one message: its size is bounded (``gate.control.work.LARGEST_BODY``)."""
 Batch = Annotated[int, msgspec.Meta(ge=1, le=BATCH)]
 Proofs = Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=128)]], msgspec.Meta(max_length=BATCH)]
-"""Recording id -> base64 of 64 bytes (``gate.vault.proof``)."""
+"""Recording id -> base64 of 64 bytes (``gate.vault.wrap``)."""
 _COMMITTED: Final = """
 SELECT subject, json_extract(body, '$.commitments') AS known FROM facts
 WHERE kind = ? AND (call_id IS NULL OR call_id <> subject) AND body IS NOT NULL
