@@ -45,6 +45,7 @@ from gate.core.facts.lists import Objection
 from gate.core.screening import decision_fact, refusal
 from gate.core.terms import Attempt, Decision, Reason
 from gate.ports import Fact, Incoming, Line, Media, Played, Recorder, RecordingClosed, RecordingOpened
+from gate.store.queries import UNDECIDED
 from gate.store.transaction import StoreTransaction
 from gate.vault.keystore import KeyStoreDb
 
@@ -129,6 +130,12 @@ class CallEffects:
         """Do it."""
         if isinstance(command, Do):
             self._methods[command](session)
+
+    def end_if_let_through(self, session: CallSession) -> None:
+        """Keep the end of a call that was refused without evidence: the log may have it as let through all the same,
+        where the answer to the commit was late or lost. Where it has not, the end is passed over (``RetryQueue``)."""
+        if session.call.cause in UNDECIDED:  # else its end is kept already
+            self._retry_queue.keep(session.fact(session.ending(0.0), session.ended_at or self._clock.now()))
 
     def _refuse(self, session: CallSession) -> None:
         decision = session.decision
@@ -242,12 +249,13 @@ class CallEffects:
 
         def facts_kept(kept: Sequence[Fact], error: Exception | None) -> None:
             session.committing = False
+            # After an error, too, the log may have its opening; where it has not, its closing is passed over.
+            session.recording_noted = any(fact.kind == recordings.RecordingOpened.kind for fact in kept)
+            self._note_closing(session)
             if error is not None:
                 failed(error)
             else:
                 session.announced_noted = True
-                session.recording_noted = any(fact.kind == recordings.RecordingOpened.kind for fact in kept)
-                self._note_closing(session)
                 self._feed(session, Committed())
             if session.finishing:
                 self._finish(session)

@@ -454,12 +454,11 @@ class CallManager:
         self._metrics.decision_seconds.observe((session.decided_at - session.asked_at).total_seconds())
         if session.call.cause in UNDECIDED:  # it took too long: refused
             if decision is None or decision.allowed:
-                self._end_if_let_through(session)
+                self._effects.end_if_let_through(session)
             return
         if decision is None or error is not None:
             self._without_evidence(session, str(error))
-            if session.call.cause in UNDECIDED:  # else its end is kept already
-                self._end_if_let_through(session)
+            self._effects.end_if_let_through(session)
             return
         session.decision = decision
         # Perhaps an objection waits, of which the decision knew nothing.
@@ -472,11 +471,6 @@ class CallManager:
         self._metrics.decided(session.actor, verdict, reason)
         log.info("decided", call=session.id, by=session.actor, verdict=verdict, reason=reason)
         self._feed(session, Decided(decision.allowed))
-
-    def _end_if_let_through(self, session: CallSession) -> None:
-        """Keep the end of a call that was refused without a decision: the log may have an ``allow`` all the same, where
-        the answer to its commit was late or lost. Where it has none, the end is passed over (``RetryQueue``)."""
-        self._retry_queue.keep(session.fact(session.ending(0.0), session.ended_at or self._clock.now()))
 
     def _look_again(self, session: CallSession) -> None:
         """Decide as for a new attempt, and as durably: an objection or another register may have come."""

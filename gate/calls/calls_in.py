@@ -139,6 +139,8 @@ class CallInEffects(CallEffects):
             if error is not None:
                 log.error("no_evidence_no_call", call=session.id, error=str(error))
             self._feed(session, Decided(True) if error is None else EvidenceFailed())
+            if error is not None:
+                self.end_if_let_through(session)
 
         fact = session.fact(body, session.asked_at, actor=session.actor)
         self._retry_queue.attempt([fact], done)

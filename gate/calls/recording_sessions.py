@@ -247,11 +247,13 @@ class RecordingSessions:
         return ""
 
     def _noted(self, session: Session, why_not: str | None, error: Exception | None) -> None:
-        if error is None and not why_not:
-            self._feed(session, Event.NOTED)
-        else:
+        if why_not:
             self._feed(session, Event.NOT_NOTED)
-            self._fail(session, error or why_not, why_not or "evidence_unavailable")
+            self._fail(session, why_not, why_not)
+            return
+        if error is not None:  # the log may have them all the same; where it has not, the closing is passed over
+            self._fail(session, error, "evidence_unavailable")
+        self._feed(session, Event.NOTED)
 
     def _start(self, session: Session) -> None:
         if session.asked.paused:

@@ -56,7 +56,7 @@ def _append_all(
     again: bool = False,
 ) -> Callable[[StoreTransaction], str]:
     """As ``RetryQueue.attempt``; the reason that ``unless`` gave, where the facts are kept all the same. ``again``:
-    what the log has already is passed over. So is, in any case, the end of a call that was never let through."""
+    what the log has already is passed over. So is, in any case, the end of what the log does not begin."""
 
     def work(tx: StoreTransaction) -> str:
         why = unless(tx) if unless is not None else ""

@@ -115,7 +115,7 @@ class RunningGate:
     """What forbids a call to this number now (E.164; empty: every call): the gate stops, or an objection of it may be
     on its way to the store."""
     keep: Callable[[Fact, str], None] | None = None
-    """Keeps a question of ``http:NAME`` for an emergency number, as ``CallManager.keep``."""
+    """Keeps what must not be lost of a question of ``http:NAME``, as ``CallManager.keep``."""
     calls: Callable[[], list[CallInHand]] = list
     """The calls in hand."""
     counts: Callable[[], RunningNow] = RunningNow

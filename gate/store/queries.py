@@ -23,6 +23,7 @@ from gate.core.days import london_day, midnight
 from gate.core.evidence import LOG_BITS, in_order, keys_of, log_of, stamp
 from gate.core.facts.calls import Decision, Ended
 from gate.core.facts.gate import AbandonedReplayed
+from gate.core.facts.recordings import RecordingClosed
 from gate.core.numbers import beginning_of
 from gate.core.rows import Page
 from gate.core.rows.calls import CallRow, CallShown, FactRow, RecordingRow
@@ -134,8 +135,10 @@ UNDECIDED: Final = (Reason.EVIDENCE_UNAVAILABLE, Reason.DECISION_LATE)
 
 def ends_nothing(source: Source, fact: Fact) -> bool:
     """True for the end of a call that was refused before its decision was known (``UNDECIDED``), where the log has no
-    call of this id that was let through and has not ended."""
+    call of this id that was let through and has not ended; and for the closing of a recording that it never opened."""
     body = fact.body
+    if isinstance(body, RecordingClosed):
+        return not source.values(int, "SELECT 1 FROM recordings WHERE recording_id = ?", (fact.subject,))
     if not isinstance(body, Ended) or body.bridged or body.cause not in UNDECIDED:
         return False
     sql = "SELECT 1 FROM calls WHERE call_id = ? AND verdict = 'allow' AND ended_at IS NULL"

@@ -122,43 +122,28 @@ class EvidenceStore(SqliteThread):
             self._mine.owes = self.memory.debt.why
         return result
 
-    def promptly(
-        self,
-        work: Callable[[StoreTransaction], T],
-        late: Callable[[T], None],
-        asks: Callable[[], LookUps] | None = None,
-    ) -> T:
+    def promptly(self, work: Callable[[StoreTransaction], T], asks: Callable[[], LookUps] | None = None) -> T:
         """``call`` for whoever waits for no disk that does not answer (``stalled``), and ``PROMPT_SECONDS`` at most.
 
-        Raises ``StoreError`` then: what had not begun is not done any more. What is committed all the same is given to
-        ``late``, on the store thread, which must only post.
+        Raises ``StoreError`` then: what had not begun is not done any more, what had may be committed all the same.
         """
         answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
-        given_up, turn = threading.Event(), threading.Lock()
+        given_up = threading.Event()
 
         def wanted(tx: StoreTransaction) -> T:
             if given_up.is_set():
                 raise StoreError("nobody waits for this any more")
             return work(tx)
 
-        def done(result: T | None, error: Exception | None) -> None:
-            with turn:
-                if not given_up.is_set():
-                    answers.put((result, error))
-                    return
-            if error is None:
-                late(result)  # type: ignore[arg-type]  # without an error there is a result
-
-        self.submit(wanted, done, asks)
+        self.submit(wanted, lambda *answer: answers.put(answer), asks)
         until = time.monotonic() + PROMPT_SECONDS
         while True:
             with suppress(queue.Empty):
                 result, error = answers.get(timeout=LOOK_SECONDS)
                 break
-            with turn:
-                if answers.empty() and (self.stalled or time.monotonic() > until):
-                    given_up.set()
-                    raise StoreError("the disk of the data folder does not answer", hint=ROOM_HINT)
+            if self.stalled or time.monotonic() > until:
+                given_up.set()
+                raise StoreError("the disk of the data folder does not answer", hint=ROOM_HINT)
         if error is not None:
             raise error
         return result  # type: ignore[return-value]  # as above

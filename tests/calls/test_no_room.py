@@ -22,6 +22,7 @@ from gate.operations.calls.screening import Decide, Decided, decide
 from gate.operations.data_folder import RunningGate
 from gate.operations.operation import Caller
 from gate.ports import Fact, Played
+from gate.store.queries import open_recordings
 from tests.support.databases import query
 from tests.support.disks import no_file_longer_than
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
@@ -203,6 +204,8 @@ def test_nor_while_the_objection_is_on_its_way_behind_the_connection(play: Play,
     assert not {"join", "connect"} & set(play.told())
     play.over("goodbye")
     assert (play.call("next")["cause"], play.call("next")["bridged"]) == ("objected", 0)
+    assert "recording_opened" in play.kinds()  # in the transaction that was taken back afterwards
+    assert [row.call_id for row in play.store.call(open_recordings)] == ["call"], "the talk goes on"
 
 
 def test_a_service_call_is_connected_once_the_objection_that_does_not_stop_it_is_kept(play: Play, stall: Stall) -> None:
@@ -281,9 +284,9 @@ def test_who_asks_is_told_no_while_an_objection_is_on_its_way(play: Play, stall:
     play.talk()
     promptly = play.store.promptly
 
-    def objected(work: Callable[..., Any], late: Callable[..., None], asks: Any) -> Any:
+    def objected(work: Callable[..., Any], asks: Any) -> Any:
         """The callee presses 9 while the decision is made, and it is on its way when that is answered."""
-        decision = promptly(work, late, asks)
+        decision = promptly(work, asks)
         play.store.promptly = promptly  # type: ignore[method-assign]
         stall.on = True
         play.call_manager.digit("call", "callee", "9")

@@ -174,6 +174,7 @@ def test_no_evidence_no_recording(play: Sessions, monkeypatch: pytest.MonkeyPatc
     told = play.told()
     assert "record" not in told and "accept" not in told
     assert told[-2:] == ["hang up evidence_unavailable", "close recording"]
+    play.pass_time(2)  # what waited for room is the closing of a recording that was never opened
     play.stage.keys_fail = True
     play.ask("s3")
     play.taken()

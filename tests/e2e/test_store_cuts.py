@@ -53,6 +53,8 @@ class Scene:
     far: Phones
     leaves: list[tuple[Any, ...]] = field(default_factory=list)
     """What the log held after the last run."""
+    given: set[str] = field(default_factory=set)
+    """Ids of the decisions that were given to who asked."""
     runs: int = 0
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -176,7 +178,8 @@ def assert_kept(scene: Scene, talks: list[Talk], objectors: list[Talk], given: l
     assert {each: kept[number(each)] for each in {talk.number[1:] for talk in objectors}} == {
         each.number[1:]: 1 for each in objectors
     }
-    calls = {row["call_id"]: row for row in gate.rows("SELECT call_id, number, verdict, state FROM calls")}
+    columns = "call_id, number, verdict, state, source, ended_at"
+    calls = {row["call_id"]: row for row in gate.rows(f"SELECT {columns} FROM calls")}  # noqa: S608
     allowed = [row for row in calls.values() if row["verdict"] == "allow"]
     for talk in talks:
         seen, rows = scene.called(talk.number), [row for row in allowed if row["number"] == number(talk.number[1:])]
@@ -184,6 +187,9 @@ def assert_kept(scene: Scene, talks: list[Talk], objectors: list[Talk], given: l
         assert len(ended) >= len(seen), "an INVITE without its leaf, or without its end"
         assert ended == rows, "the store is back, and a call without INVITE is left open"
     assert set(given) - {""} <= calls.keys()
+    asked = {name for name, row in calls.items() if (row["source"], row["verdict"]) == ("ask", "allow")}
+    scene.given |= set(given)
+    assert {name for name in asked if calls[name]["ended_at"] is None} <= scene.given, "who asked has had no answer"
     ends = Counter(row["call_id"] for row in gate.rows("SELECT call_id FROM facts WHERE kind = 'ended'"))
     assert max(ends.values()) == 1, ends.most_common(3)
     assert gate.client.call("audit_verify")["ok"]

@@ -30,8 +30,9 @@ class _Session:
     def commit(self, data: bytes) -> re.Match[bytes] | None:
         """Where COMMIT stands in what the gate sends."""
         found = _COMMIT.search(data)
-        if found and found["name"]:
+        if found and found["name"]:  # it is done where it is bound, which may be later
             self.names.add(found["name"])
+            found = None
         bound = (re.search(b"B....\\0" + name + b"\\0", data, re.DOTALL) for name in self.names)
         return found or next(filter(None, bound), None)
 

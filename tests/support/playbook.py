@@ -121,6 +121,9 @@ class Stage:
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         self.told.append(f"invite emergency {number} as {presentation} {display_name}")
 
+    def answer(self, call_id: str) -> None:
+        self.told.append("answer")
+
     def early_media(self, call_id: str) -> None:
         self.told.append("early media")
 

@@ -17,7 +17,9 @@ from msgspec.structs import asdict, replace
 
 from gate.config.policy import announcement_gaps
 from gate.core.abandoned import caller_of, campaign_named
+from gate.core.facts import Fact
 from gate.core.facts import lists as facts
+from gate.core.facts.calls import Ended
 from gate.core.numbers import NumberRefused, parse
 from gate.core.rows.lists import RegisterIdentity
 from gate.core.rules import cost
@@ -38,6 +40,7 @@ from gate.operations.operation import (
     about,
     operation,
 )
+from gate.store.queries import ends_nothing
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -225,11 +228,11 @@ def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
     decision = _logged(folder, attempt, now, decision_id, obstacle, origin)
     if decision.allowed and (obstacle := folder.gate.obstacle(decision.number)):
         # It was made without what the line still has to tell: another leaf takes it back.
-        decision_id = folder.new_id()
+        allowed, decision_id = decision_id, folder.new_id()
         try:
             decision = _logged(folder, attempt, now, decision_id, obstacle, origin)
         except StoreError:
-            _take_back(folder, attempt, now, origin)
+            _end_if_allowed(folder, attempt, allowed)
             raise
     folder.gate.answered(asked_by, decision)
     return Decided(**asdict(_verdict(folder, decision, now)), decision_id=decision_id)
@@ -238,46 +241,43 @@ def _decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
 def _logged(
     folder: DataFolder, attempt: Attempt, now: datetime, decision_id: str, obstacle: Reason | None, origin: Origin
 ) -> Decision:
-    def late(decision: Decision) -> None:
-        if decision.allowed:
-            _take_back(folder, attempt, now, origin)
+    try:
+        return folder.store.promptly(
+            lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle),
+            lambda: folder.screener.asks(attempt, now),
+        )
+    except StoreError:
+        _end_if_allowed(folder, attempt, decision_id)
+        raise
 
-    return folder.store.promptly(
-        lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle),
-        late,
-        lambda: folder.screener.asks(attempt, now),
-    )
 
-
-def _take_back(folder: DataFolder, attempt: Attempt, now: datetime, origin: Origin) -> None:
-    """Whoever asked was answered that it may not dial, for the decision was not kept in time: another leaf says so."""
-    decision_id, obstacle = folder.new_id(), Reason.EVIDENCE_UNAVAILABLE
-
-    def kept(_decision: object, error: Exception | None) -> None:
-        if error is not None:
-            log.error("answer_not_kept", decision=decision_id, error=str(error))
-
-    folder.store.submit(
-        lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=origin, obstacle=obstacle),
-        kept,
-    )
+def _end_if_allowed(folder: DataFolder, attempt: Attempt, decision_id: str) -> None:
+    """Whoever asked is answered that it may not dial, for the decision was not kept, or not in time. The log may have
+    it as let through all the same, where the answer to its commit was late or lost: it has an end then, too."""
+    ended = Ended(by="gate", cause=Reason.EVIDENCE_UNAVAILABLE.value, code=0, seconds=0.0, bridged=False)
+    _keep(folder, ended.fact(decision_id, folder.clock.now(), attempt.claimed_by))
 
 
 def _keep_call_for_help(
     folder: DataFolder, decision: Decision, attempt: Attempt, decision_id: str, origin: Origin, asked_by: str
 ) -> None:
     """LAW 3.5: an emergency number waits for no evidence: it is kept when there is room, and counted where the same one
-    asks for too many. Without a line to wait for that, what cannot be kept is told in the gate's own log."""
+    asks for too many."""
     fact = decision_fact(decision, attempt, **origin).fact(decision_id, folder.clock.now(), attempt.claimed_by)
+    _keep(folder, fact, asked_by)
+
+
+def _keep(folder: DataFolder, fact: Fact, help_asked_by: str = "") -> None:
+    """As ``CallManager.keep``. Without a line to wait for room, the gate's own log names what cannot be kept."""
     if folder.gate.keep is not None:
-        folder.gate.keep(fact, asked_by)
+        folder.gate.keep(fact, help_asked_by)
         return
 
     def kept(_index: object, error: Exception | None) -> None:
         if error is not None:
-            log.error("emergency_not_kept", decision=decision_id, error=str(error))
+            log.error("question_not_kept", decision=fact.subject, kind=fact.kind, error=str(error))
 
-    folder.store.submit(lambda tx: tx.append(fact), kept)
+    folder.store.submit(lambda tx: None if ends_nothing(tx, fact) else tx.append(fact), kept)
 
 
 def _attempt(
