@@ -50,7 +50,7 @@ from gate.core.facts.calls import HangUp, LegsEnded, OneSided
 from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
 from gate.core.terms import Decision, Reason, Verdict
-from gate.ports import Fact, Incoming, Line, Media, Recorder
+from gate.ports import Fact, Incoming, Line, Media, Recorder, Timer
 from gate.store.queries import UNDECIDED
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -106,6 +106,9 @@ class CallManager:
             settings, media, recorder, self._retry_queue, self._refusals, self._usage, self._stalled
         )
         self._watching, self._looks_away = False, 0
+        self.leaving = False
+        """It takes no new calls (``leave_to_others``)."""
+        self._refusing: Timer | None = None
         self.traced: Callable[[CallSession, datetime], None] | None = None
         """Told of each call that is over, where calls are traced."""
         self._sessions: dict[str, CallSession] = {}
@@ -136,21 +139,25 @@ class CallManager:
         if emergency is not None:
             self._help(session, emergency)
             return
-        obstacle = self._obstacles.to_call(incoming, len(self._sessions), now)
+        obstacle = self._obstacles.to_call(incoming, len(self._sessions), now, new=transfer_of is None)
         if obstacle is not None and not self._obstacles.worth_a_leaf(incoming, obstacle, now):
             decision = refusal(obstacle, incoming.attempt)
             self._metrics.decided(incoming.attempt.claimed_by, decision.verdict.value, decision.reason.value)
             elsewhere = self._retry_queue.may_go_elsewhere(decision.reason)
             self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation, elsewhere=elsewhere)
             return
+        room = self._usage.room(session.actor) if self._store.shared and obstacle is None else None
         self._sessions[session.id] = session
         self._watch()
         self._usage.began(session)
         self._metrics.calls.set(len(self._sessions))
 
         def work(tx: StoreTransaction) -> Decision:
-            decision = (self._store.shared and self._screener.merged(tx, incoming, now)) or self._screener.decide(
-                tx, incoming.attempt, now, call_id=session.id, obstacle=obstacle,
+            if self._store.shared and (decision := self._screener.merged(tx, incoming, now)):
+                return decision
+            full = None if room is None else self._screener.no_room(tx, incoming.attempt, now, room)
+            decision = self._screener.decide(
+                tx, incoming.attempt, now, call_id=session.id, obstacle=obstacle or full,
                 origin=session.origin | self._settings.redirects(session.actor),
                 asked_before=self._metrics.asked_before.inc,
             )  # fmt: skip
@@ -159,8 +166,13 @@ class CallManager:
 
         def done(decision: Decision | None, error: Exception | None) -> None:
             self._line.post(lambda: self._decided(session, decision, error))
+            if room is not None and decision is not None and decision.reason is Reason.TOO_MANY_CALLS_AT_ONCE:
+                self._line.post(lambda: self._usage.no_room(session.actor, self._clock.now()))
 
-        self._store.submit(work, done, lambda: self._screener.asks(incoming.attempt, now, incoming.invite))
+        limited = room is not None
+        self._store.submit(
+            work, done, lambda: self._screener.asks(incoming.attempt, now, incoming.invite, limited=limited)
+        )
 
     def transferring(self, incoming: Incoming, from_call: str) -> None:
         """The callee of a talk is to be connected with another number: a new attempt of the same caller's."""
@@ -398,6 +410,28 @@ class CallManager:
         self._line.after(seconds, lambda: self.stop_all("gate_stopping"))
         self._check_drained()
 
+    @property
+    def takes_calls(self) -> bool:
+        """False where an edge is to send new calls to another gate."""
+        return not self.leaving and self._obstacles.to_new is None
+
+    def leave_to_others(self, seconds: float) -> None:
+        """Take no new calls, so that an edge sends them to other gates: its OPTIONS get 503 from now on, and calls are
+        refused after ``seconds``, by when it has acted upon that. Calls in hand go on. Line thread only."""
+
+        def begin() -> None:
+            self._obstacles.drained = True
+
+        if not self.leaving:
+            self.leaving = True
+            self._refusing = self._line.after(seconds, begin)
+
+    def take_again(self) -> None:
+        """Take new calls again. Line thread only."""
+        if self._refusing is not None:
+            self._refusing.cancel()
+        self.leaving = self._obstacles.drained = False
+
     def stop_all(self, cause: str) -> None:
         """End every call now."""
         for session in list(self._sessions.values()):
@@ -413,16 +447,18 @@ class CallManager:
 
     # --- feeding the rules ------------------------------------------------------------------------------------------
 
-    def obstacle(self, number: str = "") -> Reason | None:
-        """What forbids a call to this number now (E.164; empty: every call), whoever dials it. Line thread only: there,
-        what the store has answered so far is known."""
+    def obstacle(self, number: str = "", *, new: bool = True) -> Reason | None:
+        """What forbids a call to this number now (E.164; empty: every call), whoever dials it; not ``new``: one that is
+        in hand. Line thread only: there, what the store has answered so far is known."""
         objects = self._retry_queue.may_object(number)
-        return self._obstacles.to_all or (Reason.EVIDENCE_UNAVAILABLE if objects else None)
+        return (self._obstacles.to_new if new else self._obstacles.to_all) or (
+            Reason.EVIDENCE_UNAVAILABLE if objects else None
+        )
 
     @property
     def unready(self) -> list[str]:
         """What forbids every call now, the recorder's absence too: reason codes. Line thread only."""
-        found = [self._obstacles.to_all, self._obstacles.unrecorded]
+        found = [self._obstacles.to_new, self._obstacles.unrecorded]
         return [each.value for each in found if each]
 
     def question(self, asked_by: str) -> tuple[Reason | None, bool]:
@@ -491,7 +527,7 @@ class CallManager:
         if decision is None or error is not None:
             log.error("no_evidence_no_call", call=session.id, error=str(error))
             self._feed(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
-        elif obstacle := self.obstacle(session.number) if decision.allowed else decision.reason:
+        elif obstacle := self.obstacle(session.number, new=False) if decision.allowed else decision.reason:
             log.warning("not_dialled_again", call=session.id, trunk=session.dials[0], reason=obstacle.value)
             self._feed(session, Stop(obstacle.value))
         else:
@@ -567,6 +603,14 @@ class CallManager:
         self._retry_queue.keep(session.fact(body, self._clock.now(), actor=asked.by))
         self._feed(session, Stop(calls.HANG_UP_ASKED))
         return ""
+
+    def used(self, now: datetime) -> tuple[str, dict[str, Used]]:
+        """As ``Usage.used``. Line thread only."""
+        return self._usage.used(now)
+
+    def used_elsewhere(self, day: str, used: Mapping[str, Used]) -> None:
+        """As ``Usage.used_elsewhere``. Line thread only."""
+        self._usage.used_elsewhere(day, used)
 
     def usage(self, now: datetime) -> list[UsageRow]:
         """The usage of each account and PBX against its limits. Line thread only."""

@@ -165,6 +165,8 @@ class Obstacles:
         """``stalled``: the disk of the data folder does not answer."""
         self.stopping = False
         """No new calls any more."""
+        self.drained = False
+        """No new calls until somebody resumes it."""
         self._settings = settings
         self._media = media
         self._recorder = recorder
@@ -182,11 +184,17 @@ class Obstacles:
             return Reason.EVIDENCE_UNAVAILABLE
         return None
 
-    def to_call(self, incoming: Incoming, calls: int, now: datetime) -> Reason | None:
-        """The reason that forbids this call, whatever the lists hold; ``calls`` run already."""
+    @property
+    def to_new(self) -> Reason | None:
+        """The reason that forbids every new call; what follows from a call in hand is not new."""
+        return Reason.GATE_STOPPING if self.drained else self.to_all
+
+    def to_call(self, incoming: Incoming, calls: int, now: datetime, *, new: bool = True) -> Reason | None:
+        """The reason that forbids this call, whatever the lists hold; ``calls`` run already; not ``new``: it comes
+        of one in hand, whose callee is transferred."""
         if incoming.problem:
             return Reason(incoming.problem)
-        if (obstacle := self.to_all) is not None:
+        if (obstacle := self.to_new if new else self.to_all) is not None:
             return obstacle
         claimed_by = incoming.attempt.claimed_by
         mine, callers = self._usage.in_hand(claimed_by), self._usage.callers

@@ -103,11 +103,18 @@ class Screener:
             stopped=tx.stopped(caller_of(attempt.claimed_by), campaign_of(attempt)) if known else "",
         )
 
-    def asks(self, attempt: Attempt, now: datetime, invite: tuple[str, str, int] = ("", "", 0)) -> LookUps:
-        """The look-ups that ``decide`` needs, and ``merged`` before it. On the store thread."""
+    def asks(
+        self, attempt: Attempt, now: datetime, invite: tuple[str, str, int] = ("", "", 0), *, limited: bool = False
+    ) -> LookUps:
+        """The look-ups that ``decide`` needs, and ``merged`` and ``no_room`` before it. On the store thread."""
         number = _read(attempt.raw_number)
         asked = self._look_ups(attempt, number.e164 if isinstance(number, Number) else "", now)
-        return asked._replace(attempt=attempt_key(invite))
+        return asked._replace(attempt=attempt_key(invite), limited=attempt.claimed_by if limited else "", now=now)
+
+    def no_room(self, tx: StoreTransaction, attempt: Attempt, now: datetime, room: int) -> Reason | None:
+        """Why it may have no more calls, where it may have this many in hand at the other gates of the database."""
+        full = tx.in_hand_elsewhere(attempt.claimed_by, now) > room
+        return Reason.TOO_MANY_CALLS_AT_ONCE if full else None
 
     def merged(self, tx: StoreTransaction, incoming: Incoming, now: datetime) -> Decision | None:
         """The refusal of an INVITE that another gate of this database has: it would ring somebody twice. Nothing is

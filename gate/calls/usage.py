@@ -1,13 +1,16 @@
 """What each account and PBX uses of what it may (``core.allowances``): counted by the call, and by the day of London.
 
 A restart goes on with the day: talk and calls are read from the store. Emergency calls are neither counted nor bounded.
+
+Of gates that share a database each counts its own. What the others use is added as they wrote it seconds ago
+(``used_elsewhere``), but for the calls in hand: those a decision counts in its own transaction (``Screener.no_room``).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -15,6 +18,7 @@ import structlog
 from gate.calls.call_session import CallSession
 from gate.core.allowances import (
     DAYS_BEFORE,
+    ENDLESS,
     Allowance,
     Before,
     Used,
@@ -31,6 +35,7 @@ from gate.ports import Fact
 
 log = structlog.get_logger()
 
+NONE = Used()
 NOTHING = timedelta(0)
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -56,6 +61,8 @@ class _Caller:
     """Today's warning about its share of service calls was given."""
     warned_listed: bool = False
     """Today's warning about its service calls to listed numbers was given."""
+    refused_until: datetime | None = None
+    """Too many calls at once, with those at other gates; asked of the database again from then on."""
     days: dict[date, Before] = field(default_factory=dict)
     """The days before today, ``DAYS_BEFORE`` of them at most."""
 
@@ -72,6 +79,7 @@ class Usage:
         self._keep = keep
         self._callers = {name: _Caller() for name in allowances}
         self._day = _day(now)
+        self._elsewhere: Mapping[str, Used] = {}
         for name in self._callers.keys() & used.keys():
             self._callers[name].seconds = used[name].seconds_today
             self._callers[name].calls = used[name].calls_today
@@ -85,10 +93,41 @@ class Usage:
         caller = self._caller(claimed_by, now)
         if caller is None:
             return None
-        reason = exceeded(self._allowances[claimed_by], self._used(caller, now))
+        reason = exceeded(self._allowances[claimed_by], self._used(caller, now, self._others(claimed_by, now)))
         if reason is not Reason.TOO_MANY_CALLS_A_MINUTE:
             caller.lately.append(now)
         return reason
+
+    def _others(self, claimed_by: str, now: datetime) -> Used:
+        """What counts of the other gates before a decision."""
+        others, until = self._elsewhere.get(claimed_by, NONE), self._callers[claimed_by].refused_until
+        full = until is not None and now < until <= now + SECOND
+        return replace(others, calls_at_once=ENDLESS if full else 0) if full or others.calls_at_once else others
+
+    def room(self, claimed_by: str) -> int | None:
+        """How many calls it may have in hand at other gates for one more here; None where nothing bounds it."""
+        caller = self._callers.get(claimed_by)
+        if caller is None or self._allowances[claimed_by].calls_at_once >= ENDLESS:
+            return None
+        return max(0, self._allowances[claimed_by].calls_at_once - len(caller.sessions) - 1)
+
+    def no_room(self, claimed_by: str, now: datetime) -> None:
+        """It has no such room: for a second it is refused here, so that whoever floods the gate does not flood the log
+        (``RefusalCounts.over_limit``)."""
+        if caller := self._callers.get(claimed_by):
+            caller.refused_until = now + SECOND
+
+    def used(self, now: datetime) -> tuple[str, dict[str, Used]]:
+        """The day, and what each caller uses at this gate; those without any use are left out."""
+        found: dict[str, Used] = {}
+        for name in self._callers:
+            if (caller := self._caller(name, now)) and (used := self._used(caller, now)) != NONE:
+                found[name] = used
+        return self._day.isoformat(), found
+
+    def used_elsewhere(self, day: str, used: Mapping[str, Used]) -> None:
+        """What each uses at the other gates, on a day."""
+        self._elsewhere = used if day == self._day.isoformat() else {}
 
     @property
     def callers(self) -> int:
@@ -115,6 +154,8 @@ class Usage:
         caller.service += decision.reason is Reason.SERVICE_CALL
         caller.listed += decision.listed_service
         used = Used(calls_today=caller.calls, service_today=caller.service, listed_today=caller.listed)
+        if others := self._elsewhere.get(claimed_by):
+            used = used.beside(others)
         allowance = self._allowances[claimed_by]
         if not caller.warned and too_much_service(allowance, used):
             caller.warned = True
@@ -154,7 +195,8 @@ class Usage:
         rows = []
         for name, allowance in self._allowances.items():
             caller = self._caller(name, now)
-            if caller is None or (used := self._used(caller, now)) == Used():
+            used = self._used(caller, now, self._elsewhere.get(name)) if caller else NONE
+            if caller is None or used == NONE:
                 continue
             before = _sum(caller.days)
             rows.append(
@@ -187,13 +229,13 @@ class Usage:
                 each.days = {day: counts for day, counts in each.days.items() if first <= day < today}
                 each.seconds, each.calls, each.service, each.listed = 0.0, 0, 0, 0
                 each.warned = each.warned_listed = False
-            self._day = today
+            self._day, self._elsewhere = today, {}
         return self._callers.get(claimed_by)
 
-    def _used(self, caller: _Caller, now: datetime) -> Used:
+    def _used(self, caller: _Caller, now: datetime, others: Used | None = None) -> Used:
         while caller.lately and not NOTHING <= now - caller.lately[0] < MINUTE:  # a clock may be set back
             caller.lately.popleft()
-        return Used(
+        used = Used(
             len(caller.lately),
             len(caller.sessions),
             caller.seconds + self._running(caller, now),
@@ -201,6 +243,7 @@ class Usage:
             caller.service,
             caller.listed,
         )
+        return used.beside(others) if others else used
 
     def _running(self, caller: _Caller, now: datetime) -> float:
         """Seconds that the calls in hand have talked today; of many, as they were a second ago at most."""

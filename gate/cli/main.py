@@ -123,6 +123,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("gate.cli.settings", "The configuration: show."),
     "account": ("gate.cli.credentials:account", "Softphones and their passwords: add, password."),
     "token": ("gate.cli.credentials:token", "Programs that ask over HTTP: add."),
+    "nodes": ("gate.cli.settings:nodes", "The gates that share a database: list, drain, resume, leave."),
     "webhook": ("gate.cli.settings:webhook", "Other programs that the gate notifies of events: list, retry, drop."),
     "trunk-test": ("gate.cli.trunk_test", "Does a phone system obey a refusal, or does its next trunk ring?"),
     "edge": ("gate.cli.settings:edge", "Kamailio and rtpengine in front of the gate: config."),

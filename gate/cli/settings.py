@@ -1,5 +1,6 @@
-"""``dialgate config``, ``dialgate edge`` and ``dialgate webhook``: the configuration as it is, that of Kamailio and
-rtpengine in front of the gate, and the programs that are told what happens.
+"""``dialgate config``, ``dialgate edge``, ``dialgate nodes`` and ``dialgate webhook``: the configuration as it is, that
+of Kamailio and rtpengine in front of the gate, the gates that share a database, and the programs that are told what
+happens.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from typing import Any
 
 import click
 
-from gate.cli.asking import ask, asks
+from gate.cli.asking import ask, asks, only_asks
 from gate.cli.command import FOLDER, make
 from gate.cli.output import View, narrate
 from gate.client.files import output_file
 from gate.clock import today
 from gate.config import departures, load, origins, review_due
 from gate.edge import HOME, files
+from gate.operations.nodes import Node, NodeDrain, NodeLeave, NodeList, NodeResume, Nodes
 from gate.operations.webhooks import WebhookDrop, WebhookList, WebhookRetry, WebhookStanding, WebhookTaken
 from gate.showing import local, many
 
@@ -66,6 +68,64 @@ def config(view: View, folder: Path, home: str) -> None:
             file.write(text.encode())
     view.data({"folder": str(folder), "files": list(texts)})
     narrate(f"On the edge: all but rtpengine.conf into {home}, rtpengine.conf into /etc/rtpengine. Then start both.")
+
+
+@click.group("nodes")
+def nodes() -> None:
+    """The gates that share a database ([store] dsn). A gate is named by the number of its log."""
+
+
+def _nodes(view: View, found: Nodes) -> None:
+    view.data(found, text=lambda shown: [_node(each) for each in shown.nodes] or ["No gate runs."])
+
+
+def _node(row: Node) -> str:
+    lost = f"lost, last heard of {local(row.seen_at.isoformat())}"
+    state = {"open": "takes calls", "lost": lost}.get(row.state, row.state)
+    calls = f", {many(row.calls, 'call')}" if row.calls or row.state in ("open", "drained", "leaving") else ""
+    return f"{row.log}  {row.address}  {state}{calls}  {row.version}{'  (this gate)' if row.here else ''}"
+
+
+only_asks(
+    "list",
+    NodeList,
+    group=nodes,
+    help="List the gates: where each takes calls, whether it does, how many it has in hand, and its version.",
+    example="dialgate nodes list",
+    show=_nodes,
+)
+only_asks(
+    "drain",
+    NodeDrain,
+    "log",
+    optional=["log"],
+    group=nodes,
+    help="Let the gate LOG take no new calls: the edge sends them to others after some 6 seconds, and then it refuses"
+    " them. Calls in hand go on to their end. Emergency calls are taken. One that is started anew takes calls again.",
+    example="dialgate nodes drain\ndialgate nodes drain 2",
+    show=_nodes,
+)
+only_asks(
+    "resume",
+    NodeResume,
+    "log",
+    optional=["log"],
+    group=nodes,
+    help="Let the gate LOG take new calls again: the edge sends some after 2 seconds.",
+    example="dialgate nodes resume 2",
+    show=_nodes,
+)
+only_asks(
+    "leave",
+    NodeLeave,
+    "log",
+    optional=["log"],
+    group=nodes,
+    help="Drain the gate LOG, and stop it after its last call, its log signed to the end. The other gates list it as"
+    " left, and not as lost. Its folder keeps its recordings and their keys: start it again, or keep its backup.",
+    example="dialgate nodes leave 2",
+    show=_nodes,
+)
 
 
 @click.group("webhook")

@@ -213,6 +213,8 @@ class Edge(Section, frozen=True):
     of a phone's address is believed from there alone. Empty: there is no edge."""
     gate: str = ""
     """``address:port`` at which it finds the gate; ``sip.listen`` where empty."""
+    gates: tuple[str, ...] = ()
+    """``address:port`` of each gate behind it, where there are several."""
     public: str = ""
     """Its IP address towards phones, as they see it."""
     local: str = ""
@@ -248,10 +250,15 @@ def edge_faults(readable: Readable, sip: Sip | None) -> Iterator[Fault]:
         if (text := getattr(edge, name)) and (fault := host_port(text, literal=True)):
             yield Fault(("edge", name), fault)
             return
+    for place, text in enumerate(edge.gates):
+        if fault := host_port(text, literal=True):
+            yield Fault(("edge", "gates", place), fault)
+        elif _anywhere(text) or text == edge.address or text in edge.gates[:place]:
+            yield Fault(("edge", "gates", place), f"{text} is no gate of its own; name each gate once, by its address")
     host = ip_address(edge.address.rpartition(":")[0].strip("[]"))
     if host.is_unspecified:
         yield Fault(("edge", "address"), f"{host} is no address that anything comes from; name the edge's own")
-    if sip and not edge.gate and not host_port(sip.listen, literal=True) and _anywhere(sip.listen):
+    if sip and not (edge.gate or edge.gates) and not host_port(sip.listen, literal=True) and _anywhere(sip.listen):
         yield Fault(("edge", "gate"), f"sip.listen ({sip.listen}) is every address; name the one the edge sends to")
     if sip and edge.address == (edge.gate or sip.listen):
         yield Fault(("edge", "address"), f"{edge.address} is the gate's own")

@@ -83,6 +83,18 @@ class Used:
         """Their share of today's calls, rounded down."""
         return 100 * self.listed_today // self.calls_today if self.calls_today else 0
 
+    def beside(self, other: Used) -> Used:
+        """At two gates; the days before are this one's."""
+        return Used(
+            self.calls_last_minute + other.calls_last_minute,
+            self.calls_at_once + other.calls_at_once,
+            self.seconds_today + other.seconds_today,
+            self.calls_today + other.calls_today,
+            self.service_today + other.service_today,
+            self.listed_today + other.listed_today,
+            self.days,
+        )
+
 
 LIMITS = frozenset({Reason.TOO_MANY_CALLS_A_MINUTE, Reason.TOO_MANY_CALLS_AT_ONCE, Reason.TOO_MANY_SECONDS_A_DAY})
 

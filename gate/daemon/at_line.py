@@ -7,9 +7,10 @@ the start."""
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gate.core.allowances import Used
 from gate.core.call_words import HangUpAsked, PauseAsked
 from gate.core.rows.calls import CallInHand, RunningNow, UsageRow
 from gate.core.terms import Decision, Reason
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ANSWER_SECONDS = 2.0
+EDGE_SECONDS = 6.0
+"""An edge asks every two seconds, and passes a gate over after the second answer that is no 200."""
 
 
 class AtLine:
@@ -39,9 +42,11 @@ class AtLine:
     _clock: Clock
 
     def bind(
-        self, line: SipLine, call_manager: CallManager, sessions: RecordingSessions, media: LateMedia, clock: Clock
-    ) -> None:
+        self, line: SipLine, call_manager: CallManager, sessions: RecordingSessions, media: LateMedia, clock: Clock,
+        *, behind_edge: bool = False,
+    ) -> None:  # fmt: skip
         """The line is there, and who is told what it says."""
+        self._edge_seconds = EDGE_SECONDS if behind_edge else 0.0
         self._line, self._call_manager, self._sessions = line, call_manager, sessions
         self._media, self._clock = media, clock
 
@@ -50,6 +55,9 @@ class AtLine:
         return RunningGate(
             *(self.obstacle, self.keep, self.calls, self.now, self.warnings, self.pause, self.hang_up, self.question),
             unready=self.unready,
+            drain=self.drain,
+            resume=self.resume,
+            drained=lambda: self._call_manager.leaving,
             unkept=lambda: self._line.post(self._call_manager.question_unkept),
             answered=self.answered,
         )
@@ -91,6 +99,26 @@ class AtLine:
             return self.ask(lambda: self._call_manager.question(asked_by))
         except GateError:
             return Reason.EVIDENCE_UNAVAILABLE, True
+
+    def drain(self) -> None:
+        """As ``CallManager.leave_to_others``."""
+        self.ask(lambda: self._call_manager.leave_to_others(self._edge_seconds))
+
+    def refuses(self) -> bool:
+        """New calls are refused by now: the gate was drained, and an edge has had the time to see it."""
+        return self.ask(self._call_manager.obstacle) is not None
+
+    def resume(self) -> None:
+        """As ``CallManager.take_again``."""
+        self.ask(self._call_manager.take_again)
+
+    def used(self) -> tuple[str, dict[str, Used]]:
+        """As ``CallManager.used``."""
+        return self.ask(lambda: self._call_manager.used(self._clock.now()))
+
+    def used_elsewhere(self, day: str, used: Mapping[str, Used]) -> None:
+        """As ``CallManager.used_elsewhere``; nobody waits for that."""
+        self._line.post(lambda: self._call_manager.used_elsewhere(day, used))
 
     def answered(self, asked_by: str, decision: Decision) -> None:
         """Counts an answer to a question; nobody waits for that."""

@@ -60,6 +60,7 @@ from gate.errors import ConfigError, GateError, LogTaken, RecorderError, StoreEr
 from gate.media.prompts import prepare_all, prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
+from gate.operations import nodes
 from gate.operations.accounts import nobody_confirms
 from gate.operations.audit.signed_log import origin_of
 from gate.operations.audit.witnesses import Witnesses
@@ -159,11 +160,15 @@ class GateProcess:
     def __init__(self, config: Config, stack: ExitStack) -> None:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
         self._config, self._stack = config, stack
+        self._leaving = False
+        """It stops after its last call."""
+        self._beats = 0
+        self._stop: Callable[[], None] = lambda: None
         self._at_line = AtLine()
         self._webhooks: list[WebhookPost] = []
         drop = config.ingest.folder
         self._ingest_folder = IngestFolder(config.path(drop) if drop else None, config.ingest)
-        gate = replace(self._at_line.gate(), warnings=self._warnings)
+        gate = replace(self._at_line.gate(), warnings=self._warnings, resume=self._resume, leave=self._leave)
         # Its lock first: nothing is touched beside another gate.
         self._folder = open_folder(config, stack, gate=gate)
         self._folder.log.check_signer()
@@ -267,7 +272,8 @@ class GateProcess:
         )
         call_manager.traced = self._traced()
         self._recorder.events = RecorderNews(call_manager, sessions)
-        self._at_line.bind(line, call_manager, sessions, self._media, self._folder.clock)
+        parts = line, call_manager, sessions, self._media, self._folder.clock
+        self._at_line.bind(*parts, behind_edge=bool(self._config.edge.address))
         line.bind(call_manager, sessions)
         line.recall(proven_lately(self._folder))
         line.open()
@@ -372,6 +378,7 @@ class GateProcess:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
             self._note(GateStopped())
+            self._end_beats()
         finally:
             self._line.stop()
             thread.join(10.0)
@@ -412,7 +419,7 @@ class GateProcess:
         # Not the loop's own handlers, which end with it: a second TERM would then cut the last leaves off.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        self._folder.store.on_stopped = stop
+        self._folder.store.on_stopped = self._stop = stop
         if self._folder.store.stopped:
             stop()
         signal.signal(signal.SIGHUP, stop if os.isatty(0) else _hung_up)  # it would end every call without a BYE
@@ -489,10 +496,44 @@ class GateProcess:
         if folder.store.shared:
             old = partial(folder.store.call, lambda tx: tx.forget_attempts(folder.clock.now()))
             chores.append(chore(old, "attempts_not_forgotten", every=ATTEMPT_LASTS.total_seconds()))
+            chores.append(chore(self._beat, "other_gates_not_told", every=nodes.BEAT_SECONDS))
         if self._config.storage.checkpoints_mail:
             post = CheckpointPost(self._config, folder.store, folder.clock)
             chores.append(chore(post.look, "checkpoint_not_mailed", every=60.0, again=3600.0))
         return chores
+
+    def _leave(self) -> None:
+        self._at_line.drain()
+        self._leaving = True
+
+    def _resume(self) -> None:
+        self._leaving = False
+        self._at_line.resume()
+
+    def _beat(self) -> None:
+        """Tell the other gates of the database how this one stands, and do what was asked of it there. Raises
+        ``GateError``."""
+        folder, at_line, calls = self._folder, self._at_line, self._call_manager.active
+        day, used = at_line.used()
+        state = nodes.LEAVING if self._leaving else nodes.DRAINED if folder.gate.drained() else nodes.OPEN
+        first = not self._beats
+        wanted, others = folder.store.call(
+            lambda tx: nodes.beat(folder, tx, state, calls, day, used, first=first), timeout=nodes.BEAT_SECONDS * 5
+        )
+        self._beats += 1
+        at_line.used_elsewhere(day, others)
+        if wanted:
+            nodes.carry_out(folder, wanted)
+        elif self._leaving and at_line.refuses() and not (calls or self._sessions.active):
+            self._stop()
+
+    def _end_beats(self) -> None:
+        """The other gates need not wait for it to be lost."""
+        if self._folder.store.shared and self._beats:
+            state = nodes.LEFT if self._leaving else nodes.STOPPED
+            day, used = self._at_line.used()
+            with suppress(GateError):
+                self._folder.store.call(lambda tx: nodes.beat(self._folder, tx, state, 0, day, used, first=False))
 
     def _gauge(self) -> None:
         for trunk in self._line.trunks():

@@ -1,4 +1,4 @@
-"""The configuration of an edge in front of the gate: Kamailio for SIP, rtpengine for audio.
+"""The configuration of an edge in front of the gates: Kamailio for SIP, rtpengine for audio.
 
 The files are templates beside this module, filled from ``[edge]``. ``gate.sip.edge`` decides what the gate trusts in
 an edge's requests; the head of ``kamailio.cfg.j2`` describes what the edge does for that.
@@ -34,17 +34,14 @@ def files(config: Config, home: str = HOME) -> dict[str, str]:
             hint='set [edge] address = "10.0.0.5:5080" (towards the gate) and public = "203.0.113.5" (towards phones)',
         )
     inner_host, _, inner_port = edge.address.rpartition(":")
-    gate = edge.gate or config.sip.listen
-    gate_host, _, gate_port = gate.rpartition(":")
+    gates = edge.gates or (edge.gate or config.sip.listen,)
     streams = [("tcp", edge.tcp), ("tls", edge.tls), ("tls", edge.wss)]
     outer = [(proto, port) for proto, port in (("udp", edge.udp), *streams) if port]
     values = {
         "inner": edge.address,
         "inner_host": inner_host,
         "inner_port": inner_port,
-        "gate": gate,
-        "gate_host": gate_host,
-        "gate_port": gate_port,
+        "gates": [(gate, *gate.rpartition(":")[::2]) for gate in gates],
         "public": _in_uri(edge.public),
         "local": _in_uri(edge.local or edge.public),
         "outer": outer,

@@ -133,6 +133,14 @@ class RunningGate:
     """What forbids every call, or lets nobody be recorded: reason codes."""
     unkept: Callable[[], None] = lambda: None
     """A question was refused, and the refusal could not be kept: it is counted."""
+    drain: Callable[[], None] = lambda: None
+    """It takes no new calls from now on, as ``CallManager.leave_to_others``."""
+    resume: Callable[[], None] = lambda: None
+    """It takes them again."""
+    drained: Callable[[], bool] = lambda: False
+    """It takes no new calls."""
+    leave: Callable[[], None] = lambda: None
+    """It stops once its last call is over."""
     answered: Callable[[str, Decision], None] = _nothing
     """What ``http:NAME`` was told: it counts among that token's calls."""
 

@@ -210,6 +210,11 @@ class Incoming:
 class LineEvents(Protocol):
     """What the line tells the call manager; every call comes on the line thread."""
 
+    @property
+    def takes_calls(self) -> bool:
+        """False where an edge is to send new calls to another gate."""
+        ...
+
     def incoming(self, incoming: Incoming) -> None:
         """A new attempt. Answer with ``Line.refuse`` or ``Line.invite``, later too: retransmissions are absorbed."""
         ...

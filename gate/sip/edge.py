@@ -67,6 +67,10 @@ class EdgeDoor:
             self._edge = (plain(host), port)
         flood_filter.edge = self._edge
 
+    def is_edge(self, source: Address, endpoint: Endpoint) -> bool:
+        """The edge asks for itself: what it hands on has its client's address by now."""
+        return source == self._edge and endpoint.transport == "udp"
+
     def speaker(
         self, request: SipMessage, source: Address, endpoint: Endpoint, size: int
     ) -> tuple[Address, Endpoint] | None:
@@ -75,7 +79,7 @@ class EdgeDoor:
         Raises:
             BadMessage: the edge does not say whose request it is, or its audio is not the edge's.
         """
-        if source != self._edge or endpoint.transport != "udp":
+        if not self.is_edge(source, endpoint):
             return source, endpoint
         values = request.all(CLIENT_HEADER)
         if not values and request.method == "OPTIONS":  # its own question, whether we are there

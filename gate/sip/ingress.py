@@ -343,7 +343,9 @@ class Ingress:
             self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
 
     def _options(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
-        if self.may_answer(source, endpoint):
+        if self._edge.is_edge(source, endpoint) and not self.engine.events.takes_calls:
+            self.reply(request, source, endpoint, 503, "Ask Another Gate")
+        elif self.may_answer(source, endpoint):
             headers = ALLOWED + SDP_ONLY
             if self.engine.recordings.options(source, endpoint):
                 headers = ALLOWED + CAPABLE

@@ -24,7 +24,7 @@ import json
 import re
 import sqlite3
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -181,6 +181,11 @@ def _one_of(statements: tuple[str, ...]) -> str:
     return f"WITH {', '.join(f's{n} AS ({sql})' for n, sql in enumerate(first))} {last}" if first else last
 
 
+HELD_MS: Final = 2000
+_HOLD: Final = (
+    f"SELECT set_config('lock_timeout', '{HELD_MS}', true), set_config('idle_in_transaction_session_timeout',"  # noqa: S608 - a constant
+    f" '{HELD_MS}', true), pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest($1::text[]) AS name"
+)
 GROUP: Final = 32
 """Decisions that are made together, at most."""
 AT_ONCE: Final = 8
@@ -191,10 +196,12 @@ _OF_A_DECISION: Final = tuple(f"INSERT INTO {table} " for table in ("facts", "le
 """What a decision writes: it changes nothing that is looked up of another number."""
 
 
-def _in_json(value: str | bytes | None) -> str | None:
+def _in_json(value: str | bytes | int | None) -> str | int | None:
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"
-    return value if value is None or (value.isascii() and "\0" not in value) else _held(utf8(value))
+    if not isinstance(value, str) or (value.isascii() and "\0" not in value):
+        return value
+    return _held(utf8(value))
 
 
 @cache
@@ -245,6 +252,8 @@ class PostgresqlConnection:
         """Rows that are still to be sent, by their statement; None where each is at once."""
         self.foreign = False
         """Something else than the rows of decisions was written meanwhile."""
+        self.holds = False
+        """This transaction keeps other gates from counting the calls of an account (``hold``)."""
         self._pipeline: psycopg.Pipeline | None = None
         self._types: tuple[tuple[str, str], ...] = ()
         """The names of the values of ``LOOK_UPS``, and of which type the server takes each to be (``know_types``)."""
@@ -262,7 +271,7 @@ class PostgresqlConnection:
             self._held_open = True
             return self._nothing
         if sql.startswith("BEGIN"):
-            self._to_begin = True
+            self._to_begin, self.holds = True, False
             return self._nothing
         if (self._ended or self._to_begin) and sql in ("COMMIT", "ROLLBACK"):
             self._to_begin = self._ended = self._held_open = False
@@ -356,6 +365,7 @@ class PostgresqlConnection:
 
     def ask(self, asked: Sequence[Mapping[str, Any]]) -> list[Known]:
         """What each of these decisions looks up (``LOOK_UPS``), by one statement."""
+        self.hold({each["limited"] for each in asked} - {""})
         rows = [{name: _in_json(value) for name, value in each.items()} for each in asked]
         found: list[Known] = [{} for _ in asked]
         for place, text in self.execute(_look_ups(self._types), [json.dumps(rows)]):
@@ -364,6 +374,19 @@ class PostgresqlConnection:
                 for (sql, given), rows in zip(LOOK_UPS, json.loads(text, strict=False), strict=True)
             }
         return found
+
+    def hold(self, claimed: Collection[str]) -> None:
+        """Let no other gate count the calls in hand of these accounts and PBXs before this transaction is over. They
+        are held in one order at every gate. A gate that stands still in the middle loses its session, and who waits
+        for longer than ``HELD_MS`` fails: nobody waits for another's disk or clock. Raises ``PostgresqlFailed``."""
+        if not claimed:
+            return
+        self.holds = True
+        try:
+            self._start()
+            self.session.execute(_HOLD, [sorted(claimed)])
+        except psycopg.Error as error:
+            raise PostgresqlFailed(error) from error
 
     def know_types(self) -> None:
         """Ask the server, whose tables are there. Raises ``PostgresqlFailed``."""
@@ -935,7 +958,7 @@ class PostgresqlStore(EvidenceStore):
         connection = self._connection
         decided: set[str] = set()
         with connection.later(self._last):
-            asked = [piece.asks().values(self._pepper) for piece in group if piece.asks is not None]
+            asked = [piece.asks().values(self._pepper, self.own) for piece in group if piece.asks is not None]
             for piece, values, known in zip(group, asked, connection.ask(asked), strict=True):
                 changes, fresh = connection.total_changes, not connection.foreign and values["number"] not in decided
                 try:
@@ -945,6 +968,15 @@ class PostgresqlStore(EvidenceStore):
                         raise
                     answers.append((None, self._as_error(error)))
                 decided.add(values["number"])
+
+    def _next(self) -> Piece | None:
+        """One group of decisions a commit, where it holds accounts: two gates that hold more of them one after another
+        could wait for each other."""
+        piece = super()._next()
+        if piece is not None and piece.asks is not None and self._connection.holds:
+            self._put_back.append(piece)
+            return None
+        return piece
 
     def _last(self) -> bool:
         """True where nothing waits that could join the commit."""

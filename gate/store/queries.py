@@ -298,6 +298,7 @@ _ASKED_SINCE: Final = (
     " coalesce(sum(listed_service), 0) AS listed_today"
     " FROM (SELECT json_extract(facts.body, '$.asked_by') AS asked_by, calls.reason, listed_service"
     " FROM calls INDEXED BY calls_at JOIN facts USING (leaf_index) WHERE calls.at >= :since AND verdict = 'allow'"
+    " AND leaf_index >= :first AND leaf_index < :stop"
     " AND source = 'ask' AND reason IS NOT 'emergency_call') GROUP BY 1"
 )
 
@@ -312,8 +313,9 @@ class _UsedBy(NamedTuple):
 
 
 def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:
-    """What each account, PBX and token has used from ``since`` on, by the calls that were let through and began
-    since. A call that a crash cut counts from its connection to the start that closed it, ``longest`` seconds."""
+    """What each account, PBX and token has used at this gate from ``since`` on, by the calls that were let through and
+    began since. A call that a crash cut counts from its connection to the start that closed it, ``longest`` seconds."""
+    values = {"since": stamp(since), "first": tx.own.start, "stop": tx.own.stop}
     rows = tx.values(
         _UsedBy,
         "SELECT claimed_by, sum(coalesce(seconds,"
@@ -321,10 +323,10 @@ def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:
         " count(*) AS calls_today, sum(reason = 'service_call') AS service_today,"
         " coalesce(sum(listed_service), 0) AS listed_today"
         " FROM calls INDEXED BY calls_at WHERE at >= :since AND verdict = 'allow' AND source IS NOT 'ask'"
-        " AND reason IS NOT 'emergency_call' GROUP BY claimed_by",
-        {"since": stamp(since), "longest": longest},
+        " AND reason IS NOT 'emergency_call' AND leaf_index >= :first AND leaf_index < :stop GROUP BY claimed_by",
+        values | {"longest": longest},
     )
-    rows += tx.values(_UsedBy, _ASKED_SINCE, {"since": stamp(since)})
+    rows += tx.values(_UsedBy, _ASKED_SINCE, values)
     return {
         who: Used(seconds_today=seconds, calls_today=calls, service_today=service, listed_today=listed)
         for who, seconds, calls, service, listed in rows

@@ -429,6 +429,23 @@ CREATE INDEX attempts_at ON attempts (at);
 """No evidence, and kept for an hour: of gates that share a database one makes a call."""
 
 
+NODES: Final = """
+CREATE TABLE nodes (
+    gate INTEGER PRIMARY KEY, -- the number of its log
+    address TEXT NOT NULL,   -- where it takes calls
+    version TEXT NOT NULL,
+    state TEXT NOT NULL,     -- open, drained, leaving; stopped, left
+    wanted TEXT NOT NULL,    -- what another gate was asked of it: drain, resume, leave; empty once it is done
+    calls INTEGER NOT NULL,  -- in hand
+    used TEXT NOT NULL,      -- JSON: what each account, PBX and token uses of its limits there
+    seen_at TEXT NOT NULL    -- it wrote this row
+) STRICT;
+CREATE INDEX calls_in_hand ON calls (claimed_by, leaf_index)
+    WHERE verdict = 'allow' AND ended_at IS NULL AND source IS NOT 'ask';
+"""
+"""No evidence: of gates that share a database each writes its own row again and again."""
+
+
 class Step(NamedTuple):
     """A change of the tables."""
 
@@ -513,6 +530,8 @@ STEPS: Final = (
     # Words that came through two gates are in the order of the times when they were entered.
     Step("m033_logs_of_many_gates", NOTED),
     Step("m034_attempts_at_many_gates", ATTEMPTS),
+    # Of a gate of an earlier version the others do not know that it runs, nor what it uses.
+    Step("m035_gates_of_one_database", NODES),
 )
 """Every change of the tables, in order."""
 

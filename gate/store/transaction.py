@@ -7,7 +7,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gate.core.evidence import Frontier, Node, canonical, commitment, keys_of, leaf_bytes, leaf_hash, stamp
+from gate.core.evidence import LOG_BITS, Frontier, Node, canonical, commitment, keys_of, leaf_bytes, leaf_hash, stamp
 from gate.core.facts import lists
 from gate.core.facts.derived import ACTS
 from gate.core.facts.gate import AbandonedReplayed
@@ -100,6 +100,14 @@ _QUESTION = (
 )
 _ATTEMPT = "SELECT at FROM attempts WHERE attempt = ?"
 _CLAIM = "INSERT INTO attempts (attempt, at) VALUES (?, ?)"
+_ELSEWHERE = (
+    "SELECT count(*) FROM calls INDEXED BY calls_in_hand WHERE claimed_by = ? AND (leaf_index < ? OR leaf_index >= ?)"  # noqa: S608
+    " AND verdict = 'allow' AND ended_at IS NULL AND source IS NOT 'ask'"
+    " AND reason NOT IN ('call_in', 'emergency_call')"
+    f" AND EXISTS (SELECT 1 FROM nodes WHERE nodes.gate = calls.leaf_index >> {LOG_BITS} AND seen_at > ?)"
+)
+NODE_LASTS: Final = timedelta(seconds=20)
+"""A gate that has not written its row (``gate.operations.nodes``) for so long is lost."""
 ATTEMPT_LASTS: Final = timedelta(hours=1)
 """No transaction of an INVITE lasts longer (RFC 3261 17.1.1, 17.2.1): after that its key may go."""
 LOOK_UPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
@@ -114,10 +122,14 @@ LOOK_UPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (_QUESTION, ("number", "claimed_by", "asked_since")),
     (_STOPPED, ("caller", "campaign")),
     (_ATTEMPT, ("attempt",)),
+    (_ELSEWHERE, ("limited", "own_first", "own_stop", "seen_since")),
 )
 """What a decision looks up, and which of ``LookUps.values`` each question takes."""
 Known = Mapping[tuple[str, tuple[Any, ...]], Sequence[Sequence[Any]]]
 """Rows by their question and its values."""
+
+
+NEVER: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 class LookUps(NamedTuple):
@@ -134,9 +146,12 @@ class LookUps(NamedTuple):
     campaign: str
     attempt: str = ""
     """``attempt_key`` of its INVITE; empty for what is none."""
+    limited: str = ""
+    """The account or PBX whose calls in hand are counted; empty where nothing bounds them."""
+    now: datetime = NEVER
 
-    def values(self, pepper: bytes) -> dict[str, Any]:
-        """What ``LOOK_UPS`` are asked with."""
+    def values(self, pepper: bytes, own: range) -> dict[str, Any]:
+        """What ``LOOK_UPS`` are asked with, at the gate of the log with these keys."""
         digest, short = number_hash(pepper, self.number), begins_with(self.number)
         return {
             "number": self.number,
@@ -152,6 +167,10 @@ class LookUps(NamedTuple):
             "caller": self.caller,
             "campaign": self.campaign,
             "attempt": self.attempt,
+            "limited": self.limited,
+            "own_first": own.start,
+            "own_stop": own.stop,
+            "seen_since": stamp(self.now - NODE_LASTS),
         }
 
 
@@ -222,6 +241,8 @@ class StoreTransaction:
         """Writes several rows at once, where each statement is a way to a server and back."""
         self._ask: Callable[[Sequence[Mapping[str, Any]]], list[Known]] | None = getattr(connection, "ask", None)
         """Asks all ``LOOK_UPS`` at once, likewise."""
+        self._hold: Callable[[Sequence[str]], None] | None = getattr(connection, "hold", None)
+        """Lets no other gate count the calls of these."""
         self._known: Known = known or {}
         """What they have found, until something is written."""
         self._salts = salts
@@ -310,6 +331,15 @@ class StoreTransaction:
                 connection.execute(_CLAIM, values)
         return True
 
+    def in_hand_elsewhere(self, claimed_by: str, now: datetime) -> int:
+        """How many calls of an account or PBX the other gates have in hand, those that are lost left out. Until this is
+        committed, no other gate counts its calls: of two that ask for one place at the same moment one gets it."""
+        values = claimed_by, self.own.start, self.own.stop, stamp(now - NODE_LASTS)
+        if (_ELSEWHERE, values) not in self._known and self._hold is not None:
+            with self._guarded():
+                self._hold([claimed_by])
+        return int(self._found(_ELSEWHERE, *values)[0][0])
+
     def forget_attempts(self, now: datetime) -> int:
         """Those that are old; returns how many."""
         return self.write("DELETE FROM attempts WHERE at < ?", [stamp(now - ATTEMPT_LASTS)])
@@ -320,7 +350,7 @@ class StoreTransaction:
         """What is to be asked of a number next: where each question is a way to a server and back, all go at once."""
         if self._ask is not None and not self._known:
             with self._guarded():
-                (self._known,) = self._ask([asks().values(self._pepper)])
+                (self._known,) = self._ask([asks().values(self._pepper, self.own)])
 
     def objections(self, number: str) -> list[Objection]:
         """The objections in force for an E.164 number, by its keyed hash: an erased person's too."""

@@ -35,6 +35,7 @@ DESIGNED = {
     "token": {"add"},
     "trunk-test": set(),
     "webhook": {"list", "retry", "drop"},
+    "nodes": {"list", "drain", "resume", "leave"},
     "screen": set(),
     "register": {"import", "status"},
     "objection": {"add", "remove", "list", "import", "export"},

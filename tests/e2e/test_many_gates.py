@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
 from gate.core.evidence import index_of
 from gate.errors import GateError
+from gate.store.transaction import NODE_LASTS
 from tests.support import postgresql
 from tests.support.phones import Phones
 from tests.support.running_gate import RunningGate, dialgate, free_port
@@ -25,8 +27,9 @@ pytestmark = pytest.mark.skipif(not postgresql.PROGRAMS.exists(), reason="apt-ge
 
 
 @pytest.fixture
-def gates(tmp_path: Path) -> Iterator[list[RunningGate]]:
+def gates(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[RunningGate]]:
     """Two that run: of logs 0 and 1, with one key of the number hashes."""
+    most = 2 if "at_once" in request.function.__name__ else 1000
     server = postgresql.Server(postgresql.folder_of_server())
     server.do("CREATE DATABASE evidence")
     dsn = f"postgresql://dialgate@/evidence?host={server.folder}"
@@ -34,7 +37,7 @@ def gates(tmp_path: Path) -> Iterator[list[RunningGate]]:
     try:
         for log in range(2):
             gate = RunningGate(tmp_path / f"gate{log}", announcement=0.6)
-            gate.add_pbx()
+            gate.add_pbx(calls_at_once=most)
             gate.http = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
             gate.set("control", http=gate.http)
             gate.add_token("dialler", purposes=["marketing"])
@@ -86,6 +89,84 @@ def test_an_objection_at_one_gate_is_heeded_by_the_very_next_decision_of_the_oth
     for gate in gates:
         assert gate.stop() == 0
         gate.verified()
+
+
+def test_the_calls_at_once_of_a_phone_system_are_counted_over_both_gates(gates: list[RunningGate]) -> None:
+    """Two, one at each gate; the third is refused at both. A gate that is killed holds its place for a bounded time."""
+    with Phones(port=gates[0].trunk_port) as far, Phones(port=gates[1].trunk_port) as far_too:
+        with Phones(to=gates[0].address) as one, Phones(to=gates[1].address) as other:
+            talks = [near.wait([near.dial(f"0113496070{n}")], "up", PATIENCE)[0] for n, near in enumerate((one, other))]
+            for n, near in enumerate((one, other)):
+                (third,) = near.wait([near.dial(f"0113496071{n}")], "over", PATIENCE)
+                assert 'text="too_many_calls_at_once"' in third.reasons[0], third.reasons
+            assert {len(each.all()) for each in (far, far_too)} == {1}
+            (usage,) = gates[0].wait(lambda: whole(gates[0], 2), PATIENCE, "the other gate's call is not shown")
+            assert usage["calls_at_once"] == 2
+            one.hang_up(talks[0])  # its place is free at once, at either gate
+            gates[0].wait(lambda: not gates[0].client.call("status")["calls"], PATIENCE, "the call goes on")
+            other.wait([other.dial("01134960720")], "up", PATIENCE)
+            gates[1].kill()
+            one.silent = other.silent = True
+        with Phones(to=gates[0].address) as near:
+            (held,) = near.wait([near.dial("01134960730")], "over", PATIENCE)
+            assert 'text="too_many_calls_at_once"' in held.reasons[0], held.reasons
+
+            def lost() -> list[str]:
+                found = dialgate("nodes", "list", config=gates[0].config)["nodes"]
+                return [each["state"] for each in found if each["log"] == 1 and each["state"] == "lost"]
+
+            gates[0].wait(lost, 2 * NODE_LASTS.total_seconds(), "the killed gate is not lost")
+            warnings = gates[0].client.call("status")["warnings"]
+            assert [each for each in warnings if each.startswith("Gate 1 (") and " is lost" in each], warnings
+            (free,) = near.wait([near.dial("01134960740")], "up", PATIENCE)
+            near.hang_up(free)
+    gates[1].start()
+    for gate in gates:
+        assert gate.stop() == 0
+        gate.verified()
+
+
+def whole(gate: RunningGate, calls: int) -> list[dict[str, Any]]:
+    """What is used over all gates, where the phone system has so many calls in hand."""
+    return [each for each in gate.client.call("status")["usage"] if each["calls_now"] == calls]
+
+
+def test_a_gate_is_drained_resumed_and_left_by_the_word_of_another(gates: list[RunningGate]) -> None:
+    one, other = gates
+
+    def nodes(*words: str) -> dict[int, str]:
+        found = dialgate("nodes", *words, config=one.config)["nodes"]
+        return {each["log"]: each["state"] for each in found}
+
+    with Phones(port=other.trunk_port), Phones(to=other.address) as near:
+        one.wait(lambda: nodes("list") == {0: "open", 1: "open"}, PATIENCE, "not both are there")
+        (talk,) = near.wait([near.dial("01134960750")], "up", PATIENCE)
+        nodes("drain", "1")
+        one.wait(lambda: nodes("list") == {0: "open", 1: "drained"}, PATIENCE, "it is not drained")
+        (refused,) = near.wait([near.dial("01134960751")], "over", PATIENCE)
+        assert 'text="gate_stopping"' in refused.reasons[0], refused.reasons
+        nodes("resume", "1")
+        one.wait(lambda: nodes("list")[1] == "open", PATIENCE, "it is not resumed")
+        (second,) = near.wait([near.dial("01134960752")], "up", PATIENCE)
+        near.hang_up(second)
+        nodes("leave", "1")
+        one.wait(lambda: nodes("list")[1] == "leaving", PATIENCE, "it does not leave")
+        heard = talk.packets_in
+        one.wait(lambda: talk.packets_in > heard + 100, PATIENCE, "the talk is silent")
+        assert (talk.state, nodes("list")[1]) == ("up", "leaving")
+        near.hang_up(talk)
+        assert other.process
+        assert other.process.wait(PATIENCE) == 0
+    assert nodes("list") == {0: "open", 1: "left"}
+    assert not [each for each in one.client.call("status")["warnings"] if "Gate 1" in each]
+    other.verified()
+    asked = one.rows("SELECT kind, body FROM facts WHERE kind LIKE 'node_%' ORDER BY leaf_index")
+    assert [(each["kind"], json.loads(each["body"])["node"]) for each in asked] == [
+        ("node_drained", 1),
+        ("node_resumed", 1),
+        ("node_left", 1),
+    ]
+    assert one.stop() == 0
 
 
 def test_an_invite_that_two_gates_get_rings_once_and_the_second_answers_482(gates: list[RunningGate]) -> None:

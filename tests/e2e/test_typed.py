@@ -47,6 +47,8 @@ REFUSED: dict[str, tuple[int, str]] = {
     "register import tps tps_ns.txt --as-of 2026-03-02": (1, "is older than the one in force"),
     # What is asked of a running gate, or of what only one has.
     "calls (pause|resume|hang-up) ID": (1, RUNNING),
+    "nodes (drain|resume) 2": (2, "no gate 2 runs"),
+    "nodes leave 2": (2, "this gate shares its store with no other"),
     "campaign release ID": (2, "no stop ID stands"),
     "proposal (confirm|withdraw) ID": (2, "nothing of id ID waits for a second person"),
     "receipt ": (2, "there is no receipt with this code"),

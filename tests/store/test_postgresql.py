@@ -4,14 +4,18 @@ Facts, lists and pages are tested in the other files here, on both engines."""
 from __future__ import annotations
 
 import json
+import queue
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from collections import Counter
 from contextlib import closing, suppress
 from datetime import timedelta
+from functools import partial
 from itertools import count
 
 import pytest
@@ -20,7 +24,7 @@ from msgspec.structs import replace
 from gate.audit.heads import Findings
 from gate.audit.leaves import LeafCheck, check_derived
 from gate.config import Config, Store
-from gate.core.evidence import leaf_key
+from gate.core.evidence import leaf_key, stamp
 from gate.core.evidence import log_of as log_of_key
 from gate.core.facts import lists
 from gate.core.numbers import mask
@@ -35,7 +39,7 @@ from gate.store.queries import logs
 from gate.store.reader import Reader, open_reader, open_writer, place_from_words, place_in_words
 from gate.store.schema import STEPS, made_by
 from gate.store.store import EvidenceStore
-from gate.store.transaction import last_word
+from gate.store.transaction import NODE_LASTS, LookUps, last_word
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_lists, put, root_of, rows
 
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
@@ -414,6 +418,144 @@ def test_an_objection_kept_by_one_gate_is_found_by_the_next_look_of_the_other(st
         put((store, beside)[number % 2], objection(f"o{number}", number=e164))
         (found,) = (beside, store)[number % 2].call(lambda tx, e164=e164: tx.objections(e164))
         assert found.id == f"o{number}"
+
+
+ENDED = {"by": "callee", "cause": "hung_up", "code": 200, "seconds": 30.5, "bridged": True}
+
+
+def heard_of(each, at, state="open") -> None:
+    """The gate of this store has written its row."""
+    log = each.place.log
+    values = [log, f"10.0.0.{log}:5060", "0", state, "", 0, "{}", stamp(at)]
+    each.call(
+        lambda tx: [
+            tx.write("DELETE FROM nodes WHERE gate = ?", [log]),
+            tx.write("INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values),
+        ]
+    )
+
+
+def dials(each, key, claimed_by="account:alice", at=START, most=2) -> tuple:
+    """A decision that keeps a call where it has room: the work, and what it looks up."""
+
+    def work(tx):
+        if tx.in_hand_elsewhere(claimed_by, at) >= most:
+            return False
+        tx.append(decision(key, claimed_by=claimed_by))
+        return True
+
+    number = f"+44163296{sum(map(ord, key)) % 10000:04}"
+    return work, lambda: LookUps(number, at, claimed_by, at, claimed_by, "", "", claimed_by, at)
+
+
+def test_calls_in_hand_at_other_gates_are_counted_until_their_gate_is_lost(store, beside):
+    heard_of(store, START)
+    heard_of(beside, START)
+    put(
+        store,
+        *(decision(f"c{n}", claimed_by="account:alice") for n in range(3)),
+        decision("b1", claimed_by="account:bob"),
+    )
+
+    def elsewhere(each, at=START) -> int:
+        return each.call(lambda tx: tx.in_hand_elsewhere("account:alice", at))
+
+    assert (elsewhere(beside), elsewhere(store)) == (3, 0)
+    put(store, Fact("ended", "c1", START, "gate", ENDED))
+    assert elsewhere(beside) == 2
+    assert elsewhere(beside, START + NODE_LASTS + timedelta(seconds=1)) == 0
+    heard_of(store, START + NODE_LASTS)
+    assert elsewhere(beside, START + NODE_LASTS + timedelta(seconds=1)) == 2
+
+
+def test_of_two_gates_that_ask_for_the_last_place_at_the_same_moment_one_gets_it(store, beside):
+    """Decisions in groups, alone, and of several accounts at once: nobody waits for ever, and none has too many."""
+    for each in (store, beside):
+        heard_of(each, START)
+    names = [f"account:{n}" for n in range(4)]
+    for turn in range(25):
+        answers = queue.SimpleQueue()
+        asked = [(each, name, f"t{turn}-{log}-{name}") for name in names for log, each in enumerate((store, beside))]
+        begin = threading.Barrier(2)
+
+        def noted(name, let, error, answers=answers):
+            answers.put((name, let, error))
+
+        def ask(mine, begin=begin, noted=noted):
+            begin.wait()
+            for each, name, key in mine:
+                work, asks = dials(each, key, name, most=1)
+                each.submit(work, partial(noted, name), asks)
+
+        by_gate = ([one for one in asked if one[0] is each] for each in (store, beside))
+        threads = [
+            threading.Thread(target=ask, args=(mine[::-1] if turn % 2 and n else mine,))
+            for n, mine in enumerate(by_gate)
+        ]
+        for thread in threads:
+            thread.start()
+        got = [answers.get(timeout=30) for _ in asked]
+        for thread in threads:
+            thread.join()
+        assert [error for _, _, error in got if error] == []
+        taken = Counter(name for name, let, _ in got if let)
+        assert dict(taken) == dict.fromkeys(names, 1), turn
+        for _, _, key in asked:
+            store.call(lambda tx, key=key: tx.write("UPDATE calls SET ended_at = at WHERE call_id = ?", [key]))
+
+
+def test_two_gates_that_decide_on_the_same_accounts_in_another_order_never_wait_for_each_other(
+    store, beside, monkeypatch
+):
+    alone = []
+    perform_all = EvidenceStore._perform_all
+
+    def noted(self, group, answers):
+        alone.extend(each for each in group if each.asks is not None)
+        perform_all(self, group, answers)
+
+    monkeypatch.setattr(EvidenceStore, "_perform_all", noted)
+    for each in (store, beside):
+        heard_of(each, START)
+    for turn in range(6):
+        answers = queue.SimpleQueue()
+        for log, each in enumerate((store, beside)):
+            for name in ("account:a", "account:b")[:: 1 - 2 * log]:
+                for n in range(32):  # a group of one account, and then one of the other
+                    work, asks = dials(each, f"{turn}-{log}-{name}-{n}", name, most=10**6)
+                    each.submit(work, lambda let, error: answers.put(error or let), asks)  # noqa: B023 - asked for below
+        assert [answers.get(timeout=30) for _ in range(128)] == [True] * 128
+    assert alone == []
+
+
+def test_a_gate_that_stands_still_in_a_decision_holds_nobody_up(store, beside):
+    """Its session is ended by the server, and its decision is not made."""
+    for each in (store, beside):
+        heard_of(each, START)
+    reached, go_on = threading.Event(), threading.Event()
+    work, asks = dials(store, "still")
+
+    def stands_still(tx):
+        tx.in_hand_elsewhere("account:alice", START)
+        reached.set()
+        go_on.wait(60)
+        return work(tx)
+
+    answers = queue.SimpleQueue()
+    store.submit(stands_still, lambda got, error: answers.put(error), None)
+    assert reached.wait(30)
+    work, asks = dials(beside, "other")
+    got = queue.SimpleQueue()
+    until = time.monotonic() + 30
+    while True:
+        beside.submit(work, lambda let, error: got.put((let, error)), asks)
+        let, error = got.get(timeout=30)
+        if let or time.monotonic() > until:
+            break
+    assert let, error
+    go_on.set()
+    assert isinstance(answers.get(timeout=30), StoreError)
+    assert beside.call(lambda tx: tx.values(str, "SELECT call_id FROM calls")) == ["other"]
 
 
 def test_the_last_word_through_two_gates_is_the_one_that_was_entered_later(store, beside):

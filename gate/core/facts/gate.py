@@ -23,6 +23,28 @@ class GateStopped(Body, frozen=True, kw_only=True):
     """It has stopped by itself."""
 
 
+@fact("node_drained", "{actor} drained a gate[: {node}]", Subject.GATE)
+class NodeDrained(Body, frozen=True, kw_only=True):
+    """The gate takes no new calls until it is resumed or started anew; calls in hand go on."""
+
+    node: int
+    """The number of its log."""
+
+
+@fact("node_resumed", "{actor} let a gate take new calls again[: {node}]", Subject.GATE)
+class NodeResumed(Body, frozen=True, kw_only=True):
+    """It takes new calls again."""
+
+    node: int
+
+
+@fact("node_left", "{actor} had a gate leave[: {node}]", Subject.GATE)
+class NodeLeft(Body, frozen=True, kw_only=True):
+    """The gate stops once its last call is over, and its log ends there until it is started again."""
+
+    node: int
+
+
 @fact("store_rewritten", "{actor} had the tables of the store written anew", Subject.GATE)
 class StoreRewritten(Body, frozen=True, kw_only=True):
     """Somebody had the tables of the store's database written anew: no file of theirs has what was erased before."""

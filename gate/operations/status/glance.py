@@ -26,6 +26,7 @@ from gate.operations.erasure.terms import TermSweep
 from gate.operations.keys import recipients
 from gate.operations.lists.objections import held_warnings
 from gate.operations.memory.place import SecondPlace
+from gate.operations.nodes import node_warnings
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterStatus, register_status, register_warnings
 from gate.operations.requests.complaints import complaint_warnings
@@ -79,10 +80,10 @@ def evidence_of(folder: DataFolder) -> Evidence:
 
 
 def store_warnings(folder: DataFolder) -> list[str]:
-    """What is not right about a database: of its standbys, and of what was erased."""
+    """What is not right about a database: of its standbys, of what was erased, and of the gates that share it."""
     if isinstance(folder.place, Path):
         return []
-    return [*_standby_warnings(folder), *_left_warnings(folder)]
+    return [*_standby_warnings(folder), *_left_warnings(folder), *node_warnings(folder)]
 
 
 def _left_warnings(folder: DataFolder) -> list[str]:
