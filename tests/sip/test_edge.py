@@ -104,6 +104,20 @@ def test_the_edge_itself_may_ask_whether_the_gate_is_there(behind: Behind) -> No
     assert behind.ask("OPTIONS").code == 200
 
 
+def test_a_gate_that_takes_no_calls_says_so_to_the_edge_and_to_nobody_else(behind: Behind) -> None:
+    calls = behind.running.call_manager
+    calls.takes_calls = False
+    try:
+        assert behind.ask("OPTIONS").code == 503
+        assert behind.ask("OPTIONS", client()).code == 200
+        with Phone(behind.running.address) as phone:
+            assert behind.ask("OPTIONS", by=phone).code == 200
+        behind.ask("INVITE", client(), body=sdp())
+        assert calls.incomings[-1].attempt.claimed_by == "account:alice", "what comes all the same is the calls' affair"
+    finally:
+        calls.takes_calls = True
+
+
 def test_audio_that_is_not_the_edges_is_refused(behind: Behind) -> None:
     heard = behind.ask("INVITE", client(), body=sdp().replace("c=IN IP4 127.0.0.1", "c=IN IP4 203.0.113.7"))
     assert (heard.code, heard.start[12:]) == (488, "Not Through The Media Relay")

@@ -116,6 +116,7 @@ class ScriptedCallManager:
     """Of each ``legs_ended``: what says that it is durable."""
     keeps: bool = True
     """Evidence can be kept."""
+    takes_calls: bool = True
     early: bool = False
     """Its callers may hear the far end before it answers."""
     not_again: str = ""
