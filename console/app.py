@@ -435,7 +435,8 @@ def run(setup: Setup, *, served: bool = False) -> None:
     """The console in this terminal, or ``served`` to a browser window, until it is left. Raises what ended it, where
     that was not its user."""
     app = ConsoleApp(setup, late("console.served:ServedDriver") if served else TerminalDriver)
-    settle()
+    gc.freeze()  # nothing of what was loaded goes; what little garbage is among it stays, too
+    gc.enable()
     app.run()
     if app._exception is not None:
         raise app._exception

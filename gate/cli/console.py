@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import sys
@@ -76,6 +77,7 @@ def command(
     served = served and _fed()
     if not served:
         _need_terminal(view)
+    gc.disable()  # loading makes objects by the ten thousand that all stay: ``console.app.run`` enables it
     from gate.cli.console_start import start  # with all of Textual: not for --help
 
     start(view, keys, theme, mode or "", served=served, training=in_training)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
@@ -148,3 +149,35 @@ async def test_a_status_line_that_says_the_same_is_not_drawn_again(
         app.feed.now = lambda: day + timedelta(seconds=42)
         line.look()
         await until(pilot, lambda: line in counted["drawn"] and "42 s" in line.said)
+
+
+async def test_a_key_in_a_list_draws_two_lines_and_makes_no_thread(
+    shared: Served, counted: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[int] = []
+    drawn = RowsTable._line
+
+    def line(self: RowsTable, *given: Any) -> Any:
+        lines.append(1)
+        return drawn(self, *given)
+
+    made: list[str] = []
+    start = Thread.start
+
+    def started(self: Thread) -> None:
+        made.append(self.name)
+        start(self)
+
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await steps("4", "~listed", "j", "j")(pilot)
+        table = app.screen.query_one("#view-0", RowsTable)
+        await until(pilot, lambda: table.cursor == 2)
+        monkeypatch.setattr(RowsTable, "_line", line)
+        monkeypatch.setattr(Thread, "start", started)
+        counted["laid out"].clear()
+        for key in "jjkjjkkjjj":
+            await pilot.press(key)
+        await until(pilot, lambda: table.cursor == 6)
+        assert 10 < len(lines) <= 2 * 10, "the row that is left, and the one that is come to"
+        assert (made, counted["laid out"]) == ([], [])

@@ -98,6 +98,26 @@ asyncio.run(main())
     assert (done.returncode, done.stdout) == (0, "console.modes.today\n"), done.stderr
 
 
+def test_nobody_looks_for_garbage_while_what_stays_is_loaded(tmp_path: Path) -> None:
+    config = make_example(tmp_path) / "config.toml"
+    code = f"""
+import gc, sys
+from textual.app import App
+from gate.cli import console, main
+App.run = lambda self: print(looked, gc.isenabled(), gc.get_freeze_count() > 10_000)
+sys.stdin.isatty = sys.stdout.isatty = sys.stderr.isatty = lambda: True
+sys.argv = ["dialgate", "console", "-c", {str(config)!r}]
+looked = 0
+def look(phase, told):
+    global looked
+    looked += 1
+gc.callbacks.append(look)
+main.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "0 True True\n", done.stderr
+
+
 def test_what_opens_recordings_is_loaded_by_the_thread_that_first_uses_it() -> None:
     code = """
 import sys, threading
