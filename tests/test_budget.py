@@ -1,4 +1,5 @@
-"""What one call, one refusal and one second of talk cost, counted: Python functions, statements, commits.
+"""What one call, one refusal and one second of talk cost, counted: Python functions, statements, commits, rounds of
+commands to the relay, messages between gate and recorder.
 
 Counts and not times: they are the same in any hour. What time and other work add (timers, a message that is sent once
 more, two commits in one) is counted apart, or is in some calls and not in others: the least of several counts. What
@@ -32,11 +33,13 @@ from tests.support.waiting import PATIENCE, until
 pytestmark = pytest.mark.peer
 BUDGET: Final = Path(__file__).parent / "data" / "budget.json"
 ROOT: Final = Path(__file__).parents[1]
+_COUNTED: Final = ("functions", "by_the_clock", "statements", "relay", "recorder")
 Counted = dict[str, Counter[str]]
 WINDOW: Final = 2.0
 """Seconds of talk that are counted, while it goes on before and after."""
-_TRANSACTIONS: Final = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
-"""What begins and ends a transaction: how many there are depends on what comes together. Commits are counted."""
+_ASIDE: Final = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "PRAGMA", "Heartbeat")
+"""What begins and ends a transaction: how many there are depends on what comes together. Commits are counted. And what
+is done because time has passed."""
 
 
 class CountedGate(RunningGate):
@@ -58,7 +61,7 @@ class CountedGate(RunningGate):
     def taken(self) -> Counted:
         """What gate and recorder have done since the last time."""
         assert self.process is not None
-        found: Counted = {"functions": Counter(), "by_the_clock": Counter(), "statements": Counter()}
+        found: Counted = {kind: Counter() for kind in _COUNTED}
         for pid in (self.process.pid, self.recorder_pid()):
             file = self.counts / f"{pid}.json"
             os.kill(pid, signal.SIGUSR2)
@@ -106,40 +109,42 @@ def counted(gate: CountedGate, times: int, number: float, work: Callable[[], Any
     return found
 
 
-def rooms(counts: Counter[str]) -> dict[str, int]:
-    """By file: of the gate's own below its root, of a library by its name."""
-    found: Counter[str] = Counter()
-    for place, n in counts.items():
+def parts(found: Counted) -> dict[str, dict[str, float]]:
+    """What each figure is made of: functions by file, of the gate's own below its root, of a library by its name."""
+    functions: Counter[str] = Counter()
+    for place, n in found["functions"].items():
         path = place.partition(":")[0]
         own = path.removeprefix(f"{ROOT}/")
-        found[own if own != path else "/".join(Path(path).parts[-2:])] += n
-    return {name: round(n) for name, n in sorted(found.items()) if n >= 0.5}
-
-
-def figures(found: Counted) -> dict[str, float]:
+        functions[own if own != path else "/".join(Path(path).parts[-2:])] += n
     statements = found["statements"]
-    return {
-        "functions": round(sum(found["functions"].values())),
-        "statements": round(sum(n for word, n in statements.items() if word not in _TRANSACTIONS), 1),
-        "commits": round(statements["COMMIT"], 1),
+    made: dict[str, dict[str, float]] = {
+        "functions": {name: round(n) for name, n in functions.items() if n >= 0.5},
+        "commits": {"COMMIT": statements["COMMIT"]},
+        "statements": {name: n for name, n in statements.items() if name not in _ASIDE},
+        "rounds to the relay": dict(found["relay"]),
+        "messages with the recorder": {name: n for name, n in found["recorder"].items() if name not in _ASIDE},
     }
+    return {kind: {name: round(n, 2) for name, n in sorted(made[kind].items()) if round(n, 2)} for kind in made}
 
 
 def check(what: str, found: Sequence[Counted]) -> None:
     """The least of several counts, against the budget."""
-    by_size = sorted(found, key=lambda each: sum(each["functions"].values()))
+    counts = [parts(each) for each in found]
     budget = json.loads(BUDGET.read_text()) if BUDGET.exists() else {}
     if os.environ.get("BUDGET") == "write":
-        usual = by_size[len(by_size) // 2]
-        budget[what] = {**figures(usual), "rooms": rooms(usual["functions"])}
-        BUDGET.write_text(json.dumps(budget, indent=1, sort_keys=True) + "\n")
+        usual = sorted(counts, key=lambda each: sum(each["functions"].values()))[len(counts) // 2]
+        budget[what] = {kind: {"in all": round(sum(of.values()), 1), **of} for kind, of in usual.items()}
+        BUDGET.write_text(json.dumps(budget, indent=1) + "\n")
         return
-    was, counts = budget[what], [figures(each) for each in found]
-    now = {name: min(each[name] for each in counts) for name in counts[0]}
-    grown = Counter({name: n - was["rooms"].get(name, 0) for name, n in rooms(by_size[0]["functions"]).items()})
-    over = {name: (n, was[name]) for name, n in now.items() if n > was[name] * 1.05 + 1}
-    told = ", ".join(f"{name} +{n}" for name, n in grown.most_common(5) if n > 0)
-    assert not over, f"{what}: {over} (now, in the budget); grown most: {told}"
+    over = []
+    for kind, was in budget[what].items():
+        now = min((each[kind] for each in counts), key=lambda of: sum(of.values()))
+        total, most = sum(now.values()), was["in all"]
+        if total > (most * 1.05 + 1 if kind == "functions" else most + 0.5):
+            grown = Counter({name: round(n - was.get(name, 0), 2) for name, n in now.items()})
+            newcomers = ", ".join(f"{name} +{n}" for name, n in grown.most_common(5) if n > 0)
+            over.append(f"{total:g} {kind} instead of {most:g} (grown most: {newcomers})")
+    assert not over, f"{what}: {'; '.join(over)}"
 
 
 def test_a_call_set_up_announced_recorded_and_ended(gate: CountedGate) -> None:
@@ -164,14 +169,8 @@ def test_a_second_of_talk(gate: CountedGate) -> None:
         began = time.monotonic()
         time.sleep(WINDOW)
         taken, spoken = gate.taken(), 4 * (time.monotonic() - began)
-        functions = taken["functions"] + taken["by_the_clock"]
-        statements = taken["statements"]
-        found.append(
-            {
-                "functions": Counter({name: n / spoken for name, n in functions.items()}),
-                "statements": Counter({name: n / spoken for name, n in statements.items()}),
-            }
-        )
+        taken["functions"] += taken["by_the_clock"]
+        found.append({kind: Counter({name: n / spoken for name, n in taken[kind].items()}) for kind in taken})
     speaking.join()
     check("second of talk", found)
     callers.hang_up()

@@ -188,21 +188,25 @@ class CallEffects:
 
     def _open_recorder(self, session: CallSession) -> None:
         header = {"recording_id": session.recording_id, "call_id": session.id, "opened": self._clock.now().isoformat()}
+        payloads = session.payloads
+
+        def recorder_opened(opened: RecordingOpened | None, error: Exception | None) -> None:
+            if opened is None:
+                self._feed(session, RecorderFailed(str(error)))
+                return
+            session.opened = opened
+            if session.payloads is not payloads:
+                self._recorder.media_changed(session.id, session.payloads)
+            self._feed(session, RecorderOpened(keeps=not opened.unkept))
 
         def done(opened: RecordingOpened | None, error: Exception | None) -> None:
-            self._line.post(lambda: self._recorder_opened(session, opened, error))
+            self._line.post(lambda: recorder_opened(opened, error))
 
         policy = self._settings.policy
         self._recorder.open(
-            session.id, session.recording_id, header, done, keep=policy.record, listen=policy.go_on_unrecorded
-        )
-
-    def _recorder_opened(self, session: CallSession, opened: RecordingOpened | None, error: Exception | None) -> None:
-        if opened is None:
-            self._feed(session, RecorderFailed(str(error)))
-            return
-        session.opened = opened
-        self._feed(session, RecorderOpened(keeps=not opened.unkept))
+            session.id, session.recording_id, header, done, keep=policy.record, listen=policy.go_on_unrecorded,
+            payloads=payloads,
+        )  # fmt: skip
 
     def _tap(self, session: CallSession) -> None:
         if session.opened is None:
@@ -215,8 +219,6 @@ class CallEffects:
                 session.listened(self._clock.now())
                 self._recorder.listen(session.id, *sources)
 
-        if session.payloads:
-            self._recorder.media_changed(session.id, session.payloads)
         self._media.copy(session.id, session.opened.caller_port, session.opened.callee_port, done)
 
     def _announce(self, session: CallSession) -> None:

@@ -103,8 +103,8 @@ _LOOK_EVERY = 1.0
 _MOST_HOLDS = 5
 """How often it begins anew for a callee who holds again and again."""
 _PIP_EVERY = 2.0
-_CUE_BEFORE_END = (0.40, 0.20)
-"""The caller's cue: two pips, these seconds before the prompt's end."""
+_CUE_BEFORE_END = 0.40
+"""Seconds from the beginning of the caller's cue to the prompt's end."""
 
 Run = Callable[[Job[Any], Callable[[Any], None] | None], None]
 """Has a job of this call done by the worker, and tells its result on the line thread; None where it could not be
@@ -123,11 +123,6 @@ class Prompt:
     """The folder of the caller's pips, likewise; empty: the caller hears none."""
     short: bool = False
     """In short packets."""
-
-    @classmethod
-    def prepared(cls, folder: str, name: str, payload_type: int, seconds: float, *, pips: bool, short: bool) -> Prompt:
-        """A prompt of a prepared set."""
-        return cls(f"{folder}/{name}", payload_type, seconds, folder if pips else "", short)
 
     @property
     def packets(self) -> int:
@@ -229,8 +224,7 @@ class Playing:
         self._run(voice.play(self._callee, prompt.path, prompt.payload_type, short=prompt.short), begun)
         if prompt.pips:
             self._pip_at(_PIP_EVERY / 2)
-            for before_end in _CUE_BEFORE_END:
-                self._after(max(0.0, prompt.seconds - before_end), lambda: self._pip("cue"))
+            self._after(max(0.0, prompt.seconds - _CUE_BEFORE_END), lambda: self._pip("cue"))
 
     def _counted(self, then: Callable[[], None]) -> None:
         """Count what has been sent on to the callee, then go on."""
@@ -259,7 +253,7 @@ class Playing:
         self._counted(counted)
 
     def _pip_at(self, seconds: float) -> None:
-        if seconds >= self._prompt.seconds - _CUE_BEFORE_END[0] - PIP_SECONDS:
+        if seconds >= self._prompt.seconds - _CUE_BEFORE_END - PIP_SECONDS:
             return
         self._after(seconds, lambda: self._pip("progress"))
         self._pip_at(seconds + _PIP_EVERY)

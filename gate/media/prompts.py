@@ -8,10 +8,12 @@ plays finished files. Layout under ``prompts/``::
     <id>@<version>/                   one set, never changed once written
         announcement.0 .8 .9          raw RTP payload: µ-law, A-law, G.722
         goodbye.0 .8 .9               the same, where a goodbye is configured
-        progress.0 .8 .9              a soft pip, repeated to the caller while the announcement plays
-        cue.0 .8 .9                   a clear pip: you can be heard now
         announcement.wav goodbye.wav
         meta.json                     id, version, SHA-256 of the source and of every file
+    _pips/                            the same for every announcement
+        progress.0 .8 .9              a soft pip, repeated to the caller while the announcement plays
+        cue.0 .8 .9                   two clear pips: you can be heard now
+        meta.json                     SHA-256 of every file
 
 A set is immutable because evidence names it: "announcement ``notice`` version ``1``" must mean one sound for ever, in
 the log as in an export made years later. Another sound under the same id and version is refused.
@@ -39,8 +41,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -143,8 +146,12 @@ PAYLOAD_TYPES: Mapping[str, int] = {"PCMU": 0, "PCMA": 8, "G722": 9}
 SHORTEST, LONGEST = 0.5, 60.0
 """Bounds of an announcement in seconds."""
 
+PIPS = "_pips"
+"""Their folder under ``prompts/``: the id of an announcement does not begin so."""
 PIP_SECONDS = 0.06
 """Length of one pip."""
+CUE_SECONDS = 0.2 + PIP_SECONDS
+"""From the beginning of the cue's first pip to the end of its second."""
 
 _SPEAKER = "espeak-ng"
 _PAD_SECONDS = 0.1
@@ -167,7 +174,7 @@ class PromptSet:
     codecs: tuple[str, ...] = tuple(PAYLOAD_TYPES)
 
     def path(self, name: str) -> Path:
-        """Where ``announcement``, ``goodbye``, ``progress`` or ``cue`` lies, without the payload type's suffix."""
+        """Where ``announcement`` or ``goodbye`` lies, without the payload type's suffix."""
         return self.folder / name
 
     @property
@@ -193,11 +200,8 @@ class PromptSet:
 
     @classmethod
     def _verified(cls, folder: Path) -> PromptSet:
-        meta = _json(folder / "meta.json")
         try:
-            for name, digest in meta["files"].items():
-                if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-                    raise MediaError(f"{folder / name} was changed", hint="restore it, or prepare a new version")
+            meta = _meta_of(folder)
             prepared = cls(
                 folder,
                 str(meta["id"]),
@@ -211,6 +215,16 @@ class PromptSet:
             return prepared
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise MediaError(f"the prompts in {folder} are damaged ({error})", hint="restore them") from error
+
+
+def _meta_of(folder: Path) -> dict[str, Any]:
+    """What the ``meta.json`` of a set says. Raises ``MediaError`` where a file is not what it says, and what comes of
+    one that says something else."""
+    meta = _json(folder / "meta.json")
+    for name, digest in meta["files"].items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            raise MediaError(f"{folder / name} was changed", hint="restore it, or prepare a new version")
+    return meta
 
 
 def example_wavs() -> tuple[Path, Path]:
@@ -228,7 +242,7 @@ def prepare_all(folder: Path, config: Config) -> dict[str, PromptSet]:
 
 
 def prepare(folder: Path, announcement: Announcement, base: Path) -> PromptSet:
-    """Make the prompts of an announcement and put them in force; nothing is done where they already are.
+    """Make the prompts of an announcement and the pips, and put them in force; nothing is done where they already are.
 
     ``folder`` is the data folder's ``prompts``; ``base`` is the folder that WAV names are relative to. Set-up only: it
     takes a second, and may run espeak-ng. Raises ``ConfigError`` where there is no text and no WAV, where the sound is
@@ -236,6 +250,7 @@ def prepare(folder: Path, announcement: Announcement, base: Path) -> PromptSet:
     another sound; ``MediaError`` where a file is no audio.
     """
     prepared = _prepared(folder, announcement, base)
+    _make_pips(folder / PIPS)
     _put_in_force(folder, prepared.folder.name)
     return prepared
 
@@ -265,13 +280,25 @@ def _make(folder: Path, name: str, announcement: Announcement, base: Path, sourc
     if announcement.goodbye_wav or announcement.goodbye_text:
         goodbye = spoken(announcement.goodbye_wav, announcement.goodbye_text, base, "announcement.goodbye_wav")
         sounds["goodbye"] = goodbye
-    sounds["progress"] = (tone(425, PIP_SECONDS, 16000, 0.05), 16000)
-    sounds["cue"] = (tone(1000, PIP_SECONDS, 16000, 0.25), 16000)
     with new_set(folder / name) as work:
         for prompt, made in sounds.items():
-            write(work, prompt, *made, spoken=prompt in ("announcement", "goodbye"))
+            write(work, prompt, *made, spoken=True)
         meta = {"id": announcement.id, "version": announcement.version, "source_sha256": source, "files": digests(work)}
         (work / "meta.json").write_text(json.dumps(meta, indent=1))
+
+
+def _make_pips(place: Path) -> None:
+    """Those of the caller, where they are not what they were."""
+    with suppress(MediaError, OSError, LookupError, AttributeError):
+        _meta_of(place)
+        return
+    pip, rate = partial(tone, seconds=PIP_SECONDS, rate=16000), 16000
+    clear = pip(1000, amplitude=0.25)
+    quiet = np.zeros(round((CUE_SECONDS - 2 * PIP_SECONDS) * rate))
+    with new_set(place) as work:
+        write(work, "progress", pip(425, amplitude=0.05), rate)
+        write(work, "cue", np.concatenate([clear, quiet, clear]), rate)
+        (work / "meta.json").write_text(json.dumps({"files": digests(work)}, indent=1))
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from gate.config import Config
 from gate.config.rules import PORTS_PER_CALL
 from gate.core.sdp import Audio, UnusableSdpError
 from gate.errors import ConfigError, MediaError
-from gate.media.worker import Job, T, Worker, asked
+from gate.media.worker import Job, T, Task, Worker, asked
 
 DISCARD = 9
 
@@ -185,28 +185,42 @@ class Proxy:
         self._worker = Worker(self._library.rtpp_sock, loop.post)
         self._pulse_to = _Pulse(self, addresses)
         self._pulse_due = False
+        self._kept: dict[Hashable, list[Task]] = {}
+        """What goes out with the next that is asked for a call."""
         self._numbers = count()
         self._asked: dict[int, float] = {}
         """Jobs whose result is waited for, the oldest first: when each was asked for."""
         self._renew()
 
-    def run(self, call: Hashable, job: Job[T], done: Callable[[T | None], None] | None = None) -> None:
+    def run(
+        self, call: Hashable, job: Job[T], done: Callable[[T | None], None] | None = None, *, more: bool = False
+    ) -> None:
         """Have a job done by the worker, after those of the same call before it; ``done`` gets its result on the line
-        thread, None where it could not be done."""
-        if done is None:
-            self._worker.put(call, job)
-            return
-        if self._library is None:
-            self._loop.post(lambda: done(None))
-            return
-        number = next(self._numbers)
-        self._asked[number] = time.monotonic()
+        thread, None where it could not be done. ``more``: what this step of the line asks for the call next does not
+        rest on it, and its commands go out together with these."""
+        answered = done
+        if done is not None:
+            if self._library is None:
+                self._loop.post(lambda: done(None))
+                return
+            number = next(self._numbers)
+            self._asked[number] = time.monotonic()
 
-        def answered(result: T | None) -> None:
-            del self._asked[number]
-            done(result)
+            def answered(result: T | None) -> None:
+                del self._asked[number]
+                done(result)
 
-        self._worker.put(call, job, answered)
+        tasks = self._kept.pop(call, [])
+        tasks.append(Task(job, answered))
+        if more:
+            self._kept[call] = tasks
+            self._loop.post(lambda: self._put_kept(call))
+        else:
+            self._worker.put(call, *tasks)
+
+    def _put_kept(self, call: Hashable) -> None:
+        if tasks := self._kept.pop(call, []):
+            self._worker.put(call, *tasks)
 
     @property
     def late(self) -> float:
@@ -223,6 +237,8 @@ class Proxy:
     def shutdown(self) -> None:
         """End it; every session with it."""
         self._pulse_to.close()
+        for call in list(self._kept):
+            self._put_kept(call)
         self._worker.stop()
         self._library = None
 

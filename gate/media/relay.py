@@ -22,7 +22,7 @@ from gate.core import sdp
 from gate.errors import MediaError
 from gate.media.party import Party, make
 from gate.media.playing import Players, Playing, Prompt
-from gate.media.prompts import NONE, PAYLOAD_TYPES, PromptSet, PromptsIn
+from gate.media.prompts import NONE, PAYLOAD_TYPES, PIPS, PromptSet, PromptsIn
 from gate.media.proxy import Addresses, Facing, Proxy, beside, expected, speakable
 from gate.media.spoken_code import SpokenCode
 from gate.media.worker import Job, asked
@@ -196,6 +196,7 @@ class RtpIoMedia:
         self._folders = {name: speakable(each.folder) for name, each in self._for_others.items()}
         self._addresses = Addresses.from_config(config)
         self._folder = speakable(self._prompts.folder)
+        self._pips = speakable(prompts / PIPS)
         self._in, self._folder_in = prompts_in, speakable(prompts_in.folder) if prompts_in.seconds else ""
         self._hold_seconds = hold_seconds
         self._codes = SpokenCode.load(prompts, config.announcement)
@@ -323,7 +324,7 @@ class RtpIoMedia:
             call.take_over()
             join_taken(call, self._proxy, done)
             return
-        self._direct(call_id, lambda caller, callee: (callee.inner, caller.inner), done)
+        self._direct(call_id, lambda caller, callee: (callee.inner, caller.inner), done, more=True)
 
     def transfer(self, call_id: str, from_call: str) -> bool:
         """Make room for a call whose caller is another one's callee, see ``ports.MediaRelay``."""
@@ -352,8 +353,10 @@ class RtpIoMedia:
         call_id: str,
         where: Callable[[Party, Party], tuple[int, int]],
         done: Callable[[bool], None] = lambda _: None,
+        *,
+        more: bool = False,
     ) -> None:
-        """Send what the caller and the callee say to these inner ports."""
+        """Send what the caller and the callee say to these inner ports; ``more`` as in ``Proxy.run``."""
         call, found = self._calls.get(call_id), self._parties(call_id)
         if call is None or found is None:
             self._loop.post(lambda: done(False))
@@ -365,7 +368,7 @@ class RtpIoMedia:
             yield from asked(*([] if borrowed else [caller.send(from_caller)]), callee.send(from_callee))
             return True
 
-        self._proxy.run(call, job(), lambda ok: done(bool(ok)))
+        self._proxy.run(call, job(), lambda ok: done(bool(ok)), more=more)
 
     # --- ports.Media ------------------------------------------------------------------------------------------------
 
@@ -425,7 +428,7 @@ class RtpIoMedia:
         if call is None or found is None:
             self._loop.post(lambda: done(None))
             return
-        self._proxy.run(call, call.tap(caller_port, callee_port, done), done)
+        self._proxy.run(call, call.tap(caller_port, callee_port, done), done, more=True)
 
     def late(self) -> float:
         """Seconds that the oldest command to RTPProxy has waited for its answer."""
@@ -472,9 +475,8 @@ class RtpIoMedia:
             call.playing.end()
         side, call.played_to = call.sides[to], to
         pips = pips and not call.lender
-        prompt = Prompt.prepared(
-            folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips, short=audio.short
-        )
+        path, payload_type = f"{folder or self._folder}/{name}", PAYLOAD_TYPES[codec]
+        prompt = Prompt(path, payload_type, seconds, self._pips if pips else "", short=audio.short)
         playing = call.playing = Playing(
             partial(self._proxy.run, call),
             self._loop,

@@ -52,16 +52,18 @@ def asked(*commands: str) -> Job[Sequence[Words]]:
 
 
 @dataclass(slots=True, eq=False)
-class _Task:
-    call: Hashable
+class Task:
+    """A job, and what gets its result on the line thread: None where it could not be done."""
+
     job: Job[Any]
-    done: Callable[[Any], None] | None
+    done: Callable[[Any], None] | None = None
     lines: Sequence[bytes] = ()
     """The commands that it waits for."""
 
 
 class Worker(threading.Thread):
-    """Jobs of one call are done one after another, in the order in which they came; those of several calls at once."""
+    """Tasks of one call are done one after another, in the order in which they came. Those that are put together are
+    done at once, and so are those of several calls."""
 
     def __init__(
         self, control: socket.socket, post: Callable[[Callable[[], None]], None], patience: float = ANSWER_SECONDS
@@ -72,15 +74,17 @@ class Worker(threading.Thread):
         control.settimeout(patience)
         self._gone = False
         self._control, self._post = control, post
-        self._arriving: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._behind: dict[Hashable, deque[_Task]] = {}
-        """Jobs of each call that wait for the one under way."""
+        self._arriving: queue.SimpleQueue[tuple[Hashable, Sequence[Task]] | None] = queue.SimpleQueue()
+        self._under_way: dict[Hashable, int] = {}
+        """Call -> how many of its tasks are."""
+        self._behind: dict[Hashable, deque[Sequence[Task]]] = {}
+        """What waits for those, of each call that has any."""
         self._stopping = False
         self.start()
 
-    def put(self, call: Hashable, job: Job[T], done: Callable[[T | None], None] | None = None) -> None:
-        """Have a job of a call's done; ``done`` gets its result on the line thread, None where it could not be done."""
-        self._arriving.put(_Task(call, job, done))
+    def put(self, call: Hashable, *tasks: Task) -> None:
+        """Have tasks of a call done, all at once: none of them rests on another's answers."""
+        self._arriving.put((call, tasks))
 
     def stop(self) -> None:
         """End when all that was put before is done."""
@@ -89,63 +93,71 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """The thread: the commands of all calls that are ready go to RTPProxy together, until it is stopped."""
-        asking: deque[_Task] = deque()
+        asking: deque[tuple[Hashable, Task]] = deque()
         while asking or not self._stopping:
-            for task in self._arrived(wait=not asking):
-                if (behind := self._behind.get(task.call)) is None:
-                    self._behind[task.call] = deque()
-                    asking.extend(self._advance(task, None))
+            for call, tasks in self._arrived(wait=not asking):
+                if (behind := self._behind.get(call)) is None:
+                    self._behind[call] = deque([tasks])
+                    asking.extend(self._next(call))
                 else:
-                    behind.append(task)
-            turn: list[_Task] = []
+                    behind.append(tasks)
+            turn: list[tuple[Hashable, Task]] = []
             lines: list[bytes] = []
-            while asking and (not turn or len(lines) + len(asking[0].lines) <= MOST_COMMANDS):
+            while asking and (not turn or len(lines) + len(asking[0][1].lines) <= MOST_COMMANDS):
                 turn.append(asking.popleft())
-                lines += turn[-1].lines
-            answers = iter(self._exchange(lines))
-            for task in turn:
-                asking.extend(self._advance(task, list(islice(answers, len(task.lines)))))
+                lines += turn[-1][1].lines
+            answers = iter(self._exchange(lines) if lines else ())
+            for call, task in turn:
+                if self._goes_on(task, list(islice(answers, len(task.lines)))):
+                    asking.append((call, task))
+                elif self._under_way[call] > 1:
+                    self._under_way[call] -= 1
+                else:
+                    asking.extend(self._next(call))
 
-    def _arrived(self, *, wait: bool) -> Iterable[_Task]:
+    def _arrived(self, *, wait: bool) -> Iterable[tuple[Hashable, Sequence[Task]]]:
         """What has arrived; where nothing has, the next that does."""
         while not self._stopping:
             try:
-                task = self._arriving.get(block=wait)
+                tasks = self._arriving.get(block=wait)
             except queue.Empty:
                 return
-            if task is None:
+            if tasks is None:
                 self._stopping = True
                 return
-            yield task
+            yield tasks
             wait = False
 
-    def _advance(self, task: _Task, answers: Sequence[Words] | None) -> list[_Task]:
-        """Go on with a job until it wants something; where it ends, with the next of its call. Returns who waits."""
-        while True:
-            result = None
-            try:
-                commands = next(task.job) if answers is None else task.job.send(answers)
-                task.lines = [_line(command) for command in commands]
-                return [task]
-            except StopIteration as end:
-                result = end.value
-            except MediaError as error:
-                _log.error("a media command failed", error=str(error), hint=error.hint)
-            except Exception:  # noqa: BLE001 - whatever one call's job meets, the thread serves the others
-                _log.exception("a media command failed")
-            if task.done is not None:
-                self._post(partial(task.done, result))
-            behind = self._behind[task.call]
-            if not behind:
-                del self._behind[task.call]
-                return []
-            task, answers = behind.popleft(), None
+    def _next(self, call: Hashable) -> list[tuple[Hashable, Task]]:
+        """Begin what waits next of a call; returns those tasks that want something."""
+        behind, begun = self._behind[call], list[Task]()
+        while behind and not begun:
+            begun = [task for task in behind.popleft() if self._goes_on(task, None)]
+        self._under_way[call] = len(begun)
+        if not begun:
+            del self._behind[call], self._under_way[call]
+        return [(call, task) for task in begun]
+
+    def _goes_on(self, task: Task, answers: Sequence[Words] | None) -> bool:
+        """Go on with a task until it wants something; False where it has ended."""
+        result = None
+        try:
+            commands = next(task.job) if answers is None else task.job.send(answers)
+            task.lines = [_line(command) for command in commands]
+            return True
+        except StopIteration as end:
+            result = end.value
+        except MediaError as error:
+            _log.error("a media command failed", error=str(error), hint=error.hint)
+        except Exception:  # noqa: BLE001 - whatever one call's job meets, the thread serves the others
+            _log.exception("a media command failed")
+        if task.done is not None:
+            self._post(partial(task.done, result))
+        return False
 
     def _exchange(self, lines: Sequence[bytes]) -> Sequence[Words]:
         """Send commands; the words of each answer, none where RTPProxy is gone. Sending keeps the interpreter's
         lock."""
-        if not lines:
-            return []
         if self._gone:
             return [()] * len(lines)
         data, answer = b"".join(lines), b""

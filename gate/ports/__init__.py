@@ -102,8 +102,10 @@ class Recorder(Protocol):
         *,
         keep: bool = True,
         listen: bool = False,
+        payloads: Mapping[str, Mapping[int, str]] | None = None,
     ) -> None:
-        """Make the key, wrap it, bind the taps and listen for digits. No audio is kept until ``start``.
+        """Make the key, wrap it, bind the taps and listen for digits, which ``payloads`` (as in ``media_changed``)
+        tell of. No audio is kept until ``start``.
 
         ``keep`` false: listen only. There is no key and no wrap, and ``start`` must not come. ``listen``: where the
         recorder cannot do what it is asked, the same (``RecordingOpened.unkept``) instead of an error.

@@ -165,7 +165,9 @@ class Calls:
         if path.exists():
             raise RecorderError("a recording of this id exists")
         seal = self._seal(message.recording_id, message.header) if message.keep else None
-        return LiveRecording(message.call_id, message.recording_id, path, relative, seal, self._key)
+        recording = LiveRecording(message.call_id, message.recording_id, path, relative, seal, self._key)
+        recording.media_changed(instant(), message.payloads)
+        return recording
 
     def _key(self, call_id: str, side: str, digit: str) -> None:
         self._send(m.KeyPressed(call_id, side, digit))

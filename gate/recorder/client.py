@@ -237,15 +237,19 @@ class RecorderClient:
         *,
         keep: bool = True,
         listen: bool = False,
+        payloads: Mapping[str, Mapping[int, str]] | None = None,
     ) -> None:
         """As ``gate.ports.Recorder.open``; an answer comes within ``open_seconds``, be it an error."""
+        codecs = payloads or {}
 
         def opened(result: RecordingOpened | None, error: Exception | None) -> None:
             result = self._listen_alone(call_id, recording_id, error) if error is not None and listen else result
+            self._map(call_id, codecs)
             done(result, None if result is not None else error)
 
         day = self._clock.now().date().isoformat()
-        self._ask("open", m.OpenRecording(call_id, recording_id, day, _plain(header), keep), opened, self._open_seconds)
+        message = m.OpenRecording(call_id, recording_id, day, _plain(header), keep, _payloads(codecs))
+        self._ask("open", message, opened, self._open_seconds)
 
     def _listen_alone(self, call_id: str, recording_id: str, error: Exception) -> RecordingOpened | None:
         """Taps that the client's thread itself takes what comes from; None where there are none to be had."""

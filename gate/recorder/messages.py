@@ -34,7 +34,7 @@ class RecorderMessage(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fiel
 
 
 class OpenRecording(RecorderMessage, frozen=True):
-    """Make the key, bind the taps, listen for keys."""
+    """Make the key, bind the taps, listen for keys. ``payloads`` as in ``MediaChanged``, where they are known."""
 
     call_id: str
     recording_id: str
@@ -43,6 +43,7 @@ class OpenRecording(RecorderMessage, frozen=True):
     header: dict[str, Any]
     keep: bool = True
     """False: listen for keys only; there is no data key, and it cannot be started."""
+    payloads: dict[str, dict[int, str]] = {}
 
 
 class Listen(RecorderMessage, frozen=True):

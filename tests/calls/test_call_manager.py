@@ -53,6 +53,19 @@ def test_evidence_comes_before_the_effect_it_allows(play: Play) -> None:
     assert play.kinds() == ["decision", "answered", "announced", "recording_opened", "connected"]
 
 
+def test_the_recorder_knows_the_codecs_that_hold_from_its_opening_on(play: Play) -> None:
+    agreed, other = {"callee": {0: "PCMU/8000"}}, {"callee": {8: "PCMA/8000"}}
+    play.attempt()
+    play.call_manager.media_changed("call", agreed)
+    play.stage.waiting["recorder"] = lambda: play.call_manager.media_changed("call", other)
+    play.told()
+    play.call_manager.answered("call", "PCMU")
+    play.settle()
+    told = play.told()
+    assert told[:3] == ["open recorder with codecs", "codecs", "tap"], "those that came while it was opened, too"
+    assert "codecs" not in told[3:]
+
+
 def test_the_recorder_listens_until_neither_party_is_passed_on(play: Play) -> None:
     play.talk()
     play.told()

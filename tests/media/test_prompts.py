@@ -62,11 +62,28 @@ def test_the_level_is_that_of_speech_whatever_the_source_had(tmp_path: Path, amp
 def test_payloads_are_whole_frames_and_pips_are_shorter_than_a_digit(tmp_path: Path) -> None:
     write_wav(tmp_path / "notice.wav", tone(700, 0.777))
     prepared = made(tmp_path, wav="notice.wav")
-    for name in ("announcement", "progress", "cue"):
-        for suffix in ("0", "8", "9"):
-            assert len(prepared.path(f"{name}.{suffix}").read_bytes()) % 160 == 0
-    assert len(prepared.path("progress.0").read_bytes()) <= 480
-    assert len(prepared.path("cue.0").read_bytes()) <= 480
+    pips = tmp_path / "prompts" / prompts.PIPS
+    for path in (prepared.path("announcement"), pips / "progress", pips / "cue"):
+        for suffix in (".0", ".8", ".9"):
+            assert len(path.with_suffix(suffix).read_bytes()) % 160 == 0
+    assert len((pips / "progress.0").read_bytes()) == 480
+    cue = g711.ulaw_decode((pips / "cue.0").read_bytes()) / 32768
+    heard = np.abs(cue).reshape(-1, 160).max(axis=1) > 0.1
+    assert "".join("x" if each else "." for each in heard) == "xxx.......xxx", "two pips, 20 ms a sign"
+
+
+def test_damaged_pips_are_made_anew(tmp_path: Path) -> None:
+    write_wav(tmp_path / "notice.wav", tone(700, 1.0))
+    made(tmp_path, wav="notice.wav")
+    pips = tmp_path / "prompts" / prompts.PIPS
+    whole = {path.name: path.read_bytes() for path in pips.iterdir()}
+    for name, damage in (("cue.8", b"x"), ("meta.json", b"{}"), ("meta.json", b'{"files": 1}')):
+        (pips / name).write_bytes(damage)
+        made(tmp_path, wav="notice.wav")
+        assert {path.name: path.read_bytes() for path in pips.iterdir()} == whole
+    (pips / "cue.9").unlink()
+    made(tmp_path, wav="notice.wav")
+    assert {path.name: path.read_bytes() for path in pips.iterdir()} == whole
 
 
 @pytest.mark.parametrize(("quiet", "seconds"), [(0.0, 1.1), (0.04, 1.1), (0.1, 1.1), (0.5, 1.5)])
@@ -166,7 +183,7 @@ def test_an_id_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
         made(tmp_path, wav="notice.wav", id=name)
 
 
-@pytest.mark.parametrize("name", ["announcement.0", "announcement.9", "cue.8", "meta.json"])
+@pytest.mark.parametrize("name", ["announcement.0", "announcement.9", "meta.json"])
 def test_a_changed_file_is_noticed(tmp_path: Path, name: str) -> None:
     write_wav(tmp_path / "notice.wav", tone(700, 1.0))
     path = made(tmp_path, wav="notice.wav").path(name)

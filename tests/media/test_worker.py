@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gate.media.worker import MOST_COMMANDS, Job, Worker, asked
+from gate.media.worker import MOST_COMMANDS, Job, Task, Worker, asked
 from tests.support.waiting import PATIENCE
 
 Step = Callable[[], None]
@@ -28,14 +28,18 @@ class Ends:
 
     def put(self, call: str, *rounds: str) -> None:
         """A job that asks once for each of these commands; its result is ``call`` and the answers."""
+        self.worker.put(call, self.task(call, *rounds))
+
+    def task(self, name: str, *rounds: str) -> Task:
+        """The same, to be put."""
 
         def job() -> Job[tuple[str, ...]]:
             answers = []
             for command in rounds:
                 answers += yield from asked(command)
-            return (call, *(" ".join(words) for words in answers))
+            return (name, *(" ".join(words) for words in answers))
 
-        self.worker.put(call, job(), self.told.append)
+        return Task(job(), self.told.append)
 
     def commands(self, count: int) -> list[str]:
         """The next commands that RTPProxy gets."""
@@ -101,6 +105,22 @@ def test_jobs_of_one_call_are_done_one_after_another(ends: Ends) -> None:
     assert [command for command in seen if command != "Q 4"] == ["U 1", "U 2", "D 3"]
 
 
+def test_what_is_put_together_goes_out_together_and_what_comes_next_waits_for_all_of_it(ends: Ends) -> None:
+    ends.worker.put("a", ends.task("copy", "C 1"), ends.task("play", "P 1", "Q 1"), ends.task("nothing"))
+    ends.put("a", "D 1")
+    assert ends.commands(2) == ["C 1", "P 1"]
+    ends.answer("E8", "0")
+    assert ends.commands(1) == ["Q 1"]
+    assert ends.nothing_more(), "its deletion waits"
+    ends.answer("50")
+    assert ends.commands(1) == ["D 1"]
+    ends.answer("0")
+    assert ends.results(4) == [("nothing",), None, ("play", "0", "50"), ("a", "0")]
+    ends.put("a", "Q 2")
+    assert ends.commands(1) == ["Q 2"], "nothing of it is left under way"
+    ends.answer("0")
+
+
 def test_a_failure_is_that_calls_alone(ends: Ends) -> None:
     def broken() -> Job[str]:
         yield from asked("U b")
@@ -113,8 +133,8 @@ def test_a_failure_is_that_calls_alone(ends: Ends) -> None:
     ends.put("first", "Q 1")
     ends.commands(1)
     ends.put("a", "U a", "Q a")
-    ends.worker.put("b", broken(), ends.told.append)
-    ends.worker.put("c", two_lines(), ends.told.append)
+    ends.worker.put("b", Task(broken(), ends.told.append))
+    ends.worker.put("c", Task(two_lines(), ends.told.append))
     ends.put("d", "U d", "Q d")
     ends.put("e", "U e")
     ends.answer("0")

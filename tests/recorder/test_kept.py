@@ -17,7 +17,7 @@ from gate.calls.reconcile import closing
 from gate.errors import RecorderError
 from gate.recorder.client import KEPT_SECONDS
 from tests.support.disks import freezable_disk
-from tests.support.recorder_room import PAYLOADS, Phone, Room, packets, source_of, tone
+from tests.support.recorder_room import PAYLOADS, Phone, Room, packets, rtp, source_of, tone
 from tests.support.waiting import PATIENCE, until
 
 
@@ -113,6 +113,21 @@ def test_keys_are_heard_after_all_is_kept_and_the_file_is_closed_meanwhile(room:
         for _ in range(2):
             callee.socket.send(b"x")
             callee.socket.recv(1)
+
+
+def test_the_codecs_of_the_opening_tell_recorder_and_gate_what_a_key_is(room: Room) -> None:
+    opened = room.open("a", payloads={"callee": {0: "PCMU/8000", 96: "telephone-event/8000"}})
+    phone = Phone(opened.callee_port)
+
+    def press(digit: int) -> None:
+        phone.raw(rtp(bytes((digit, 10, 0, 160)), digit, 160 * digit, pt=96, marker=True))
+
+    press(1)
+    told_digit(room, "callee", "1")
+    with hung(room):
+        press(2)
+        assert room.events.waiting.get(timeout=PATIENCE) == ("a", "callee", "2")
+    assert room.close("a") is None
 
 
 def test_what_was_never_started_is_listened_to_all_the_same(room: Room) -> None:

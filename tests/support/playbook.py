@@ -208,8 +208,12 @@ class Stage:
         *,
         keep: bool = True,
         listen: bool = False,
+        payloads: Any = None,
     ) -> None:
-        self.told.append("open recorder" if keep else "listen")
+        self.told.append(("open recorder" if keep else "listen") + (" with codecs" if payloads else ""))
+        while_it_opens = self.waiting.pop("recorder", None)
+        if while_it_opens is not None:
+            while_it_opens()
         if self.recorder_opens:
             done(
                 RecordingOpened(recording_id, 1, 2, "key", (("anna", b"wrap"),), f"2026/03/03/{recording_id}.dgr"), None

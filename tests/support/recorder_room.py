@@ -157,9 +157,9 @@ class Room:
         )
         self.client.launch(PATIENCE)
 
-    def open(self, call_id: str, header: Mapping[str, Any] | None = None) -> RecordingOpened:
+    def open(self, call_id: str, header: Mapping[str, Any] | None = None, **options: Any) -> RecordingOpened:
         answers: queue.Queue[Any] = queue.Queue()
-        self.client.open(call_id, f"rec-{call_id}", header or {"v": 1}, lambda r, e: answers.put((r, e)))
+        self.client.open(call_id, f"rec-{call_id}", header or {"v": 1}, lambda r, e: answers.put((r, e)), **options)
         result, error = answers.get(timeout=PATIENCE)
         if error:
             raise error

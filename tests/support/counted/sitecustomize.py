@@ -1,8 +1,9 @@
-"""Counts what a Python program does, where ``DIALGATE_COUNTS`` names a folder: functions entered and SQL statements.
+"""Counts what a Python program does, where ``DIALGATE_COUNTS`` names a folder: functions, statements, rounds, messages.
 
 Python imports this by itself where its folder is in ``PYTHONPATH``. At SIGUSR2 a process writes what it has counted
 since the last time as ``PID.json`` into that folder: ``functions`` and ``by_the_clock`` by place (``file:function``),
-``statements`` by their first word. At SIGUSR1 the gate's chores rest for good.
+``statements`` by verb and table, ``relay`` by the letters of the commands that go together, ``recorder`` by the
+message's name. At SIGUSR1 the gate's chores rest for good.
 
 By the clock goes what a thread does because time has passed: how often that is depends on the machine's other work, and
 not on the gate.
@@ -15,6 +16,7 @@ import sqlite3
 import sys
 import threading
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 _STARTED = {
@@ -34,6 +36,28 @@ _WAKING = {
 """What a thread does each time it wakes, and how it compares the timers that there are."""
 _THREADS: list[tuple[Counter, Counter]] = []
 _STATEMENTS: Counter = Counter()
+_RELAY: Counter = Counter()
+_RECORDER: Counter = Counter()
+
+
+_BEFORE_A_TABLE = {"FROM", "INTO", "UPDATE"}
+
+
+def _round(names) -> None:
+    if names["lines"]:
+        _RELAY["".join(line[:1].decode() for line in names["lines"])] += 1
+
+
+def _message(names) -> None:
+    _RECORDER[type(names["message"]).__name__] += 1
+
+
+_SENT = {
+    "worker.py:Worker._exchange": _round,
+    "client.py:Outbox.put": _message,
+    "server.py:Server._send": _message,
+}
+"""What sends to the relay, or between gate and recorder -> counts what it is called with."""
 
 
 def _count(frame, event, argument):
@@ -49,8 +73,10 @@ def _count(frame, event, argument):
             code = frame.f_code
             if code not in kinds:
                 place = f"{Path(code.co_filename).name}:{code.co_qualname}"
-                kinds[code] = place in _WAKING, _STARTED.get(place)
-            waking, started = kinds[code]
+                kinds[code] = place in _WAKING, _STARTED.get(place), _SENT.get(place)
+            waking, started, sent = kinds[code]
+            if sent is not None:
+                sent(frame.f_locals)
             if started is not None:
                 within.append((frame, started))
             counter = clock if waking or within[-1][1] else work
@@ -63,7 +89,9 @@ def _count(frame, event, argument):
 
 
 def _statement(text: str) -> None:
-    _STATEMENTS[text.split(None, 1)[0]] += 1
+    words = text.replace("(", " ").split()
+    tables = (after for word, after in pairwise(words) if word.upper() in _BEFORE_A_TABLE and after != "SELECT")
+    _STATEMENTS[f"{words[0]} {next(tables, '')}".rstrip()] += 1
 
 
 def _connect(*arguments, **options):
@@ -73,14 +101,16 @@ def _connect(*arguments, **options):
 
 
 def _write(*_) -> None:
-    found: dict = {"functions": Counter(), "by_the_clock": Counter(), "statements": dict(_STATEMENTS)}
+    sent = {"statements": _STATEMENTS, "relay": _RELAY, "recorder": _RECORDER}
+    found: dict = {"functions": Counter(), "by_the_clock": Counter(), **{kind: dict(sent[kind]) for kind in sent}}
     for counters in _THREADS:
         for kind, counter in zip(("functions", "by_the_clock"), counters, strict=True):
             for code, number in counter.copy().items():
                 if code.co_filename not in (__file__, threading.__file__):
                     found[kind][f"{code.co_filename}:{code.co_qualname}"] += number
             counter.clear()
-    _STATEMENTS.clear()
+    for counter in sent.values():
+        counter.clear()
     path = Path(os.environ["DIALGATE_COUNTS"], f"{os.getpid()}.json")
     path.with_suffix(".new").write_text(json.dumps(found))
     path.with_suffix(".new").replace(path)
