@@ -16,6 +16,8 @@ from gate.core.facts import CATALOGUE
 from gate.operations.catalogue import OPERATIONS
 
 ROOT = Path(__file__).parents[1]
+_MAY = re.compile(rf"\b(?:kind|Fact|{'|'.join(kind for kind in CATALOGUE if '_' in kind)})\b")
+"""What stands in every module in which a place can be: the others need not be read as Python."""
 _IN_SQL = re.compile(r"\bkind\s*(?:=|<>|IS|IS NOT|IN|NOT IN)\s*\(?\s*'([a-z_]+)'")
 ELSEWHERE = {*OPERATIONS, "call_in", "called_against_refusal", "log_verified", "not_kept"}
 """Names of operations, a section of the configuration, a state and a cause of a call, a check of the demo."""
@@ -71,11 +73,12 @@ def _texts(*nodes: ast.AST) -> Iterator[str]:
 def found() -> list[str]:
     """Every place of ``gate`` and ``console`` but for the catalogue: ``gate/x.py:7: objection``."""
     files = [path for room in ("gate", "console") for path in sorted((ROOT / room).rglob("*.py"))]
+    sources = ((path, path.read_text()) for path in files if not any(part in str(path) for part in APART))
     return [
         f"{path.relative_to(ROOT)}:{line}: {kind}"
-        for path in files
-        if not any(part in str(path) for part in APART)
-        for line, kind in places(path.read_text())
+        for path, source in sources
+        if _MAY.search(source)
+        for line, kind in places(source)
         if kind in CATALOGUE
     ]
 

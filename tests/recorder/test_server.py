@@ -20,7 +20,7 @@ from gate.recorder import server
 from gate.recorder.client import SEND_BUFFER
 from tests.support.recorder_room import PAYLOADS, Phone, packets, source_of, spawner
 from tests.support.recorder_seal import Seal, read
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 class Wire:
@@ -54,6 +54,12 @@ class Wire:
                 self.send(message)
         finally:
             os.kill(self.process.pid, signal.SIGCONT)
+
+    def in_step(self) -> None:
+        """All that was sent before has been done: of a call that it does not know the recorder says so, in its turn."""
+        self.send(m.Start("unknown", 0, {}, []))
+        while not isinstance(self.any(), m.RecordingFailed):
+            pass
 
     def end(self) -> int:
         self.socket.close()
@@ -152,13 +158,19 @@ def behind(wire: Wire) -> tuple[m.Opened, Phone]:
     phone = Phone(opened.recording.caller_port)
     wire.send(m.Listen("a", source_of(opened.recording.caller_port), source_of(opened.recording.callee_port)))
     wire.send(m.Start("a", time.monotonic_ns(), PAYLOADS, []))
-    time.sleep(0.1)
+    wire.in_step()
     phone.say(b"a" * 160)
-    time.sleep(0.1)
+    until(lambda: not waiting(opened.recording.caller_port))
     wire.send_at_once(*MORE)
     while not isinstance(wire.any(), m.Behind):
         pass
     return opened, phone
+
+
+def waiting(port: int) -> int:
+    """Bytes of datagrams that have come to a port of this machine, and that nobody has read yet."""
+    rows = [line.split() for line in Path("/proc/self/net/udp").read_text().splitlines()[1:]]
+    return sum(int(row[4].partition(":")[2], 16) for row in rows if int(row[1].rpartition(":")[2], 16) == port)
 
 
 def kept(wire: Wire, opened: m.Opened) -> list[bytes]:
@@ -169,13 +181,15 @@ def kept(wire: Wire, opened: m.Opened) -> list[bytes]:
 def test_a_pause_on_its_way_holds_for_packets_that_come_before_it_is_read(wire: Wire) -> None:
     opened, phone = behind(wire)
     phone.say(b"b" * 160)
-    time.sleep(0.05)
+    until(lambda: waiting(opened.recording.caller_port))
     asked = time.monotonic_ns()
     phone.say(b"secret" * 20)
-    time.sleep(1.5)
+    beats = 0
+    while beats < 2:  # a chunk is sealed each second, of what it may take
+        beats += isinstance(wire.any(), m.Heartbeat)
     wire.send(m.Pause("a", asked))
     wire.send(m.InStep(time.monotonic_ns()))
-    time.sleep(0.1)
+    wire.in_step()
     wire.send(m.Close("a"))
     closed = wire.next()
     assert isinstance(closed, m.Closed) and closed.recording and closed.recording.gaps
@@ -202,7 +216,7 @@ def test_what_is_asked_between_two_rounds_is_done_at_once(tmp_path: Path, monkey
 def test_packets_wait_for_a_gate_that_has_more_to_say(wire: Wire) -> None:
     opened, phone = behind(wire)
     phone.say(b"b" * 160)
-    time.sleep(0.1)
+    until(lambda: waiting(opened.recording.caller_port))
     said = time.monotonic_ns()
     wire.send_at_once(m.InStep(said), *MORE)
     phone.say(b"c" * 160)

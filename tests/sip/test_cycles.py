@@ -26,6 +26,10 @@ class Forgetting(ScriptedCallManager):
         self.line.after(0.05, lambda: self.line.forget(call_id))
 
 
+def alive():
+    return any(type(each).__name__ == "Bridge" for each in gc.get_objects())
+
+
 callee = Callee()
 with RunningLine(config_for(f"127.0.0.1:{callee.port}"), Forgetting()) as running:
     phones = [Phone(running.address) for _ in range(CALLS)]
@@ -40,7 +44,9 @@ with RunningLine(config_for(f"127.0.0.1:{callee.port}"), Forgetting()) as runnin
         phone.recv(only="200")
         bye = callee.recv(only="BYE")
         callee.send(callee.answer(bye, 200, "OK"), callee.last_from)
-    time.sleep(2.0)
+    end = time.monotonic() + 20
+    while alive() and time.monotonic() < end:  # what is in a cycle stays, and is found below
+        time.sleep(0.02)
     gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
     left = Counter(type(each).__name__ for each in gc.garbage)
