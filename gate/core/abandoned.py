@@ -45,7 +45,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is known of an answered call at its end."""
+    """An answered call at its end, as far as it decides whether it was abandoned."""
 
     ended_by: str
     """``caller``, ``callee``, ``gate``, ``trunk``."""
@@ -116,7 +116,7 @@ def campaign_of(attempt: Attempt) -> str:
 
 
 def caller_of(claimed_by: str) -> str:
-    """Whose campaign it is: the account or PBX; of a token the token, from wherever it asks."""
+    """Return whose campaign a call is of: the account, the PBX, or the token, from wherever it asks."""
     return claimed_by.partition("@")[0] if claimed_by.startswith("http:") else claimed_by
 
 

@@ -206,7 +206,7 @@ def replayed(course: Course) -> Breach:
 
 
 def _restored(breach: Breach, body: BreachReplayed) -> Breach:
-    """As the journal has it."""
+    """Make a breach again from the journal."""
     tellings = {Told(who): Telling(*map(datetime.fromisoformat, times)) for who, times in body.told.items()}
     return replace(
         breach,
@@ -219,7 +219,7 @@ def _restored(breach: Breach, body: BreachReplayed) -> Breach:
 
 
 def restorable(course: Course) -> BreachReplayed:
-    """What the memory journal keeps of a breach."""
+    """Return the part of a breach that the memory journal keeps."""
     breach, first = replayed(course), course[0][1]
     assert isinstance(first, BreachAdded | BreachReplayed)  # noqa: S101 - as in ``replayed``
     people, records = counts(course)

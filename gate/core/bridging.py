@@ -64,7 +64,7 @@ class Progress:
     """The call manager knows that they have picked up."""
 
     def after(self, step: Step) -> Progress:
-        """Where it stands then. Raises ``ValueError`` where the step cannot come at this stage."""
+        """Return the progress after a step. Raises ``ValueError`` where the step cannot come at this stage."""
         stage = TABLE.get((self.stage, step))
         if stage is None:
             raise ValueError(f"{step} cannot come while {self.stage}")

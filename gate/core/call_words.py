@@ -234,7 +234,7 @@ Event = (
 
 
 class Do(StrEnum):
-    """What the call manager carries out."""
+    """A command that the call manager carries out."""
 
     REFUSE = "refuse"
     """Refuse, with the decision's reason: the caller's INVITE ends in a failure."""

@@ -152,7 +152,8 @@ def hung_up(call: C, event: HungUp, _policy: Policy) -> tuple[C, list[Do]]:
 
 
 def _caller_left(call: Call, _event: Event, _policy: Policy) -> Step:
-    """What the callee is told then is a goodbye, too: nothing is kept of it. LAW 3.5: not of an emergency call."""
+    """End the talk. What the callee is told then is a goodbye, too: nothing is kept of it. LAW 3.5: not of an emergency
+    call."""
     if call.emergency:
         return _cut(call, "caller", "hung_up")
     return _goodbye(call, "caller", "hung_up")

@@ -124,7 +124,7 @@ InEvent = Event | Acknowledged | ObjectionKept | KeyTimeOver
 
 
 class DoIn(StrEnum):
-    """What is carried out beside ``call_words.Do``."""
+    """A command of a call in, beside those of ``call_words.Do``."""
 
     NOTE_CALL = "note call"
     """Make it durable that there is this call."""
@@ -351,7 +351,7 @@ def handle(call: CallIn, event: InEvent, policy: Policy) -> Step:
 
 
 def step(call: Call, event: InEvent, policy: Policy) -> tuple[Call, Commands]:
-    """As ``handle``, for a call in either direction, by the table that it has."""
+    """Handle an event as ``handle`` does, for a call in either direction, by the table that the call has."""
     if isinstance(call, CallIn):
         return handle(call, event, policy)
     if isinstance(event, Acknowledged | KeyTimeOver | ObjectionKept):

@@ -496,7 +496,7 @@ def _name(caller: str) -> str:
 
 
 def _begun(word: str, vocabulary: Vocabulary) -> tuple[Condition, ...]:
-    """What the words that begin so mean, each once."""
+    """Return the meanings of all words that begin so, each once."""
     found = (each for phrase, means in vocabulary.items() if phrase.startswith(word) for each in means)
     return tuple(dict.fromkeys(found))
 

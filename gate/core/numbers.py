@@ -337,7 +337,7 @@ def _short_allocation(national: str, length: int) -> bool:
 
 
 def _rest(text: str) -> Number:
-    """What is no UK number: a number of another country, or a refusal. ``text`` is ``+`` (or not) and digits."""
+    """Read what is no UK number: a number of another country, or a refusal. ``text`` is ``+`` (or not) and digits."""
     if is_short(text):
         raise refused_as_short()
     digits = text[1:] if text[0] == "+" else text[2:] if text.startswith("00") else ""

@@ -74,7 +74,7 @@ def code_of(text: str) -> str:
 
 
 def shown(code: str) -> str:
-    """As people read it: ``4K7 X2Q 9RMR``."""
+    """Write a code as people read it: ``4K7 X2Q 9RMR``."""
     return f"{code[:3]} {code[3:6]} {code[6:]}"
 
 

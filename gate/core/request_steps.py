@@ -10,7 +10,7 @@ from gate.core.request_words import Ground, LetterKind
 
 
 class Act(StrEnum):
-    """What is done, in the order in which it is offered."""
+    """The steps of a request, in the order in which they are offered."""
 
     VERIFY_IDENTITY = "verify_identity"
     ASK_IDENTITY = "ask_identity"

@@ -18,7 +18,7 @@ from gate.core.facts.retention import FactsErased
 
 
 class Asks(StrEnum):
-    """What is asked for."""
+    """The rights that a request can use."""
 
     ACCESS = "access"
     ERASURE = "erasure"
@@ -369,7 +369,7 @@ class Extended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Searched(Event):
-    """What is held was found: calls with and without a recording, entries of lists."""
+    """The search found calls with and without a recording, and entries of lists."""
 
     found: int
     """Calls."""
@@ -406,7 +406,7 @@ class PackMade(Event):
 
 @dataclass(frozen=True, slots=True)
 class Erased(Event):
-    """What was granted to go is gone, but for what is held."""
+    """The erasure is carried out; what a hold keeps has stayed."""
 
     held: int = 0
     """Calls and numbers of which a hold keeps something."""
@@ -416,7 +416,7 @@ class Erased(Event):
 
 @dataclass(frozen=True, slots=True)
 class Rectified(Event):
-    """What is right was kept as a statement beside what is wrong."""
+    """A statement of what is right was kept beside what is wrong."""
 
     tell: tuple[str, ...] = ()
     """Recipients of it, who are to be told."""
@@ -448,15 +448,15 @@ class PartTold(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecipientTold(Event):
-    """That it is erased, restricted or put right went to somebody who had been given it, or it was found that nobody
-    can tell them (Art 19)."""
+    """The firm told somebody who had been given it that it is erased, restricted or put right, or found that nobody can
+    tell them (Art 19)."""
 
     recipient: str
 
 
 @dataclass(frozen=True, slots=True)
 class Fulfilled(Event):
-    """What was granted is done, and the person was told."""
+    """All that was granted is done, and the person was told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ class AbandonedLimits:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the firm has set; an illegal rule raises ``ValueError`` when made, so that no call meets it."""
+    """The rules that the firm has set; an illegal rule raises ``ValueError`` when made, so that no call meets it."""
 
     own_numbers: frozenset[str]
     """E.164 numbers that the firm owns and answers; each must be presentable (LAW 3.1)."""

@@ -52,7 +52,7 @@ class Event(StrEnum):
 
 
 class Do(StrEnum):
-    """What is carried out."""
+    """A command that the recording sessions carry out."""
 
     OPEN = "open the recorder"
     TAKE = "make its media ports"

@@ -255,7 +255,7 @@ class SubscriberKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """What the firm has noted of the subscriber of a number."""
+    """The subscriber of a number, as the firm has noted it."""
 
     kind: SubscriberKind = SubscriberKind.UNKNOWN
     since: date | None = None

@@ -18,8 +18,8 @@ def two_people(config: Config) -> bool:
 
 
 def nobody_confirms(config: Config) -> str:
-    """What is wrong where two people are asked for and the configuration names one at most; empty where it is right.
-    May ask the account database."""
+    """Say what is wrong where the configuration asks for two people and names one at most; empty where it is right. May
+    ask the account database."""
     if config.roles.dual_control != "on" or len(confirmers(config)) > 1:
         return ""
     return (

@@ -252,7 +252,7 @@ class DataFolder:
 
     @cached_property
     def retention(self) -> Retention:
-        """What is due, and the sweep."""
+        """The sweep, and the plan of what is due."""
         config = self.config.retention
         return Retention(
             store=self.store,

@@ -261,7 +261,7 @@ def proposal_list(folder: DataFolder, asked: ProposalList, caller: Caller) -> Pr
 
 
 class ProposalConfirmed(Response, frozen=True):
-    """What was done."""
+    """The outcome of the confirmed request."""
 
     id: str
     what: str
@@ -284,7 +284,7 @@ def proposal_confirm(folder: DataFolder, asked: ProposalConfirm, caller: Caller)
 
 
 class ProposalWithdrawn(Response, frozen=True):
-    """What is not done."""
+    """The proposal that is over."""
 
     id: str
     what: str

@@ -102,7 +102,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, order=True):
 
 
 class Progress(msgspec.Struct):
-    """What is kept of a webhook between two looks. No number and no name is in it."""
+    """How far a webhook is, kept between two looks. No number and no name is in it."""
 
     leaf: int
     """The last leaf that was looked at."""
@@ -148,7 +148,7 @@ class WebhookPost:
 
     @property
     def name(self) -> str:
-        """As the configuration has it."""
+        """The webhook's name in the configuration."""
         return self._webhook.name
 
     def look(self) -> None:
@@ -221,7 +221,7 @@ class WebhookPost:
             self._keep()
 
     def _found(self, aside: Aside) -> Event | None:
-        """What was put aside, as it is now; None where it was erased meanwhile."""
+        """Find an event that was put aside, as it is now; None where it was erased meanwhile."""
         if aside.type == NEWLY_BLOCKED:
             since = int(aside.id.split("-")[1])
 
@@ -405,7 +405,7 @@ def posts(folder: DataFolder) -> list[WebhookPost]:
 
 
 def states_of(folder: DataFolder) -> Callable[[], dict[str, list[str]]]:
-    """What is so now, by the event that tells of a change."""
+    """Return the states that events report on when they change, by event."""
 
     def states() -> dict[str, list[str]]:
         registers = register_status(folder, RegisterStatus(), Caller("gate:webhook")).registers

@@ -275,7 +275,7 @@ def head(tx: Source, leaf: int | None = None) -> int:
 
 
 def outcomes(tx: Source) -> dict[int, tuple[str, str]]:
-    """What the numbers in ``outcome`` stand for: verdict and reason."""
+    """Return verdict and reason of each number in ``outcome``."""
     rows = tx.values(tuple[int, str, str], "SELECT outcome, verdict, reason FROM contact_outcomes")
     return {outcome: (verdict, reason) for outcome, verdict, reason in rows}
 

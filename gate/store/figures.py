@@ -227,7 +227,7 @@ class Answered(NamedTuple):
 
 
 def campaign_of_call(tx: Source, call_id: str) -> Answered | None:
-    """Whose campaign a call is of, and when it was answered; None where it does not count."""
+    """Find whose campaign a call is of, and when it was answered; None where it does not count."""
     rows = tx.values(
         tuple[str | None, str, datetime],
         f"SELECT {CALLER}, {CAMPAIGN}, answered_at FROM calls"  # noqa: S608

@@ -24,7 +24,7 @@ from gate.store.transfers import of_others
 
 
 def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Sequence[str]) -> list[Handed]:
-    """To whom these recordings, and packs about these numbers, were handed out; each once."""
+    """Find to whom these recordings, and packs about these numbers, were handed out; each once."""
     found: dict[tuple[str, str], str] = {}
     given: dict[tuple[str, str], dict[str, Taken]] = {}
     for recording in recording_ids:
@@ -85,7 +85,7 @@ class FactInBundle(Row, frozen=True):
 
 
 def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Handed]:
-    """In which bundles of evidence the facts of these leaves went out, and to whom.
+    """Find in which bundles of evidence the facts of these leaves went out, and to whom.
 
     A bundle has every fact of the calls of its period, and every other one of the period itself, up to the checkpoint
     that it was made with (``gate.store.slices``): also of calls that were refused, or not recorded.

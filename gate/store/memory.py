@@ -496,7 +496,7 @@ READING_SECONDS: Final = 120.0
 
 
 class Kept(NamedTuple):
-    """What the store knows of its journal."""
+    """The state of the journal, as the store knows it."""
 
     head: Head
     leaf: int
@@ -511,7 +511,7 @@ class Debt(NamedTuple):
 
 
 def kept(connection: Connection) -> Kept | None:
-    """What the store knows of its journal; None where it never had one."""
+    """Read what the store knows of its journal; None where it never had one."""
     row = connection.execute("SELECT number, digest, size, leaf FROM memory").fetchone()
     return None if row is None else Kept(Head(row[0], row[1], row[2]), row[3])
 

@@ -48,7 +48,7 @@ _LOST = (
 
 
 class Entries(NamedTuple):
-    """What the firm holds of one number."""
+    """All entries that the firm holds of one number."""
 
     objections: tuple[Objection, ...]
     consents: tuple[Consent, ...]
@@ -103,7 +103,7 @@ class OwnLists:
         """There are numbers that only ``entries`` can tell."""
 
     def entries(self, number: str) -> Entries:
-        """What is held of an E.164 number."""
+        """Read the entries of an E.164 number."""
         objections, unattended = self._objections.get(number, []), self._unattended.get(number)
         if self.has_erased:
             digest = number_hash(self._pepper, number)

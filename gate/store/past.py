@@ -188,7 +188,7 @@ WHERE o.leaf_index >= :size AND o.made_at <= :at ORDER BY entered LIMIT :most
 
 
 def erased_since(now: Source, past: Past) -> list[Erasure]:
-    """What was erased since of what the log held then, oldest first. ``now``: the store as it is."""
+    """List what the log held then and was erased since, oldest first. ``now``: the store as it is."""
     values = {"size": past.size}
     sql = _EMPTIED.format(which="CAST(value AS INTEGER) < :size")
     facts = _erasures(now.values(_Act, sql, values | {"beyond": keys_of(0).stop}))
@@ -219,5 +219,5 @@ def _erasures(acts: Iterable[_Act]) -> list[Erasure]:
 
 
 def entered_since(now: Source, past: Past) -> list[EnteredLate]:
-    """What was entered since and dated before, oldest first, so many at most."""
+    """List what was entered since and dated before, oldest first, so many at most."""
     return now.rows(EnteredLate, _LATE, {"size": past.size, "at": stamp(past.moment), "most": MOST})

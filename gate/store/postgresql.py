@@ -624,7 +624,7 @@ def bring_up_to_date(connection: PostgresqlConnection) -> None:
 
 
 def _key_by_leaf(connection: PostgresqlConnection, table: str) -> None:
-    """Of a table that was made with a column ``log``: the rows of all logs by the keys of their leaves."""
+    """Key the rows of all logs by their leaves, in a table that was made with a column ``log``."""
     kept = [name for name in KEYS if name in _columns(connection, table)]
     keys = ", ".join(f"{name} = {name} + (log::bigint << {LOG_BITS})" for name in kept)
     connection.session.execute(f"UPDATE {table} SET {keys} WHERE log <> 0")  # noqa: S608 - the code's names

@@ -193,12 +193,12 @@ def came_after(one: str, other: str, time: str = "at", other_time: str = "at") -
 
 
 def marks(values: Collection[Any]) -> str:
-    """As many question marks, for IN; NULL, which is in no list, where there is none."""
+    """Return as many question marks, for IN; NULL, which is in no list, where there is none."""
     return ", ".join("?" * len(values)) or "NULL"
 
 
 def slices(values: Iterable[T]) -> Iterator[list[T]]:
-    """As many at a time as go into one statement."""
+    """Yield the values, as many at a time as go into one statement."""
     return batched(values, SLICE)
 
 
@@ -421,7 +421,7 @@ def consents_page(
 def subscribers_page(
     tx: Source, after: str | None = None, limit: int = 50, number: str | None = None
 ) -> Page[SubscriberRow]:
-    """What was noted of who has which line, newest first."""
+    """Read a page of the notes of who has which line, newest first."""
     return rows_page(tx, SubscriberRow, "subscribers", "noted_at", "id", {"number = ?": number}, after, limit)
 
 

@@ -65,7 +65,7 @@ class RecipientsOfLog:
         self._reader: Reader | None = None
 
     def __call__(self, now: datetime) -> Terms:
-        """As they are at this moment."""
+        """Read the recipients in force at this moment."""
         kept, self._reader = self._reader, None
         if kept is not None:
             with suppress(StoreError):  # its server was away since: another session is asked

@@ -196,7 +196,7 @@ def requests_counted(tx: Source, text: str, between: tuple[date | None, date | N
 
 
 def _typed(text: str) -> str:
-    """What was typed as it stands in a row: a number's beginning, as the British write it, in E.164."""
+    """Spell what was typed as it stands in a row: a number's beginning, as the British write it, in E.164."""
     plain = re.sub(r"[ -]", "", text)
     return f"+44{plain[1:]}" if re.fullmatch(r"0[1-9]\d*", plain) else text.strip().lower()
 
@@ -300,7 +300,7 @@ def consents_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldConsen
 
 
 def subscribers_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[HeldSubscriber]:
-    """What was noted of who has these numbers."""
+    """Read the notes of who has these numbers."""
     return _by_hash(tx, HeldSubscriber, "subscribers", "id, noted_at, kind, since, source", "leaf_index", numbers)
 
 

@@ -615,14 +615,14 @@ def differences(connection: Connection, number_proof: bytes | None = None) -> It
 
 
 def other_number_key(connection: Connection, number_proof: bytes) -> Iterator[Difference]:
-    """What is not so where the numbers' hashes are of another key."""
+    """Report where the numbers' hashes are of another key."""
     if connection.execute("SELECT proof FROM number_key").fetchall() != [(number_proof,)]:
         yield "number_key_changed", "number_key is not that of number.key: nobody could tell who objected"
 
 
 @lru_cache(maxsize=1)
 def made_by(steps: tuple[Step, ...]) -> Mapping[str, Made]:
-    """What these changes make, by name."""
+    """Return what these changes make, by name."""
     with closing(sqlite3.connect(":memory:")) as connection:
         for step in steps:
             connection.executescript(step.sql)

@@ -68,7 +68,8 @@ class Left(NamedTuple):
 
 
 def left_in(path: Path, origin: Callable[[], str]) -> Left:
-    """What is in it, of the log of this ``origin``. Raises ``StoreError``: it cannot be read, or is another log's."""
+    """Read what is left in a spool of the log of this ``origin``. Raises ``StoreError``: it cannot be read, or is
+    another log's."""
     try:
         lines = read_regular(path, LONGEST).split(b"\n")
     except FileNotFoundError:

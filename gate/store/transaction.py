@@ -361,7 +361,8 @@ class StoreTransaction:
         return [consent_of(*row) for row in self._found(_CONSENTS, self.hash_of(number))]
 
     def subscriber(self, number: str) -> Subscriber:
-        """What was noted last of who has an E.164 number, by its keyed hash: what an erased person left counts too."""
+        """Return the newest note of who has an E.164 number, by its keyed hash: what an erased person left counts
+        too."""
         for row in self._found(_SUBSCRIBER, self.hash_of(number)):
             return subscriber_of(*row)
         return NOBODY_KNOWN

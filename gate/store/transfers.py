@@ -71,7 +71,7 @@ def shared(tx: Source, call_ids: Collection[str], numbers: Collection[str]) -> s
 
 
 def _walk(tx: Source, starts: Iterable[str], sql: str) -> dict[str, list[Talk]]:
-    """What is reached from each, over as many transfers as there were."""
+    """Return the calls that are reached from each, over as many transfers as there were."""
     ways = {each: {each} for each in starts}
     found: dict[str, list[Talk]] = {}
     places = set(ways)

@@ -134,7 +134,7 @@ class MemoryCompleted(Body, frozen=True, kw_only=True):
 
 @fact("memory_replayed", "{actor} replayed the memory journal[: {entries:entry}]", Subject.LOG)
 class MemoryReplayed(Body, frozen=True, kw_only=True):
-    """What the memory journal holds and the store lacked is kept."""
+    """Acts that the memory journal holds and the store lacked were kept."""
 
     entries: int
     holds_released: int

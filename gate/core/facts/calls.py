@@ -44,7 +44,7 @@ def _bridged(body: Mapping[str, Any]) -> int | None:
 
 
 class _Attempt(Body, frozen=True, kw_only=True):
-    """What the two kinds say that begin a call."""
+    """The fields of both kinds that begin a call."""
 
     number: Annotated[Number, COLUMN]
     """E.164; empty where its spelling was refused."""
@@ -78,7 +78,7 @@ _BEGINS: Mapping[str, Source] = {
     sets=_BEGINS,
 )
 class Decision(_Attempt, frozen=True, kw_only=True):
-    """What was decided of an attempt, and on which grounds."""
+    """The gate decided an attempt, on these grounds."""
 
     explanation: Code
     registers: Annotated[list[dict[str, Any]], Sort.CODE]
@@ -119,7 +119,7 @@ class Decision(_Attempt, frozen=True, kw_only=True):
 
 @fact("looked_again", "The gate decided {subject} again[ before trunk {trunk}][: {verdict}][, {reason}]", Subject.CALL)
 class LookedAgain(Body, frozen=True, kw_only=True):
-    """What was decided anew before another INVITE of a call."""
+    """The gate decided anew before another INVITE of a call."""
 
     call_id: Id
     trunk: Code

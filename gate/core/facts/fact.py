@@ -300,7 +300,7 @@ _FIELD: Final = re.compile(r"\{(\w+)(?::([a-z ]+))?\}")
 
 
 def _unfit(sentence: str, body: type[Body]) -> str:
-    """What is wrong with a sentence; empty where it is as ``Marks`` has it."""
+    """Say what is wrong with a sentence; empty where it is as ``Marks`` has it."""
     fields, held = [name for name, _, _ in marked(body)], sorts(body)
     named = {found[1] for pattern in (_CHOICE, _FIELD) for found in pattern.finditer(sentence)} - {*_ALWAYS}
     bare = {found[1] for found in _FIELD.finditer(_OPTIONAL.sub("", sentence))} - {*_ALWAYS}

@@ -86,7 +86,7 @@ class WebhookDropped(Body, frozen=True, kw_only=True):
 
 @fact("refused_strangers", "The gate refused strangers[: {count:request}]", Subject.GATE)
 class RefusedStrangers(Body, frozen=True, kw_only=True):
-    """So many asked who have not proven who they are."""
+    """The gate refused so many requests of senders that have not proven who they are."""
 
     count: int
     unanswered: Maybe[int] = UNSET
@@ -205,7 +205,7 @@ class BreachAssessed(Body, frozen=True, kw_only=True):
 
 @fact("breach_words", "{actor} described {subject}[: {part}]", Subject.BREACH, term=Term.REQUESTS)
 class BreachWords(Body, frozen=True, kw_only=True):
-    """What was written of it; the newest of a part counts."""
+    """Something was written about a breach; the newest of a part counts."""
 
     part: Code
     text: Words
@@ -261,7 +261,7 @@ class _Rate(Body, frozen=True, kw_only=True):
 
 @fact("many_abandoned", "Many who answered found nobody[: {claimed_by}, {abandoned:call} on {day}]", Subject.GATE)
 class ManyAbandoned(_Rate, frozen=True, kw_only=True):
-    """So many who answered a campaign on a day found nobody that somebody must look; once a day of each."""
+    """So many calls of a campaign were abandoned on a day that somebody must look; once a day for each."""
 
     claimed_by: Firm
     campaign: Firm

@@ -117,7 +117,7 @@ class IdentityProven(_Step, frozen=True, kw_only=True):
 
 @fact("request_clarification_asked", "{actor} asked what {subject} means", Subject.REQUEST)
 class ClarificationAsked(_Step, frozen=True, kw_only=True):
-    """What is meant was asked: the clock of an access request stands still."""
+    """The firm asked what is meant: the clock of an access request stands still."""
 
     on: Annotated[Time, Column("paused_on")]
 
@@ -161,7 +161,7 @@ class Looked(Body, frozen=True, kw_only=True):
 
 @fact("request_searched", "{actor} searched for {subject}[: {found} found]", Subject.REQUEST)
 class Searched(Body, frozen=True, kw_only=True):
-    """What is held was found."""
+    """The firm searched for what it holds."""
 
     on: Annotated[Time, Column("searched_on")]
     found: Annotated[int, COLUMN]
@@ -251,7 +251,7 @@ class Carried(Body, frozen=True, kw_only=True):
 
 @fact("request_rectified", "{actor} put right what {subject} names", Subject.REQUEST)
 class Rectified(_Step, frozen=True, kw_only=True):
-    """What is right was kept beside what is wrong."""
+    """A statement of what is right was kept beside what is wrong."""
 
     on: Time
     records: list[Code]
@@ -353,7 +353,7 @@ class PartTold(_Told, frozen=True, kw_only=True):
 
 @fact("request_recipient_told", "{actor} noted that a recipient knows the outcome of {subject}", Subject.REQUEST)
 class RecipientTold(_Told, frozen=True, kw_only=True):
-    """That it is erased, restricted or put right went to somebody who had been given it (Art 19)."""
+    """The firm told somebody who had been given it that it is erased, restricted or put right (Art 19)."""
 
     on: Time
     recipient: Id
@@ -361,7 +361,7 @@ class RecipientTold(_Told, frozen=True, kw_only=True):
 
 @fact("request_fulfilled", "{actor} fulfilled {subject}", Subject.REQUEST, outlives_restore=True, decides=True)
 class Fulfilled(_Told, frozen=True, kw_only=True):
-    """What was granted is done, and the person was told."""
+    """All that was granted is done, and the person was told."""
 
     on: Annotated[Time, Column("fulfilled_on")]
 

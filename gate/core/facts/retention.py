@@ -110,7 +110,7 @@ class RetentionReason(Body, frozen=True, kw_only=True):
 
 @fact("terms_swept", "{actor} removed personal data past its term", Subject.GATE)
 class TermsSwept(Body, frozen=True, kw_only=True):
-    """What is personal beside recordings and past its term has gone."""
+    """Personal data past its term was removed; recordings have a sweep of their own."""
 
     day: Time
     months: Annotated[dict[str, int], Sort.CODE]

@@ -289,7 +289,7 @@ class LogBehind(Row, frozen=True):
 
 
 class Erasure(Row, frozen=True, kw_only=True):
-    """What was erased since, in one act, of what the gate held."""
+    """An act that has erased, since then, some of what the gate held."""
 
     at: str
     actor: str

@@ -294,7 +294,7 @@ class UsageRow(Row, frozen=True, kw_only=True):
 
 
 class TrunkHealth(Row, frozen=True):
-    """What is known of a carrier."""
+    """The state of a carrier."""
 
     name: str
     up: bool | None = None

@@ -29,7 +29,7 @@ class ObjectionRow(Row, frozen=True):
 
 
 class SubscriberRow(Row, frozen=True):
-    """What was noted of who has a line."""
+    """A note of who has a line."""
 
     leaf_index: int
     id: str

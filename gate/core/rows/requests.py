@@ -119,7 +119,7 @@ class HeldConsent(Row, frozen=True):
 
 
 class HeldSubscriber(Row, frozen=True):
-    """What was noted of who has one of the person's numbers."""
+    """A note of who has one of the person's numbers."""
 
     number: str
     id: str
@@ -155,7 +155,7 @@ class HeldHold(Row, frozen=True):
 
 
 class HeldStatement(Row, frozen=True):
-    """What was put right, beside a record."""
+    """A statement of what is right, beside a record."""
 
     at: str
     record: str
@@ -205,7 +205,7 @@ class Taken(Row, frozen=True):
 
 
 class Handed(Row, frozen=True, kw_only=True):
-    """What was handed out to whom, as a fact keeps it, by ids alone."""
+    """Something that was handed out to somebody, as a fact keeps it, by ids alone."""
 
     what: str
     """``bundle``, ``recording``, ``pack``."""

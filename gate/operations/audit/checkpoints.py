@@ -91,7 +91,7 @@ def audit_key(folder: DataFolder, asked: AuditKey, caller: Caller) -> VerifierKe
 
 
 class Restored(LogBehind, frozen=True):
-    """What was given up."""
+    """The log after an older state of it was accepted, and what was given up."""
 
     size: int
     """Size of the log, signed anew."""

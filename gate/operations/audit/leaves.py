@@ -239,7 +239,7 @@ def _subject(row: Leaf | LeafShown, call: str, names: Mapping[str, str]) -> str:
 
 
 def _names(tx: Source, rows: Sequence[Leaf] | Sequence[LeafShown]) -> dict[str, str]:
-    """What the subjects of these leaves are called, where a table or a fact has it."""
+    """Return the names of the subjects of these leaves, where a table or a fact has one."""
     by: dict[Subject, set[str]] = {}
     for row in rows:
         if row.kind in CATALOGUE:
@@ -308,7 +308,7 @@ def audit_status(folder: DataFolder, asked: AuditStatus, caller: Caller) -> LogN
 
 
 class MomentShown(Response, frozen=True, kw_only=True):
-    """What the log says of itself as of a moment, and what has become since of what it held."""
+    """The log as of a moment, and what has become since of what it held."""
 
     at: str
     size: int

@@ -95,7 +95,7 @@ class LogWitnesses(Response, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of a witness."""
+    """The state of a witness, as the gate knows it."""
 
     size: int = 0
     """Entries under the newest head that it has cosigned."""
@@ -203,7 +203,7 @@ class Witnesses:
                 file.write(note.encode())
 
     def _kept(self) -> dict[str, _Seen]:
-        """What was cosigned before, from the files."""
+        """Read the cosigned checkpoints of earlier runs from their files."""
         found: dict[str, _Seen] = {witness.key: _Seen() for witness in self._all}
         names = sorted(self._folders[0].glob("*-*.txt"), reverse=True) if found else []
         for path in names[:LOOKED_AT]:

@@ -424,7 +424,7 @@ def lookup_warnings(folder: DataFolder) -> list[str]:
 
 
 class Kept(Response, frozen=True, kw_only=True):
-    """What is so from now on."""
+    """Whether the call is recorded from now on."""
 
     call_id: str
     paused: bool

@@ -74,7 +74,7 @@ class RegisterFinding(Response, frozen=True, kw_only=True):
 
 
 class VerdictThen(Response, frozen=True, kw_only=True):
-    """What the gate would answer at a time."""
+    """The answer that the gate would give at a time."""
 
     at: datetime
     verdict: str
@@ -83,7 +83,7 @@ class VerdictThen(Response, frozen=True, kw_only=True):
 
 
 class Checked(Response, frozen=True, kw_only=True):
-    """What the gate would answer."""
+    """The answer that the gate would give."""
 
     number: str
     """E.164; empty for what is no number."""
@@ -268,7 +268,8 @@ def _keep_call_for_help(
 
 
 def _keep(folder: DataFolder, fact: Fact, help_asked_by: str = "") -> None:
-    """As ``CallManager.keep``. Without a line to wait for room, the gate's own log names what cannot be kept."""
+    """Keep a fact as ``CallManager.keep`` does. Without a line to wait for room, the gate's own log names what cannot
+    be kept."""
     if folder.gate.keep is not None:
         folder.gate.keep(fact, help_asked_by)
         return
@@ -309,7 +310,7 @@ def _kind_price_place(e164: str) -> tuple[str, str, str]:
 
 
 def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> Checked:
-    """What is answered."""
+    """Make the answer of a decision."""
     today, known = folder.london(now), decision.subscriber
     days = {row.name: row.days_left for row in folder.registers.status(today)}
     kind, price, jurisdiction = _kind_price_place(decision.number)

@@ -73,7 +73,7 @@ def _against(folder: DataFolder) -> tuple[list[AgainstKnown], list[AgainstKnown]
 
 
 class Acknowledged(Response, frozen=True, kw_only=True):
-    """What is in the log."""
+    """The acknowledgement, as it is in the log."""
 
     call_id: str
     at: str
@@ -114,8 +114,8 @@ LOOK_SECONDS: Final = 10.0
 
 
 class Spikes:
-    """What the last minutes have that is not usual (``core.allowances.spikes``): looked at by whoever asks, now and
-    then; what is usual is counted once an hour."""
+    """Finds what is unusual in the last minutes (``core.allowances.spikes``) when somebody asks, now and then; what is
+    usual is counted once an hour."""
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder

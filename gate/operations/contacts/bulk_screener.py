@@ -175,7 +175,7 @@ _PAUSES = (0.1, 0.3, 1.0)
 
 
 class Outcome(NamedTuple):
-    """What is written beside a number."""
+    """The verdict and reason that are written beside a number."""
 
     verdict: str
     reason: str

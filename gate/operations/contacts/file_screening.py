@@ -275,7 +275,7 @@ def numbers_in(source: BinaryIO, columns: Sequence[str], delimiter: str, *, head
 
 
 def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed: bool) -> Screened:
-    """What the log keeps of it: counts and digests, no number."""
+    """Return what the log keeps of a screening: counts and digests, no number."""
     return Screened(
         source_name=_text(source_name),
         sha256=report.sha256,

@@ -119,7 +119,7 @@ class _Counts:
         self.no_longer: dict[str, int] = {}
 
     def add(self, now: Outcome, then: Outcome, contacts: int) -> None:
-        """So many contacts with these outcomes."""
+        """Count so many contacts with these outcomes."""
         self.reasons[then.reason] = self.reasons.get(then.reason, 0) + contacts
         if then.verdict == "allow":
             self.allowed += contacts

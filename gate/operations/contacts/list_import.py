@@ -345,7 +345,7 @@ class ListImport:
                 self._report(READ + (1 - READ) * start / read.contacts, f"{self._contacts:,} contacts")
 
     def _keep_objections(self, name: str, sha256: str) -> None:
-        """What the CRM was told, the gate has been told: it holds for every call, whatever becomes of this import."""
+        """Keep the objections that the CRM knows: they hold for every call, whatever becomes of this import."""
         for some in batched(self._objections, AT_ONCE):
             keep = partial(
                 keep_objections,
@@ -361,7 +361,7 @@ class ListImport:
             self._objecting += self.folder.store.call(keep).imported
 
     def _keep_subscribers(self, name: str, sha256: str) -> None:
-        """What the CRM knows of who has the numbers: it holds for every list that they stand in."""
+        """Keep what the CRM knows of who has the numbers: it holds for every list that they stand in."""
         for (kind, since), held in self._subscribers.items():
             pairs = zip(held[::2], held[1::2], strict=True)
             entries = (
@@ -385,7 +385,7 @@ class ListImport:
             self._faults.append(BadField(line, column, reference, fault))
 
     def _carry_over(self, old: int) -> None:
-        """What was held before and is not named again comes along."""
+        """Copy the contacts of the list before that the file does not name."""
         following: rows.Key | None = (-1, "")
         while following is not None:
             added, following = self.folder.store.call(

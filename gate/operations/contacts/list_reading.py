@@ -280,7 +280,7 @@ Subscribers = list[tuple[int, int, str, str]]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be read, and how."""
+    """A list to read, and how to read it."""
 
     config: Config
     said: str
@@ -295,7 +295,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read."""
+    """The outcome of reading a list."""
 
     sha256: str
     columns: list[str]

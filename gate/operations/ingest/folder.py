@@ -138,7 +138,7 @@ def hand_in(path: Path, told: CallName, swap: bool, ask: Ask) -> RecordingIngest
 
 
 def note_of(path: Path, section: Ingest) -> tuple[CallName, bool]:
-    """Whose call a file is of, and whether its channels are swapped. Raises ``UsageError``."""
+    """Find whose call a file is of, and whether its channels are swapped. Raises ``UsageError``."""
     beside = path.with_name(path.name + BESIDE)
     try:
         with open_file(beside, _LARGEST_NOTE) as file, file.reader() as reader:

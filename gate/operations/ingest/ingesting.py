@@ -330,7 +330,7 @@ def recording_ingest(folder: DataFolder, asked: RecordingIngest, caller: Caller)
 
 
 class _Given(NamedTuple):
-    """What was handed in."""
+    """A recording as it was handed in."""
 
     asked: RecordingIngest
     number: str

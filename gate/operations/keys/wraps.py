@@ -226,7 +226,7 @@ def key_unproven(folder: DataFolder, asked: KeyUnproven, caller: Caller) -> Unpr
 
 
 class WrapsProven(Response, frozen=True):
-    """What the proofs have shown."""
+    """How many wraps were shown to open, and for which recordings the proof does not hold."""
 
     proven: int
     """Wraps that were not known to open before."""
@@ -275,7 +275,7 @@ def in_force(folder: DataFolder, source: str, target: str) -> Recipient:
 
 
 def _commitments(folder: DataFolder, recording_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
-    """What was committed to when these recordings were sealed; a recording without any is left out."""
+    """Return the commitments made when these recordings were sealed; a recording without any is left out."""
     kind, values = tuple[str, dict[str, str] | None], [RecordingOpened.kind, json.dumps(recording_ids)]
     rows = folder.store.call(lambda tx: tx.values(kind, _COMMITTED, values))
     return {recording: known for recording, known in rows if known}
@@ -308,7 +308,7 @@ WHERE {_KINDS} AND body IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT
 
 
 class KeysDropped(MayWait, frozen=True):
-    """What was taken, or would be, and what stays."""
+    """How many recordings a key loses, or would lose, and how many it keeps."""
 
     dry_run: bool
     recordings: int
@@ -428,7 +428,7 @@ def drop_again(store: EvidenceStore, keys: KeyStoreDb) -> int:
 
 
 def _moved(store: EvidenceStore) -> Iterator[tuple[str, facts.KeysRewrapped | facts.KeysDropped]]:
-    """To whom, and what was given to them or taken from another one."""
+    """Read to whom keys were given and from whom they were taken: recipient and fact, oldest first."""
     after = -1
     while rows := store.call(partial(StoreTransaction.rows, kind=FactRow, sql=_MOVED, parameters=[after, 500])):
         for row in rows:

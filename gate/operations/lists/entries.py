@@ -191,7 +191,7 @@ def scope_of(entry: ConsentEntry) -> ConsentScope:
 
 
 def scope_faults(entry: ConsentEntry) -> Iterator[str]:
-    """What is wrong with a consent's scope by itself."""
+    """Find what is wrong with a consent's scope by itself, a sentence each."""
     scope = scope_of(entry)
     if scope.evidence_kind not in KINDS:
         yield f'evidence_kind: "{scope.evidence_kind}" is none of {", ".join(KINDS)}'
@@ -377,7 +377,7 @@ def objection_in_part(row: Mapping[str, str], *, shifted: bool = False, line: in
 
 
 def faults_of(name: str, entry: Entry, now: datetime) -> list[str]:
-    """What is wrong with an entry of this list; empty where it may be kept."""
+    """Find what is wrong with an entry of this list; empty where it may be kept."""
     fields = {column: getattr(entry, column) for column in COLUMNS[name]}
     faults = [f"{column} is empty" for column in REQUIRED[name] if not fields[column]]
     faults += [

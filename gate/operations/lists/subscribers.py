@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class SubscriberNoted(Response, frozen=True, kw_only=True):
-    """What is noted now."""
+    """The entry that counts now."""
 
     id: str
     number: str
@@ -137,7 +137,7 @@ def _left_out(tx: StoreTransaction, e164: str, of: Subscriber) -> int:
 
 
 class SubscriberList(Paged[Page[SubscriberRow]], frozen=True):
-    """What was noted of who has which line, newest first: of each number the first one counts."""
+    """The notes of who has which line, newest first; the newest of a number counts."""
 
     number: Annotated[Number | None, about("Only those of this number.")] = None
     masked: Masked = False
@@ -146,7 +146,7 @@ class SubscriberList(Paged[Page[SubscriberRow]], frozen=True):
 
 @operation(SubscriberList, "subscriber_list", roles=READERS)
 def subscriber_list(folder: DataFolder, asked: SubscriberList, caller: Caller) -> Page[SubscriberRow]:
-    """What was noted of who has which line, newest first."""
+    """List the notes of who has which line, newest first."""
     number = number_of(asked.number) if asked.number else None
     return folder.store.call(lambda tx: queries.subscribers_page(tx, asked.after, asked.limit, number))
 

@@ -108,8 +108,7 @@ def replay(folder: DataFolder, found: Read, *, entries: int) -> None:
 
 
 def contradicted(source: Source, acts: Sequence[Act]) -> Iterator[str]:
-    """What the rows of a store say otherwise than the acts that a journal holds of it: a sentence each. Numbers are not
-    named."""
+    """Find where the rows of a store and the acts of its journal disagree: a sentence each. Numbers are not named."""
     of = _sorted(acts)
     objections = _standing(of, Objection.kind, ObjectionRemoved.kind)
     holds = [act.id for act in _standing(of, Hold.kind, HoldReleased.kind) if not act.hash]

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 
 class FirstSeen(NamedTuple):
-    """What is known of bytes that came before."""
+    """When the same bytes came for the first time."""
 
     day: date
     """In London, on which they came first; taken or refused, and as whichever register."""
@@ -89,7 +89,7 @@ def sha256_of(source: HandedOverFile) -> str:
 
 
 def first_seen(folder: DataFolder, sha256: str) -> FirstSeen | None:
-    """What is known of these bytes; None where they never came before."""
+    """Find when the same bytes came before; None where they never did."""
     rows = folder.store.call(
         lambda tx: tx.rows(
             FactRow,
@@ -424,7 +424,7 @@ def note_editions(folder: DataFolder) -> None:
 
 
 def _edition(row: RegisterState) -> facts.RegisterImported:
-    """What is known of a register in force without the report of its import."""
+    """Describe a register in force without the report of its import."""
     return facts.RegisterImported(
         name=row.name,
         count=row.count,

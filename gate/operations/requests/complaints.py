@@ -100,7 +100,7 @@ def complaint_enter(folder: DataFolder, asked: ComplaintEnter, caller: Caller) -
 
 
 def complaint_warnings(folder: DataFolder) -> list[str]:
-    """That the form is flooded: each complaint that names a number stops marketing to it, whoever typed it."""
+    """Warn that the form is flooded: each complaint that names a number stops marketing to it, whoever typed it."""
     today = stamp(midnight(folder.clock.now().astimezone(LONDON).date()))
     ((came, waits),) = folder.read(
         lambda tx: tx.values(

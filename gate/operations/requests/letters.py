@@ -449,7 +449,7 @@ def _facts(
 
 
 def _calls(course: list[FactRow]) -> str:
-    """What was decided about marketing with a complaint: ``stop``, ``resume``, or nothing."""
+    """Return what was decided about marketing with a complaint: ``stop``, ``resume``, or nothing."""
     decided = last(course, kinds.Granted) or last(course, kinds.Refused)
     return decided.calls if decided and decided.calls else ""
 
@@ -598,7 +598,8 @@ def _copy(copy: CopyRow, today: date) -> str:
 
 
 def _handed_by_course(course: list[FactRow]) -> list[Handed]:
-    """As the receipt of an erasure names them; of a rectification, those of all its statements."""
+    """Find who was handed something, as the receipt of an erasure names them; for a rectification, those of all its
+    statements."""
     tell: dict[str, list[Given]] = {}
     granted, rectified = bodies(course, kinds.Granted), bodies(course, kinds.Rectified)
     for each_tell in (*(each.tell for each in granted), *(each.tell for each in rectified)):

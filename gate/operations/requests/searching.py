@@ -122,7 +122,7 @@ class Found(Response, frozen=True, kw_only=True):
 
 
 class Held(Row, frozen=True):
-    """What is held of somebody's numbers, with some calls."""
+    """All that is held of somebody's numbers, with some calls."""
 
     lines: list[str]
     calls: list[HeldCall]
@@ -144,7 +144,7 @@ class Held(Row, frozen=True):
 
 
 def what_is_held(tx: StoreTransaction, row: RequestRow, lines: list[str], found: list[HeldAttempt], of: Whose) -> Held:
-    """What is held of a request's numbers, with these calls, but for what is somebody else's."""
+    """Collect what is held of a request's numbers, with these calls, and leave out what is somebody else's."""
     others = of.entries_of_others(tx, lines, row.id)
     left = {each.id for each in others}
     calls = _calls(tx, lines, found)

@@ -334,7 +334,7 @@ _HINT: Final = "Give one of --reference (the authority's, a consignment, a messa
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """As it was given."""
+    """A proof, as it was given."""
 
     evidence: str = ""
     """A reference, or the name of a file."""
@@ -384,7 +384,7 @@ class OfOther(NamedTuple):
 
 
 class Whose(NamedTuple):
-    """Whose the lines of a request are: by the person's name, and by the time in which the lines were theirs."""
+    """Tells whose line a number was: by the person's name, and by the time in which the lines were theirs."""
 
     name: str = ""
     since: datetime | None = None
@@ -432,7 +432,7 @@ def searched_since(tx: StoreTransaction, row: RequestRow, course: list[FactRow])
 
 
 def whose(row: RequestRow, course: list[FactRow]) -> Whose:
-    """Whose the lines of a request are, as its handler has it."""
+    """Return whose the lines of a request are, as its handler has it."""
     held = last(course, LineHeld)
     return whose_from(row.name or "", (held.since, held.until) if held else (None, None))
 

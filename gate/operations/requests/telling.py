@@ -173,7 +173,7 @@ _NAMING: Final = {each.kind: each for each in (kinds.Carried, kinds.Granted, kin
 
 
 def _receipts(course: list[FactRow]) -> list[ToTell]:
-    """What they say, oldest first."""
+    """List what the receipts of erasures say, oldest first."""
     return [_NAMING[fact.kind].read(fact.body).tell or {} for fact in course if fact.kind in _NAMING and fact.body]
 
 
@@ -182,7 +182,7 @@ def _named(course: list[FactRow], recipient: str) -> set[str]:
 
 
 def _names(given: Given) -> list[str]:
-    """What they were given, each by a name of its own."""
+    """List what somebody was given, each by a name of its own."""
     if given.recording:
         return [f"recording {given.recording}"]
     return [f"{given.bundle} {name}" for name in (*(given.calls or ()), *(given.entries or ()))]

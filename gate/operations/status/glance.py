@@ -71,7 +71,7 @@ _STANDBYS: Final = """SELECT coalesce(application_name, ''), coalesce(sync_state
 
 
 def evidence_of(folder: DataFolder) -> Evidence:
-    """Where it is, and how it stands. Raises ``StoreError``."""
+    """Find where the evidence is, and how it stands. Raises ``StoreError``."""
     standbys = []
     if not isinstance(folder.place, Path):
         rows = folder.read(lambda tx: tx.values(tuple[str, bool, int | None], _STANDBYS))
@@ -80,7 +80,7 @@ def evidence_of(folder: DataFolder) -> Evidence:
 
 
 def store_warnings(folder: DataFolder) -> list[str]:
-    """What is not right about a database: of its standbys, of what was erased, and of the gates that share it."""
+    """Warn of what is wrong with a database: its standbys, what was erased, the gates that share it."""
     if isinstance(folder.place, Path):
         return []
     return [*_standby_warnings(folder), *_left_warnings(folder), *node_warnings(folder)]
