@@ -115,7 +115,7 @@ class ConsoleApp(TypedAhead[None]):
         super().__init__(driver_class=driver)
         self.setup = setup
         it_is(setup.now())
-        self.feed = Feed(setup.socket, setup.now, self._broadcast)
+        self.feed = Feed(setup.socket, setup.now, self._broadcast, read_only=setup.read_only)
         self._undo: Undo | None = None
         self._complained = ("", 0.0)
         self._opened: set[str] = set()

@@ -108,6 +108,20 @@ class Session:
 
 NOW: Final = frozenset({"session", "watch", "status", "moment_show"})
 """What is asked of the gate as it is now, whatever moment is shown: whether it is well, and of the moment itself."""
+
+LOOKING: Final = frozenset({
+    "audit_key", "audit_leaf", "audit_leaves", "audit_status", "audit_witnesses", "breach_list", "breach_show",
+    "calls_agents", "calls_list", "calls_prove", "calls_reasons", "calls_show", "calls_trend", "campaigns_list",
+    "check", "checkpoints_list", "consent_list", "contacts_changes", "contacts_faults", "contacts_forecast",
+    "contacts_list", "contacts_show", "contacts_status", "copies_list", "find_meant", "hold_list", "id_find",
+    "key_list", "key_unproven", "memory_status", "moment_show", "objection_list", "proposal_list", "receipt_show",
+    "recording_list", "register_imports", "register_status", "report_article30", "report_month", "request_list",
+    "request_show", "retention_day", "retention_forecast", "retention_status", "retention_terms", "session",
+    "status", "subscriber_list", "trunk_test_list", "watch", "webhook_list",
+})  # fmt: skip
+"""Operations that only look: all that a console asks that was started to read only."""
+
+
 LOOK_SECONDS = 1.0
 LOOKS = 30
 """How often, and how many times, the log is asked what became of something."""
@@ -116,8 +130,16 @@ LOOKS = 30
 class Feed:
     """One console's line to the gate at ``socket``; lives on the screen's event loop."""
 
-    def __init__(self, socket: Path, now: Callable[[], datetime], tell: Callable[[Message], object]) -> None:
-        """``tell`` gets ``LinkChanged`` and ``Snapshot`` on the event loop."""
+    def __init__(
+        self,
+        socket: Path,
+        now: Callable[[], datetime],
+        tell: Callable[[Message], object],
+        *,
+        read_only: bool = False,
+    ) -> None:
+        """``tell`` gets ``LinkChanged`` and ``Snapshot`` on the event loop; ``read_only``: only what looks is asked."""
+        self.read_only = read_only
         self.socket = socket
         self._now = now
         self.link = Link(None, now())
@@ -142,10 +164,14 @@ class Feed:
         return self._now() if self.moment is None else datetime.fromisoformat(self.moment.at)
 
     def _may_see(self, told: Session) -> Session:
-        """Who we are; as of a moment nothing can be done, and only that be seen which the log knows."""
-        if self.moment is None:
-            return told
-        return replace(told, can=self._past if told.can is None else told.can & self._past)
+        """Who we are; as of a moment nothing can be done, and only that be seen which the log knows. A console that
+        only looks can do nothing at any time."""
+        can = told.can
+        if self.moment is not None:
+            can = self._past if can is None else can & self._past
+        if self.read_only and can is not None:
+            can &= LOOKING
+        return replace(told, can=can)
 
     async def show(self, moment: datetime | None) -> None:
         """Show the gate as it stood at a moment, or (None) as it is. Raises ``GateError`` for one that is none."""
@@ -191,6 +217,10 @@ class Feed:
         """
         request = self._as_of(request)
         operation = operation_of(request)
+        if self.read_only and operation.name not in LOOKING:
+            raise RefusedError(
+                "this console only looks (--read-only)", reason="not_permitted", hint="Nothing was asked of the gate."
+            )
         streams = operation.streams
         seconds = timeout or (LONG_SECONDS if streams else ASK_SECONDS)
         client = ControlClient(self.socket, timeout=seconds / 10 if streams else seconds)

@@ -68,6 +68,7 @@ LIST: Final[list[BindingType]] = [
     bind("list.filter", "slash", "filter", "filter", show=True, shown_as="/"),
     bind("list.save", "E", "save_list", "save list", more="save this list as it is shown, as .csv or .json"),
     bind("list.sort", "S", "sort", "sort", more="sort by a column"),
+    bind("list.columns", "W", "columns", "columns", more="which columns, in which order; kept for you"),
     bind("list.pause", "p", "pause", "hold the display still, or follow what happens"),
     *REVEAL,
 ]

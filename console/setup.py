@@ -5,14 +5,14 @@ The console itself opens no file and no key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gate.client.files import KeptSearches, OutputFiles
+    from gate.client.files import KeptSearches, OutputFiles, OwnSettings
     from gate.client.opening import KeyOpener
     from gate.client.pages import ReportPages
 
@@ -33,6 +33,12 @@ class Setup:
     """None: no page is made here."""
     searches: KeptSearches | None = None
     """None: no search is kept here."""
+    settings: OwnSettings | None = None
+    """None: no arrangement of columns is kept here."""
+    commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Key -> words, roles, program, arguments: ``console.commands``."""
+    read_only: bool = False
+    """Nothing is asked for but what only looks."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Binding id -> keys with commas, in place of those of ``console.keys``."""
     theme: str = ""

@@ -117,6 +117,8 @@ class GateScreen(Screen[None]):
 
     def not_for_us(self) -> str:
         """``An account that is viewer``."""
+        if self.feed.read_only:
+            return "A console that only looks (--read-only)"
         return f"An account that is {self.feed.session.role or 'not known yet'}"
 
     def shut(self, request: type[Request[Any]]) -> str:

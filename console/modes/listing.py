@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from console import keys, words
 from console.feed import on_thread
-from console.modes import revealing, sorting
+from console.modes import own, revealing, sorting
 from console.modes.base import ModeScreen, known
 from console.modes.row import row_sections
 from console.widgets.ask import Ask, Field
@@ -115,6 +115,9 @@ class ListMode(ModeScreen):
         self._sorts: dict[int, str] = {}
         self._leaves: object = None
         self._renewed = 0.0
+        self._arranged: Mapping[str, Sequence[str]] = {}
+        """Name of a list here -> the headings that somebody wants, in their order."""
+        self._own: Sequence[own.Command] = ()
 
     def body(self) -> ComposeResult:
         """What stands above, a heading, a table for each view, the filter."""
@@ -158,7 +161,63 @@ class ListMode(ModeScreen):
 
     def on_mount(self) -> None:
         """The first list."""
+        self._own = own.commands(self.app.setup.commands)
+        own.bind(self, self._own)
+        self._arrange()
         self.show_view(0)
+
+    # --- as somebody has set it up --------------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        """The columns of each list as they were kept; a file that cannot be read is said once, and goes on."""
+        settings = self.app.setup.settings
+        if settings is None:
+            return
+        try:
+            self._arranged = settings.columns()
+        except UsageError as error:
+            self.complain(error)
+        for number in range(len(self.VIEWS)):
+            self._set_columns(number)
+
+    def columns_of(self, number: int) -> Sequence[Column[Any]]:
+        """The columns of a list as somebody wants them."""
+        view = self.VIEWS[number]
+        return own.arranged(view.columns, self._arranged.get(f"{self.MODE}.{view.name}", ()))
+
+    def _set_columns(self, number: int) -> None:
+        view, sort = self.VIEWS[number], self._sorts.get(number)
+        columns = self.columns_of(number)
+        table = self.query_one(f"#view-{number}", PagedTable)
+        table.set_columns(sorting.headed(columns, sorting.named(view.sorts, sort)) if sort else columns)
+
+    @work
+    async def action_columns(self) -> None:
+        """Choose them; they are kept."""
+        number, settings = self.at, self.app.setup.settings
+        now = [each.heading for each in self.columns_of(number)]
+        chosen = await own.choose_columns(self, self.VIEWS[number].columns, now)
+        if chosen is None:
+            return
+        name = f"{self.MODE}.{self.VIEWS[number].name}"
+        self._arranged = {**self._arranged, name: chosen}
+        self._set_columns(number)
+        if settings is not None:
+            try:
+                await on_thread(partial(settings.arrange, name, chosen))
+            except UsageError as error:
+                self.complain(error)
+
+    @work
+    async def action_own_command(self, place: int) -> None:
+        """A command of somebody's own, on the row under the cursor."""
+        command, row = self._own[place], self.table.row
+        if row is None:
+            self.notify("There is no row here.", timeout=3)
+        elif self.feed.read_only or (command.roles and self.feed.session.role not in command.roles):
+            self.notify(f"{self.not_for_us()} may not: {command.words}.", severity="warning", timeout=6, markup=False)
+        else:
+            await own.carry_out(self, command, row)
 
     def show_view(self, number: int) -> None:
         """Show one of the lists and give it the keys; the filter's line, which they share, has that of this list."""
@@ -216,9 +275,9 @@ class ListMode(ModeScreen):
 
     def sort_by(self, number: int, sort: str) -> None:
         """Show a list in another order; its heading says so, and the line above, for a column that has no room."""
-        view, table = self.VIEWS[number], self.query_one(f"#view-{number}", PagedTable)
+        table = self.query_one(f"#view-{number}", PagedTable)
         self._sorts[number] = sort
-        table.set_columns(sorting.headed(view.columns, sorting.named(view.sorts, sort)))
+        self._set_columns(number)
         table.cursor = 0
         table.reload()
         self._show_views()
@@ -318,7 +377,7 @@ class ListMode(ModeScreen):
             if form not in FORMS:
                 raise UsageError(f"{path}: a list is .{' or .'.join(FORMS)}", hint="name the file so")
             rows = await self._whole(number)
-            columns = self.VIEWS[number].columns
+            columns = self.columns_of(number)
             assert setup.files is not None  # noqa: S101 - asked above
             await on_thread(partial(setup.files.write, path, as_file(columns, rows, form)))
             return path, len(rows)
@@ -359,9 +418,11 @@ class ListMode(ModeScreen):
         view = self.VIEWS[number]
 
         async def fetch(after: str | None, before: str | None, limit: int) -> Rows:
-            text = self._texts.get(number, "")
-            if text and view.filters is None:
-                return await compared(view.columns, text, partial(page, ""), after, limit, whole=before is not None)
+            columns, text = own.by_column(view.columns, self._texts.get(number, ""))
+            here = text if view.filters is None else ""
+            if here or columns:
+                asked = partial(page, "" if view.filters is None else text)
+                return await compared(view.columns, here, asked, after, limit, columns, whole=before is not None)
             return await page(text, after, before, limit)
 
         async def page(text: str, after: str | None, before: str | None, limit: int) -> Rows:

@@ -437,15 +437,26 @@ PAGES_AT_ONCE = 20
 
 
 async def compared(
-    columns: Sequence[Column[Any]], text: str, fetch: Fetch, after: str | None, limit: int, *, whole: bool = False
+    columns: Sequence[Column[Any]],
+    text: str,
+    fetch: Fetch,
+    after: str | None,
+    limit: int,
+    by: Sequence[tuple[Column[Any], str]] = (),
+    *,
+    whole: bool = False,
 ) -> Rows:
-    """Rows that show every word of ``text``, of a list that the gate cannot look through: from ``after`` on, with
-    ``whole`` to its end."""
+    """Rows that show every word of ``text``, and in each column of ``by`` what is looked for there, of a list that the
+    gate cannot look through so: from ``after`` on, with ``whole`` to its end."""
     words = text.casefold().split()
     found: list[Row] = []
     for looked in count(1):
         page = await fetch(after, None, LARGEST)
-        found += [row for row in page.items if fits(row, columns, words)]
+        found += [
+            row
+            for row in page.items
+            if fits(row, columns, words) and all(word in each.show(row)[0].casefold() for each, word in by)
+        ]
         after = page.next
         if after is None or (not whole and (len(found) >= limit or looked >= PAGES_AT_ONCE)):
             break

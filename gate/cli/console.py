@@ -6,6 +6,7 @@ import gc
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -48,6 +49,7 @@ MODES = ("today", "live", "registers", "contacts", "calls", "recordings", "reten
     is_flag=True,
     help="On a gate of its own with made-up data, which cannot reach yours and goes at the end.",
 )
+@click.option("--read-only", is_flag=True, help="Only look: write, sign, open and end nothing.")
 @click.option("--served", is_flag=True, hidden=True)
 @click.option("--in-training", default="", hidden=True)
 def command(
@@ -58,6 +60,7 @@ def command(
     web: bool,
     port: int,
     training: bool,
+    read_only: bool,
     served: bool,
     in_training: str,
 ) -> None:
@@ -66,13 +69,15 @@ def command(
     It asks the running gate, and shows what your account may see and do there. Press ? for the keys.
     """
     if training:
+        if read_only:
+            raise UsageError("a training is for trying what writes", hint="leave out --read-only")
         if web or keys:
             raise UsageError("a training has a gate and keys of its own", hint="leave out --web, --port and --key")
         _need_terminal(view)
         chosen = [*(("--theme", theme) if theme else ()), *(("--mode", mode) if mode else ())]
         sys.exit(late("gate.cli.training:train")(chosen))
     if web:
-        _web(view, keys, theme, mode, port)
+        _web(view, keys, theme, mode, port, ["--read-only"] if read_only else [])
         return
     served = served and _fed()
     if not served:
@@ -80,7 +85,7 @@ def command(
     gc.disable()  # loading makes objects by the ten thousand that all stay: ``console.app.run`` enables it
     from gate.cli.console_start import start  # with all of Textual: not for --help
 
-    start(view, keys, theme, mode or "", served=served, training=in_training)
+    start(view, keys, theme, mode or "", served=served, training=in_training, read_only=read_only)
 
 
 def _need_terminal(view: View) -> None:
@@ -96,11 +101,14 @@ def _fed() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _web(view: View, keys: tuple[Path, ...], theme: str | None, mode: str | None, port: int) -> None:
+def _web(
+    view: View, keys: tuple[Path, ...], theme: str | None, mode: str | None, port: int, more: Sequence[str]
+) -> None:
     """Each browser window is a console process of this account's."""
     from console.web import serve
 
     child = [sys.executable, "-P", "-m", "gate.cli.main", "console", "--served", "-c", str(view.path.resolve())]
+    child += more
     for key in keys:
         child += ["-k", str(key.resolve())]
     if theme:

@@ -10,7 +10,7 @@ from console.app import run
 from console.late import late, made_late
 from console.setup import Setup
 from gate.cli.output import View
-from gate.client.files import KeptSearches, OutputFiles
+from gate.client.files import KeptSearches, OutputFiles, OwnSettings
 from gate.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 
 
 def start(
-    view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, served: bool, training: str = ""
+    view: View,
+    keys: tuple[Path, ...],
+    theme: str | None,
+    mode: str,
+    *,
+    served: bool,
+    training: str = "",
+    read_only: bool = False,
 ) -> None:
     """Run it until it is left; ``served``: its terminal is a browser window of ``console.web``; ``training``: what is
-    said at the start of one, on made-up data."""
+    said at the start of one, on made-up data; ``read_only``: it only looks, and opens no key."""
     if served:
         late("console.served:bound")()
     config = view.config
@@ -39,10 +46,13 @@ def start(
         Setup(
             socket=config.control_socket,
             now=SystemClock().now,
-            opener=made_late(opener, before={"holder": "", "lock": None}),
+            opener=None if read_only else made_late(opener, before={"holder": "", "lock": None}),
             files=OutputFiles(),
             papers=made_late(pages),
             searches=KeptSearches(),
+            settings=OwnSettings(),
+            commands=config.console.commands,
+            read_only=read_only,
             keys=config.console.keys,
             theme=theme or config.console.theme,
             mode=mode,

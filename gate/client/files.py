@@ -1,6 +1,6 @@
 """Files of whoever asks. Output: success arrives by rename, and what failed leaves nothing.
 
-Searches that somebody keeps are a file in their own configuration folder, readable by them alone.
+Searches that somebody keeps, and their columns, are files in their own configuration folder, readable by them alone.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import click
 import msgspec
@@ -24,10 +25,14 @@ from gate.handed_over_file import open_file
 
 LARGEST: Final = 256 << 20
 """Bytes of a file that is read whole, at most: some million consents with their evidence."""
+RUN_SECONDS: Final = 60.0
+"""How long a command of somebody's own may take."""
+MOST_WRITTEN: Final = 1 << 16
+"""Bytes of what it writes that are shown."""
 MOST_SEARCHES: Final = 50
 """Searches that one person keeps."""
-SEARCHES_SIZE: Final = 1 << 16
-"""Bytes of their file; a larger one was not written here."""
+OWN_SIZE: Final = 1 << 16
+"""Bytes of a file of somebody's own; a larger one was not written here."""
 
 
 def must_be_new(path: Path) -> None:
@@ -104,6 +109,21 @@ class OutputFiles:
             except UnicodeDecodeError:
                 raise UsageError(f"{path} is no text", hint="name another file") from None
 
+    def run(self, arguments: Sequence[str]) -> tuple[int, str]:
+        """Run a program, with no shell and an environment without secrets; its exit code, and what it wrote, cut at
+        ``MOST_WRITTEN``. Raises ``UsageError`` where it cannot be started, or is not done in ``RUN_SECONDS``."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TERM", "DISPLAY") if name in os.environ}
+        try:
+            done = subprocess.run(
+                list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                env=kept, timeout=RUN_SECONDS, check=False, start_new_session=True,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise UsageError(f"{arguments[0]} is not done in {RUN_SECONDS:.0f} s", hint="it was ended") from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{arguments[0]} cannot be started: {error}", hint="see console.commands") from None
+        return done.returncode, done.stdout[:MOST_WRITTEN].decode(errors="replace")
+
     def digest(self, path: Path) -> str:
         """The digest of a regular file, as this account may read it."""
         with open_file(path, LARGEST) as given, given.reader() as source:
@@ -121,37 +141,72 @@ class _Kept(msgspec.Struct, frozen=True):
     find: str
 
 
-class KeptSearches:
-    """They are in ``~/.config/dialgate/searches.json`` (``XDG_CONFIG_HOME`` counts)."""
+class _OwnFile:
+    """A file in somebody's own configuration folder, ``~/.config/dialgate`` (``XDG_CONFIG_HOME`` counts)."""
+
+    NAME = ""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or Path(click.get_app_dir("dialgate")) / "searches.json"
+        self.path = path or Path(click.get_app_dir("dialgate")) / self.NAME
 
-    def all(self) -> Sequence[tuple[str, str]]:
-        """(where, what), the last kept first; none where there is no file."""
+    def _read(self, kind: Any) -> Any:
+        """Its value, None where there is no file. Raises ``UsageError`` for one that was not written here."""
         try:
             with self.path.open("rb") as file:
-                data = file.read(SEARCHES_SIZE + 1)
-            if len(data) > SEARCHES_SIZE:
+                data = file.read(OWN_SIZE + 1)
+            if len(data) > OWN_SIZE:
                 raise ValueError("it is too large")
-            return [(each.where, each.find) for each in msgspec.json.decode(data, type=list[_Kept])][:MOST_SEARCHES]
+            return msgspec.json.decode(data, type=kind)
         except FileNotFoundError:
-            return []
+            return None
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.path} cannot be read: {error}", hint="mend it or take it away") from None
 
-    def keep(self, where: str, find: str) -> None:
-        """Put one first; beyond ``MOST_SEARCHES`` the oldest goes."""
-        self._write([(where, find), *(each for each in self.all() if each != (where, find))])
-
-    def drop(self, where: str, find: str) -> None:
-        """Keep it no longer."""
-        self._write([each for each in self.all() if each != (where, find)])
-
-    def _write(self, kept: Sequence[tuple[str, str]]) -> None:
+    def _write(self, value: Any) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with output_file(self.path) as file:
-                file.write(msgspec.json.format(msgspec.json.encode([_Kept(*each) for each in kept[:MOST_SEARCHES]])))
+                file.write(msgspec.json.format(msgspec.json.encode(value)))
         except OSError as error:
             raise UsageError(f"{self.path} cannot be written: {error.strerror or error}") from None
+
+
+class KeptSearches(_OwnFile):
+    """Searches that somebody keeps."""
+
+    NAME = "searches.json"
+
+    def all(self) -> Sequence[tuple[str, str]]:
+        """(where, what), the last kept first; none where there is no file."""
+        return [(each.where, each.find) for each in self._read(list[_Kept]) or []][:MOST_SEARCHES]
+
+    def keep(self, where: str, find: str) -> None:
+        """Put one first; beyond ``MOST_SEARCHES`` the oldest goes."""
+        self._keep([(where, find), *(each for each in self.all() if each != (where, find))])
+
+    def drop(self, where: str, find: str) -> None:
+        """Keep it no longer."""
+        self._keep([each for each in self.all() if each != (where, find)])
+
+    def _keep(self, kept: Sequence[tuple[str, str]]) -> None:
+        self._write([_Kept(*each) for each in kept[:MOST_SEARCHES]])
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    columns: dict[str, list[str]] = {}
+
+
+class OwnSettings(_OwnFile):
+    """How somebody has arranged the console."""
+
+    NAME = "console.json"
+
+    def columns(self) -> dict[str, list[str]]:
+        """``calls.calls`` -> the headings of that list, in their order."""
+        found: _Settings = self._read(_Settings) or _Settings()
+        return found.columns
+
+    def arrange(self, view: str, headings: Sequence[str]) -> None:
+        """Keep the columns of a list; none: they are as at first."""
+        kept = {name: each for name, each in self.columns().items() if name != view}
+        self._write(_Settings(kept | ({view: list(headings)} if headings else {})))

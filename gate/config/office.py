@@ -223,6 +223,9 @@ class Console(Section, frozen=True):
     little-endian, two channels); empty: what this machine has of aplay, pw-play, paplay, play, ffplay."""
     keys: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it for each
     """Other keys: the id of an action (shown by ``?``) to keys with commas, ``"list.filter" = "f,slash"``."""
+    commands: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - likewise
+    """Commands of somebody's own on the row of a list: a key to its words, the roles that may (with commas; empty:
+    everybody), the program by its whole path, and its arguments, in which ``{call_id}`` is a field of the row."""
 
 
 class Log(Section, frozen=True):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from gate.config.call_rules import callers, dialled, e164, families, refused_with, trunks
 from gate.config.faults import Fault, Key, Readable, at_least, blank, duplicates, host_port, hours, unprintable
-from gate.config.office import Authority, Bucket, Letters, Mail, Privacy, Provider, Requests, Roles
+from gate.config.office import Authority, Bucket, Console, Letters, Mail, Privacy, Provider, Requests, Roles
 from gate.config.optional import (
     Store,
     calls_in_faults,
@@ -60,6 +60,9 @@ ADDRESS: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
 )
 """An e-mail address that every server takes: ASCII, one ``@``, a domain with a dot (RFC 5321, without quoted names)."""
+MOST_ARGUMENTS: Final = 32
+"""Texts of a command of the console, its words and roles among them."""
+ROLE_NAMES: Final = ("admin", "compliance", "auditor", "manager", "viewer")
 _MOST_IDENTITY_DAYS: Final = 14
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -316,7 +319,7 @@ def _tokens(readable: Readable, control: Control) -> Iterator[Fault]:
 
 
 def _roles(roles: Roles) -> Iterator[Fault]:
-    for role in ("admin", "compliance", "auditor", "manager", "viewer"):
+    for role in ROLE_NAMES:
         accounts: tuple[str, ...] = getattr(roles, role)
         for index, account in enumerate(accounts):
             if not _ACCOUNT.fullmatch(account.removeprefix("@")):
@@ -526,6 +529,21 @@ def _media(media: MediaConfig, limits: Limits | None, sip: Sip | None) -> Iterat
         yield Fault(("media", "port_min"), f"the range holds the SIP port of sip.listen ({sip.listen})")
 
 
+def _commands(console: Console) -> Iterator[Fault]:
+    """A command is started with no shell: its program has a whole path."""
+    for name, given in console.commands.items():
+        key = ("console", "commands", name)
+        if not 3 <= len(given) <= MOST_ARGUMENTS:
+            yield Fault(key, "give its words, its roles, a program by its whole path, and its arguments")
+            continue
+        if not given[0].strip():
+            yield Fault(key, "say what it does")
+        if unknown := sorted({*filter(None, given[1].replace(" ", "").split(","))} - {*ROLE_NAMES}):
+            yield Fault(key, f"{', '.join(unknown)}: no role; there are {', '.join(ROLE_NAMES)}")
+        if not Path(given[2]).is_absolute():
+            yield Fault(key, "name the program by its whole path: no shell looks for it")
+
+
 def _announcement(announcement: Announcement, base: Path) -> Iterator[Fault]:
     """The notice is required: without it nothing may be recorded (LAW 5.1)."""
     key = "announcement"
@@ -706,5 +724,6 @@ _OF_ONE: Mapping[type[Any], Callable[[Any], Iterable[Fault]]] = {
     Requests: requests_faults,
     Authority: authority_faults,
     Privacy: privacy_faults,
+    Console: _commands,
 }
 """The rules that look at one section alone."""

@@ -442,3 +442,20 @@ def test_a_pbx_that_anybody_can_be_by_udp_is_told_of() -> None:
 def test_what_is_proposed_is_spoken_in_under_seven_seconds(tmp_path: Path) -> None:
     text = NOTICE.format(name="Webeo", about="your web site", digit=9)
     assert prepare(tmp_path, Announcement(text=text), tmp_path).seconds < 7
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ('["Open", ""]', "give its words, its roles, a program"),
+        ('["Open", "boss", "/bin/true"]', "boss: no role"),
+        ('["Open", "", "true"]', "name the program by its whole path"),
+        ('["", "admin", "/bin/true"]', "say what it does"),
+    ],
+)
+def test_a_command_of_the_console_is_whole(tmp_path, given, wrong):
+    path = write(tmp_path, VALID + f'\n[console.commands]\n"f7" = {given}\n')
+    with pytest.raises(ConfigError, match=wrong):
+        load(path)
+    path = write(tmp_path, VALID + '\n[console.commands]\n"f7" = ["Open", "admin", "/bin/true", "{call_id}"]\n')
+    assert load(path).console.commands == {"f7": ("Open", "admin", "/bin/true", "{call_id}")}
