@@ -219,7 +219,7 @@ class Feed:
         operation = operation_of(request)
         if self.read_only and operation.name not in LOOKING:
             raise RefusedError(
-                "this console only looks (--read-only)", reason="not_permitted", hint="Nothing was asked of the gate."
+                "this console only looks (--read-only)", reason="read_only", hint="Nothing was asked of the gate."
             )
         streams = operation.streams
         seconds = timeout or (LONG_SECONDS if streams else ASK_SECONDS)

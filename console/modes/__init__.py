@@ -2,6 +2,7 @@
 
 - ``base``        what every mode and detail has: status line, footer, trouble; ``listing``: lists, filters, pages;
                   ``sorting``: their order
+                  ``own``: what somebody has set up for themselves, columns and commands
 - ``detail``      what every detail has; ``row``: one row of fields, ``revealing``: a number in full, for its time
 - ``sure``        the question before a key does what is hard to undo
 - ``finding``     the search in one line; ``related``: what belongs to a call; ``objecting``: an objection of a callee

@@ -23,7 +23,8 @@ from tests.console.served import Served
 
 
 def heading(app: ConsoleApp) -> list[str]:
-    return next(line for line in screen_text(app).splitlines() if line.split()[-2:] == ["Reason", "To"] or "Verdict" in line).split()
+    found = [line.split() for line in screen_text(app).splitlines()]
+    return next(each for each in found if each == ["Reason", "To"] or "Verdict" in each)
 
 
 # --- columns
