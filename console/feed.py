@@ -111,10 +111,10 @@ NOW: Final = frozenset({"session", "watch", "status", "moment_show"})
 
 LOOKING: Final = frozenset({
     "audit_key", "audit_leaf", "audit_leaves", "audit_status", "audit_witnesses", "breach_list", "breach_show",
-    "calls_agents", "calls_list", "calls_prove", "calls_reasons", "calls_show", "calls_trend", "campaigns_list",
-    "check", "checkpoints_list", "consent_list", "contacts_changes", "contacts_faults", "contacts_forecast",
+    "calls_agents", "calls_list", "calls_reasons", "calls_show", "calls_trend", "campaigns_list",
+    "check", "checkpoints_list", "consent_list", "contacts_faults", "contacts_forecast",
     "contacts_list", "contacts_show", "contacts_status", "copies_list", "find_meant", "hold_list", "id_find",
-    "key_list", "key_unproven", "memory_status", "moment_show", "objection_list", "proposal_list", "receipt_show",
+    "key_list", "memory_status", "moment_show", "objection_list", "proposal_list", "receipt_show",
     "recording_list", "register_imports", "register_status", "report_article30", "report_month", "request_list",
     "request_show", "retention_day", "retention_forecast", "retention_status", "retention_terms", "session",
     "status", "subscriber_list", "trunk_test_list", "watch", "webhook_list",

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -28,7 +31,7 @@ LARGEST: Final = 256 << 20
 RUN_SECONDS: Final = 60.0
 """How long a command of somebody's own may take."""
 MOST_WRITTEN: Final = 1 << 16
-"""Bytes of what it writes that are shown."""
+"""Bytes that it may write; then it is ended."""
 MOST_SEARCHES: Final = 50
 """Searches that one person keeps."""
 OWN_SIZE: Final = 1 << 16
@@ -110,19 +113,27 @@ class OutputFiles:
                 raise UsageError(f"{path} is no text", hint="name another file") from None
 
     def run(self, arguments: Sequence[str]) -> tuple[int, str]:
-        """Run a program, with no shell and an environment without secrets; its exit code, and what it wrote, cut at
-        ``MOST_WRITTEN``. Raises ``UsageError`` where it cannot be started, or is not done in ``RUN_SECONDS``."""
+        """Run a program, with no shell and an environment without secrets; its exit code, and what it wrote. At
+        ``MOST_WRITTEN`` bytes it is ended, with all that it started. Raises ``UsageError`` where it cannot be started,
+        or is not done in ``RUN_SECONDS``."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TERM", "DISPLAY") if name in os.environ}
         try:
-            done = subprocess.run(
+            program = subprocess.Popen(
                 list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                env=kept, timeout=RUN_SECONDS, check=False, start_new_session=True,
+                env=kept, start_new_session=True,
             )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise UsageError(f"{arguments[0]} is not done in {RUN_SECONDS:.0f} s", hint="it was ended") from None
         except (OSError, ValueError) as error:
             raise UsageError(f"{arguments[0]} cannot be started: {error}", hint="see console.commands") from None
-        return done.returncode, done.stdout[:MOST_WRITTEN].decode(errors="replace")
+        with program:
+            assert program.stdout is not None  # noqa: S101 - it is a pipe
+            written, done = _read(program, program.stdout.fileno(), time.monotonic() + RUN_SECONDS)
+            if not done:
+                with suppress(ProcessLookupError):
+                    os.killpg(program.pid, signal.SIGKILL)
+            code = program.wait()
+        if not done and len(written) < MOST_WRITTEN:
+            raise UsageError(f"{arguments[0]} is not done in {RUN_SECONDS:.0f} s", hint="it was ended")
+        return code, written.decode(errors="replace") + ("" if done else "\n… it wrote more, and was ended\n")
 
     def digest(self, path: Path) -> str:
         """The digest of a regular file, as this account may read it."""
@@ -134,6 +145,27 @@ class OutputFiles:
 
 
 # --- searches --------------------------------------------------------------------------------------------------------
+
+
+def _read(program: subprocess.Popen[bytes], pipe: int, until: float) -> tuple[bytes, bool]:
+    """What a program writes, and whether it is done: it has ended, and what it left running is not waited for.
+    Not done: it wrote ``MOST_WRITTEN`` bytes and more, or the time is over."""
+    written = b""
+    while time.monotonic() < until:
+        ended = program.poll() is not None
+        if select.select([pipe], [], [], 0 if ended else 0.1)[0]:
+            more = os.read(pipe, MOST_WRITTEN + 1 - len(written))
+            written += more
+            if len(written) > MOST_WRITTEN:
+                return written[:MOST_WRITTEN], False
+            if more:
+                continue
+            with suppress(subprocess.TimeoutExpired):
+                program.wait(max(0.0, until - time.monotonic()))
+            return written, program.returncode is not None
+        if ended:
+            return written, True
+    return written, False
 
 
 class _Kept(msgspec.Struct, frozen=True):

@@ -4,6 +4,8 @@ looks."""
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from console.app import ConsoleApp
 from console.feed import LOOKING, Feed
 from console.modes import own
 from console.modes.calls import Mode
-from gate.client.files import OutputFiles, OwnSettings
+from gate.client.files import MOST_WRITTEN, OutputFiles, OwnSettings
 from gate.errors import RefusedError, UsageError
 from gate.operations.audit.checkpoints import AuditCheckpoint
 from gate.operations.catalogue import OPERATIONS
@@ -137,6 +139,30 @@ def test_no_value_of_a_row_is_an_option_and_what_fails_says_so() -> None:
     with pytest.raises(UsageError, match="cannot be started"):
         OutputFiles().run(["/no/such/program"])
     assert OutputFiles().run([sys.executable, "-c", "print('no'); raise SystemExit(3)"]) == (3, "no\n")
+
+
+def test_a_command_that_writes_without_end_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    began = f"import os, sys; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
+    endless = f"{began}; [sys.stdout.write('x' * 1000) for _ in iter(int, 1)]"
+    code, text = OutputFiles().run([sys.executable, "-c", endless])
+    assert (code, text) == (-signal.SIGKILL, "x" * MOST_WRITTEN + "\n… it wrote more, and was ended\n")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    exact = f"import sys; sys.stdout.write('x' * {MOST_WRITTEN})"
+    assert OutputFiles().run([sys.executable, "-c", exact]) == (0, "x" * MOST_WRITTEN)
+
+
+def test_what_a_command_leaves_running_is_not_waited_for_and_a_silent_one_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = "import subprocess; print(subprocess.Popen(['sleep', '600']).pid)"
+    code, text = OutputFiles().run([sys.executable, "-c", left])
+    os.kill(int(text), signal.SIGTERM)
+    assert code == 0
+    monkeypatch.setattr("gate.client.files.RUN_SECONDS", 0.5)
+    for silent in ("import time; time.sleep(600)", "import os, time; os.close(1); os.close(2); time.sleep(600)"):
+        with pytest.raises(UsageError, match="is not done in"):
+            OutputFiles().run([sys.executable, "-c", silent])
 
 
 # --- read only

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from console.feed import LOOKING
+from gate.core.breaches import Nature
 from gate.core.facts import CATALOGUE
 from gate.core.facts.audit import BundleExported, BundleSigned
 from gate.core.facts.recordings import Exported
+from gate.core.request_words import Asks
 from gate.core.retention import HoldGround
 from gate.errors import StoppedError, StoreError, UsageError
 from gate.operations.audit.checkpoints import AuditCancel, AuditCheckpoint, AuditVerify, CheckpointsList
 from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus, audit_leaves, sentence
+from gate.operations.breaches import BreachAdd
 from gate.operations.calls.calls import CallsList, Kind, Reveal, Revealed
 from gate.operations.calls.screening import Decide
+from gate.operations.catalogue import OPERATIONS
 from gate.operations.contacts.list_import import ContactsImport
 from gate.operations.contacts.pages import ContactsList
 from gate.operations.data_folder import DataFolder
@@ -28,6 +36,9 @@ from gate.operations.retention.holds import HoldAdd
 from gate.store.transaction import StoreTransaction
 from tests.support.asking import ask
 from tests.support.databases import query
+from tests.support.example_values import example
+from tests.support.receipts import receipted
+from tests.support.requesting import asked
 
 ACTOR = "user:ann(1000)"
 NUMBER = "+442079460123"
@@ -230,3 +241,43 @@ def test_the_recordings_of_a_bundle_are_one_line_that_unfolds(data: DataFolder) 
     page = ask(data, AuditLeaves(limit=1, folded=True), ACTOR)
     page = ask(data, AuditLeaves(limit=1, folded=True, after=page.next), ACTOR)
     assert [row.said for row in page.items] == ["ann opened the recording of a call"]
+
+
+def written_rows(data: DataFolder) -> dict[str, list[Any]]:
+    """Every row of every table of the gate's database."""
+    with closing(sqlite3.connect(f"file:{data.config.data / 'gate.db'}?mode=ro", uri=True)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in names}  # noqa: S608
+
+
+@pytest.mark.engine("sqlite")
+def test_what_a_console_that_only_looks_asks_writes_no_leaf_and_no_row(data: DataFolder, tmp_path: Path) -> None:
+    things(data)
+    crm = tmp_path / "crm.csv"
+    crm.write_text("id,phone\n10000017,020 7946 0123\n")
+    ask(data, ContactsImport(path=str(crm), columns=("phone",), reference="id"), ACTOR)
+    call = ask(data, CallsList(), ACTOR).items[0].call_id
+    now = data.clock.now().isoformat()
+    fields: dict[str, dict[str, Any]] = {
+        "breach_show": {"breach": ask(data, BreachAdd(nature=(Nature.DISCLOSED,)), ACTOR).reference},
+        "calls_show": {"call_id": call},
+        "calls_trend": {"since": now},
+        "contacts_show": {"id": ask(data, ContactsList(), ACTOR).items[0].id},
+        "find_meant": {"where": "calls", "text": "refused"},
+        "moment_show": {"moment": now},
+        "receipt_show": {"code": receipted(data.store, 1, NUMBER, data.clock.now())},
+        "report_month": {"month": now[:7]},
+        "request_show": {"request": asked(data, Asks.ACCESS)},
+        "calls_prove": {"call_id": call},
+    }
+    wrote = set()
+    of_the_line = {"session", "watch"}  # they take nothing of the data folder
+    writing = {"calls_prove", "contacts_changes"}  # they sound like looking, and write
+    for name in sorted((LOOKING | writing) - of_the_line):
+        request = OPERATIONS[name].request
+        before = written_rows(data)
+        ask(data, msgspec.convert(fields.get(name) or example(request), request), ACTOR)
+        if written_rows(data) != before:
+            wrote.add(name)
+    assert wrote == writing
+    assert not LOOKING & writing
