@@ -145,9 +145,10 @@ class Feed:
         self.link = Link(None, now())
         self.moment: MomentShown | None = None
         """The moment as of which the gate is shown; None: now."""
-        self.session = self._told = Session()
         self._past: frozenset[str] = frozenset()
         """The operations that can be asked as of a moment, once one was shown."""
+        self._told = Session()
+        self.session = self._may_see(self._told)
         self.snapshot: LiveNow | None = None
         """The newest; None before the first."""
         self.heard_at: datetime | None = None
@@ -169,8 +170,8 @@ class Feed:
         can = told.can
         if self.moment is not None:
             can = self._past if can is None else can & self._past
-        if self.read_only and can is not None:
-            can &= LOOKING
+        if self.read_only:
+            can = LOOKING if can is None else can & LOOKING
         return replace(told, can=can)
 
     async def show(self, moment: datetime | None) -> None:
@@ -217,13 +218,10 @@ class Feed:
         """
         request = self._as_of(request)
         operation = operation_of(request)
-        if self.read_only and operation.name not in LOOKING:
-            raise RefusedError(
-                "this console only looks (--read-only)", reason="read_only", hint="Nothing was asked of the gate."
-            )
         streams = operation.streams
         seconds = timeout or (LONG_SECONDS if streams else ASK_SECONDS)
-        client = ControlClient(self.socket, timeout=seconds / 10 if streams else seconds)
+        only = LOOKING if self.read_only else None
+        client = ControlClient(self.socket, timeout=seconds / 10 if streams else seconds, only=only)
         report = _collapsed(progress) if progress is not None else None
         async with self._room:
             try:

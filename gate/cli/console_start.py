@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.app import run
+from console.feed import LOOKING
 from console.late import late, made_late
 from console.setup import Setup
 from gate.cli.output import View
@@ -39,7 +40,7 @@ def start(
         return made
 
     def pages() -> ReportPages:
-        made: ReportPages = late("gate.client.pages:ReportPages")(config, view.path)
+        made: ReportPages = late("gate.client.pages:ReportPages")(config, view.path, LOOKING if read_only else None)
         return made
 
     run(

@@ -5,6 +5,7 @@ Searches that somebody keeps, and their columns, are files in their own configur
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import select
@@ -124,12 +125,18 @@ class OutputFiles:
             )  # fmt: skip
         except (OSError, ValueError) as error:
             raise UsageError(f"{arguments[0]} cannot be started: {error}", hint="see console.commands") from None
+
+        def end() -> None:
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+
+        atexit.register(end)  # whoever leaves the console leaves nothing at work
         with program:
             assert program.stdout is not None  # noqa: S101 - it is a pipe
-            written, done = _read(program, program.stdout.fileno(), time.monotonic() + RUN_SECONDS)
+            written, done = _read(program.pid, program.stdout.fileno(), time.monotonic() + RUN_SECONDS)
+            atexit.unregister(end)
             if not done:
-                with suppress(ProcessLookupError):
-                    os.killpg(program.pid, signal.SIGKILL)
+                end()
             code = program.wait()
         if not done and len(written) < MOST_WRITTEN:
             raise UsageError(f"{arguments[0]} is not done in {RUN_SECONDS:.0f} s", hint="it was ended")
@@ -147,23 +154,21 @@ class OutputFiles:
 # --- searches --------------------------------------------------------------------------------------------------------
 
 
-def _read(program: subprocess.Popen[bytes], pipe: int, until: float) -> tuple[bytes, bool]:
+def _read(program: int, pipe: int, until: float) -> tuple[bytes, bool]:
     """What a program writes, and whether it is done: it has ended, and what it left running is not waited for.
-    Not done: it wrote ``MOST_WRITTEN`` bytes and more, or the time is over."""
-    written = b""
+    Not done: it wrote ``MOST_WRITTEN`` bytes and more, or the time is over. It is not reaped here, so that its id stays
+    that of its group until the group was ended."""
+    written, pipes = b"", [pipe]
     while time.monotonic() < until:
-        ended = program.poll() is not None
-        if select.select([pipe], [], [], 0 if ended else 0.1)[0]:
+        ended = os.waitid(os.P_PID, program, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        if select.select(pipes, [], [], 0 if ended else 0.1)[0]:
             more = os.read(pipe, MOST_WRITTEN + 1 - len(written))
             written += more
             if len(written) > MOST_WRITTEN:
                 return written[:MOST_WRITTEN], False
-            if more:
-                continue
-            with suppress(subprocess.TimeoutExpired):
-                program.wait(max(0.0, until - time.monotonic()))
-            return written, program.returncode is not None
-        if ended:
+            if not more:
+                pipes = []  # closed; it may still be at work
+        elif ended:
             return written, True
     return written, False
 

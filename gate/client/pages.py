@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -79,9 +79,9 @@ def _write(gate: Gate, site: Site, places: dict[str, tuple[str, bytes]], size: i
 class ReportPages:
     """Pages that the console makes, and the configuration that it was started with. Called on a worker's thread."""
 
-    def __init__(self, config: Config, path: Path) -> None:
-        """``path``: where the configuration was read."""
-        self._config, self._path = config, path
+    def __init__(self, config: Config, path: Path, only: Container[str] | None = None) -> None:
+        """``path``: where the configuration was read; ``only``: as of a ``ControlClient``."""
+        self._config, self._path, self._only = config, path, only
 
     def month(self, report: MonthReport) -> str:
         """A month's figures as HTML, as ``dialgate report --month``."""
@@ -106,12 +106,12 @@ class ReportPages:
     def receipts(self, folder: Path) -> Mapping[str, Any]:
         """Write the page of receipts into a folder, as ``dialgate receipts publish``; in ``said`` what is to be done
         with it. Raises ``GateError``."""
-        gate = ControlClient(self._config.control_socket)
+        gate = ControlClient(self._config.control_socket, only=self._only)
         return publish_into(gate, self._config.firm.trading_name, folder) | {"said": HOST_IT}
 
     def findings(self) -> Sequence[Finding]:
         """What is well and what is not, as ``dialgate doctor``. Raises ``GateError``."""
-        gate = ControlClient(self._config.control_socket)
+        gate = ControlClient(self._config.control_socket, only=self._only)
         running = gate.answers()
         return list(examine(self._path, gate if running else None, running=running))
 

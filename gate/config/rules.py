@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -62,6 +63,8 @@ ADDRESS: Final = re.compile(
 """An e-mail address that every server takes: ASCII, one ``@``, a domain with a dot (RFC 5321, without quoted names)."""
 MOST_ARGUMENTS: Final = 32
 """Texts of a command of the console, its words and roles among them."""
+_INTERPRETERS: Final = re.compile(r"(ba|da|z|k|a|fi)?sh|python[0-9.]*|perl|ruby|node|php")
+"""Programs that run the text behind ``-c`` or ``-e``."""
 ROLE_NAMES: Final = ("admin", "compliance", "auditor", "manager", "viewer")
 _MOST_IDENTITY_DAYS: Final = 14
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
@@ -542,6 +545,9 @@ def _commands(console: Console) -> Iterator[Fault]:
             yield Fault(key, f"{', '.join(unknown)}: no role; there are {', '.join(ROLE_NAMES)}")
         if not Path(given[2]).is_absolute():
             yield Fault(key, "name the program by its whole path: no shell looks for it")
+        code = [text for option, text in pairwise(given[3:]) if re.fullmatch(r"-\w*[ce]", option)]
+        if _INTERPRETERS.fullmatch(Path(given[2]).name) and any(re.search(r"\{[a-z]", text) for text in code):
+            yield Fault(key, 'what a row holds would be run as code: give the field as an argument of its own, as "$1"')
 
 
 def _announcement(announcement: Announcement, base: Path) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from gate.control import sockets
 from gate.control.messages import parsed, response, sound
-from gate.errors import ControlError
+from gate.errors import ControlError, RefusedError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.operation import Operation, Request, operation_of
 from gate.types import Progress
@@ -24,8 +25,10 @@ R = TypeVar("R")
 class ControlClient:
     """Speaks to the gate whose control socket is at ``socket``; every call is a connection of its own."""
 
-    def __init__(self, socket: Path, *, timeout: float = 60.0) -> None:
+    def __init__(self, socket: Path, *, timeout: float = 60.0, only: Container[str] | None = None) -> None:
+        """``only``: names of the operations that may be asked for; every other is refused here (``read_only``)."""
         self.socket = socket
+        self._only = only
         self.timeout = timeout
         """Seconds to wait for an answer; operations that stream may be silent for ten times as long."""
 
@@ -63,6 +66,10 @@ class ControlClient:
         progress: Progress | None,
         given: HandedOverFile | None,
     ) -> Any:
+        if self._only is not None and operation.name not in self._only:
+            raise RefusedError(
+                "this console only looks (--read-only)", reason="read_only", hint="Nothing was asked of the gate."
+            )
         timeout = self.timeout * (10 if operation.streams else 1)
         from gate.control.exchange import exchange  # HTTP is loaded where a gate answers, not to find that none does
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -451,11 +452,18 @@ def test_what_is_proposed_is_spoken_in_under_seven_seconds(tmp_path: Path) -> No
         ('["Open", "boss", "/bin/true"]', "boss: no role"),
         ('["Open", "", "true"]', "name the program by its whole path"),
         ('["", "admin", "/bin/true"]', "say what it does"),
+        ('["Open", "", "/bin/sh", "-c", "crm {claimed_by}"]', "would be run as code"),
+        ('["Open", "", "/usr/bin/bash", "-lc", "crm {claimed_by}"]', "would be run as code"),
+        ('["Open", "", "/usr/bin/python3.11", "-c", "print({number})"]', "would be run as code"),
     ],
 )
 def test_a_command_of_the_console_is_whole(tmp_path, given, wrong):
     path = write(tmp_path, VALID + f'\n[console.commands]\n"f7" = {given}\n')
     with pytest.raises(ConfigError, match=wrong):
         load(path)
-    path = write(tmp_path, VALID + '\n[console.commands]\n"f7" = ["Open", "admin", "/bin/true", "{call_id}"]\n')
-    assert load(path).console.commands == {"f7": ("Open", "admin", "/bin/true", "{call_id}")}
+    for whole in (
+        ("Open", "admin", "/bin/true", "{call_id}"),
+        ("Open", "", "/bin/sh", "-c", 'crm "$1"', "-", "{number}"),
+    ):
+        path = write(tmp_path, VALID + f"\n[console.commands]\n'f7' = {json.dumps(whole)}\n")
+        assert load(path).console.commands == {"f7": whole}

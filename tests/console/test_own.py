@@ -6,7 +6,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,12 +19,14 @@ from console.feed import LOOKING, Feed
 from console.modes import own
 from console.modes.calls import Mode
 from gate.client.files import MOST_WRITTEN, OutputFiles, OwnSettings
+from gate.client.pages import ReportPages
 from gate.errors import RefusedError, UsageError
 from gate.operations.audit.checkpoints import AuditCheckpoint
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.lists.objections import ObjectionAdd
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, typed, until
 from tests.console.served import Served
+from tests.support import waiting
 
 
 def heading(app: ConsoleApp) -> list[str]:
@@ -165,12 +170,61 @@ def test_what_a_command_leaves_running_is_not_waited_for_and_a_silent_one_is_end
             OutputFiles().run([sys.executable, "-c", silent])
 
 
+def test_an_endless_command_is_ended_with_its_child_and_with_the_console(tmp_path: Path) -> None:
+    """Its child writes without end while it waits, or is left behind; or it is silent, and the console is left."""
+    pid = tmp_path / "child"
+    writes = f"import os; open({str(pid)!r}, 'w').write(str(os.getpid())); [print('x' * 1000) for _ in iter(int, 1)]"
+    starts = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {writes!r}])"
+    code, text = OutputFiles().run([sys.executable, "-c", f"{starts}; child.wait()"])
+    assert code == -signal.SIGKILL and text.endswith("it wrote more, and was ended\n")
+    assert len(text) < MOST_WRITTEN + 100
+    waiting.until(lambda: not alive(int(pid.read_text())))
+    assert OutputFiles().run([sys.executable, "-c", starts])[0] == 0
+    waiting.until(lambda: pid.read_text() and not alive(int(pid.read_text())))
+    fifo = tmp_path / "began"
+    os.mkfifo(fifo)
+    silent = f"import os, time; open({str(fifo)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    console = (
+        "import sys, threading; from gate.client.files import OutputFiles; "
+        "threading.Thread(target=OutputFiles().run, args=(sys.argv[1:],), daemon=True).start(); sys.stdin.read()"
+    )
+    line = [sys.executable, "-c", console, sys.executable, "-c", silent]
+    with subprocess.Popen(line, stdin=subprocess.PIPE) as left:
+        command = int(fifo.read_text())
+        assert alive(command)
+        left.communicate(b"")
+    waiting.until(lambda: not alive(command))
+
+
+def alive(pid: int) -> bool:
+    """It runs, and is no mere entry that nobody has waited for."""
+    with suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
 # --- read only
+
+
+def test_what_a_console_that_only_looks_makes_pages_of_signs_nothing(served: Served, tmp_path: Path) -> None:
+    """The page of receipts is asked for by a way of its own, and its first question signs the log."""
+    assert served.config.control_socket == served.socket
+    papers = ReportPages(served.config, tmp_path / "config.toml", LOOKING)
+    with pytest.raises(RefusedError, match="only looks"):
+        papers.receipts(tmp_path / "receipts")
+    assert not served.asked
+
+
+def test_a_console_that_only_looks_may_nothing_else_before_the_gate_has_said_who_asks(tmp_path: Path) -> None:
+    feed = Feed(tmp_path / "no.sock", lambda: datetime.now(UTC), lambda message: None, read_only=True)
+    assert not feed.session.may("objection_add") and feed.session.may("calls_list")
 
 
 def test_what_only_looks_is_an_operation_that_takes_nothing_along() -> None:
     assert OPERATIONS.keys() >= LOOKING
     assert not [each for each in LOOKING if OPERATIONS[each].second_person or OPERATIONS[each].file]
+    taking = {"key_unproven", "key_wraps", "recording_piece", "audit_export_part", "request_contents", "backup_keys"}
+    assert taking <= OPERATIONS.keys() and not LOOKING & taking  # wraps and pieces: some write no row, and go out
 
 
 async def test_a_console_that_only_looks_asks_for_nothing_else(served: Served) -> None:
