@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec import UNSET
@@ -44,10 +45,15 @@ from gate.core.facts import recordings
 from gate.core.facts.lists import Objection
 from gate.core.screening import decision_fact, refusal
 from gate.core.terms import Attempt, Decision, Reason
-from gate.ports import Fact, Incoming, Line, Media, Played, Recorder, RecordingClosed, RecordingOpened
+from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened
 from gate.store.queries import UNDECIDED
 from gate.store.transaction import StoreTransaction
 from gate.vault.keystore import KeyStoreDb
+
+if TYPE_CHECKING:
+    from gate.media.relay import RtpIoMedia
+    from gate.recorder.client import RecorderClient
+    from gate.sip.line import SipLine
 
 log = structlog.get_logger()
 
@@ -67,9 +73,9 @@ class CallEffects:
     def __init__(
         self,
         *,
-        line: Line,
-        media: Media,
-        recorder: Recorder,
+        line: SipLine,
+        media: RtpIoMedia,
+        recorder: RecorderClient,
         keys: KeyStoreDb,
         retry_queue: RetryQueue,
         settings: CallSettings,
@@ -493,7 +499,7 @@ class Transfers:
     """The transfers that are asked for during calls."""
 
     def __init__(
-        self, line: Line, recorder: Recorder, retry_queue: RetryQueue, clock: Clock,
+        self, line: SipLine, recorder: RecorderClient, retry_queue: RetryQueue, clock: Clock,
         taken_back: Callable[[StoreTransaction, Attempt, datetime], str],
     ) -> None:  # fmt: skip
         """``taken_back`` as in ``Screener``."""

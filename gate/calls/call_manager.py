@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -50,11 +50,16 @@ from gate.core.facts.calls import HangUp, LegsEnded, OneSided
 from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
 from gate.core.terms import Decision, Reason, Verdict
-from gate.ports import Fact, Incoming, Line, Media, Recorder, Timer
+from gate.ports import Fact, Incoming, Timer
 from gate.store.queries import UNDECIDED
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.vault.keystore import KeyStoreDb
+
+if TYPE_CHECKING:
+    from gate.media.relay import RtpIoMedia
+    from gate.recorder.client import RecorderClient
+    from gate.sip.line import SipLine
 
 E = TypeVar("E", bound=CallEffects)
 
@@ -72,9 +77,9 @@ class CallManager:
     def __init__(
         self,
         *,
-        line: Line,
-        media: Media,
-        recorder: Recorder,
+        line: SipLine,
+        media: RtpIoMedia,
+        recorder: RecorderClient,
         store: EvidenceStore,
         keys: KeyStoreDb,
         retry_queue: RetryQueue,

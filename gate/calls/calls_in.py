@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -18,7 +18,11 @@ from gate.core.call_words import AnnouncementOver, Decided, Do, EvidenceFailed, 
 from gate.core.calls_in import CallIn, CallingIn, DoIn, KeyTimeOver, ObjectionKept
 from gate.core.facts import calls as facts
 from gate.core.terms import Attempt, Purpose, Reason, Topic
-from gate.ports import Incoming, Line, Played, Recorder
+from gate.ports import Incoming, Played
+
+if TYPE_CHECKING:
+    from gate.recorder.client import RecorderClient
+    from gate.sip.line import SipLine
 
 log = structlog.get_logger()
 
@@ -31,7 +35,7 @@ HELP_SECONDS = 3600.0
 class CallInAdmission:
     """Which calls in are taken."""
 
-    def __init__(self, settings: CallSettings, recorder: Recorder, line: Line) -> None:
+    def __init__(self, settings: CallSettings, recorder: RecorderClient, line: SipLine) -> None:
         self._settings = settings
         self._recorder = recorder
         self._line = line

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from gate.calls.call_settings import CallSettings
 from gate.calls.retry_queue import RetryQueue
@@ -23,7 +24,11 @@ from gate.core.allowances import LIMITS, no_place
 from gate.core.facts import Body
 from gate.core.facts import gate as facts
 from gate.core.terms import UNPROVEN, Reason
-from gate.ports import Incoming, Loop, Media, Recorder
+from gate.ports import Incoming, Loop
+
+if TYPE_CHECKING:
+    from gate.media.relay import RtpIoMedia
+    from gate.recorder.client import RecorderClient
 
 SOURCES = 4096
 """Sources remembered; the oldest is forgotten first, which costs a leaf and never a refusal."""
@@ -155,8 +160,8 @@ class Obstacles:
     def __init__(
         self,
         settings: CallSettings,
-        media: Media,
-        recorder: Recorder,
+        media: RtpIoMedia,
+        recorder: RecorderClient,
         retry_queue: RetryQueue,
         refusals: RefusalCounts,
         usage: Usage,

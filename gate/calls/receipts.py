@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -33,7 +33,10 @@ from gate.clock import Clock
 from gate.core.call_words import State
 from gate.core.facts.calls import Receipt, ReceiptTold
 from gate.core.receipts import Caller, new_code, receipt_fact, shown
-from gate.ports import Loop, Media, Played
+from gate.ports import Loop, Played
+
+if TYPE_CHECKING:
+    from gate.media.relay import RtpIoMedia
 
 SECONDS: Final = 20.0
 MOST: Final = 200
@@ -114,7 +117,7 @@ class Receipts:
         self,
         settings: ReceiptSettings | None,
         loop: Loop,
-        media: Media,
+        media: RtpIoMedia,
         retry_queue: RetryQueue,
         clock: Clock,
         new_id: Callable[[], str],

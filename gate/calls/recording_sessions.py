@@ -21,14 +21,16 @@ from gate.core.facts import Body
 from gate.core.facts import recordings as facts
 from gate.core.facts.calls import OneSided
 from gate.core.session_states import Do, Event, State, step
-from gate.ports import Media, Recorder, RecordingClosed, RecordingOpened, Timer
+from gate.ports import RecordingClosed, RecordingOpened, Timer
 
 if TYPE_CHECKING:
     from gate.calls.metrics import Metrics
     from gate.calls.screener import Screener
     from gate.clock import Clock
     from gate.config import Config, Siprec
+    from gate.media.relay import RtpIoMedia
     from gate.ports import SessionAsked, SessionLine
+    from gate.recorder.client import RecorderClient
     from gate.store.store import EvidenceStore
     from gate.store.transaction import StoreTransaction
     from gate.vault.keystore import KeyStoreDb
@@ -77,7 +79,7 @@ class RecordingSessions:
     """Implements ``ports.recording_sessions.SessionEvents``; hears of the recorder's failures, too. Line thread."""
 
     def __init__(
-        self, *, config: Config, line: SessionLine, media: Media, recorder: Recorder, store: EvidenceStore,
+        self, *, config: Config, line: SessionLine, media: RtpIoMedia, recorder: RecorderClient, store: EvidenceStore,
         keys: KeyStoreDb, retry_queue: RetryQueue, screener: Screener, clock: Clock, new_id: Callable[[], str],
         metrics: Metrics, mend: Callable[[str, float], None], stalled: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip

@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import structlog
 
@@ -239,9 +239,10 @@ class GateProcess:
         self._retry_queue = RetryQueue(
             self._folder.store, line, self._metrics.asked_before.inc, self._folder.screener.judge, self._spool
         )
+        media = cast("RtpIoMedia", self._media)  # for which it stands until the line runs
         call_manager = CallManager(
             line=line,
-            media=self._media,
+            media=media,
             recorder=self._recorder,
             store=self._folder.store,
             keys=self._folder.keys,
@@ -258,7 +259,7 @@ class GateProcess:
         sessions = RecordingSessions(
             config=self._config,
             line=line,
-            media=self._media,
+            media=media,
             recorder=self._recorder,
             store=self._folder.store,
             keys=self._folder.keys,

@@ -177,7 +177,9 @@ _MOST_LOOKS = 8
 
 
 class RtpIoMedia:
-    """Implements ``ports.MediaRelay`` and ``ports.Media``; built on the line thread, it starts RTPProxy.
+    """Ports and audio of calls: what the line needs (``ports.MediaRelay``), and prompts, copies and counts for the call
+    manager. Built on the line thread, where every method is called; it starts RTPProxy. No method raises for a single
+    call's sake: ``done(ok)`` comes on the line thread. Nothing that a party says reaches the other until ``join``.
 
     ``prompts`` is the data folder's ``prompts``. Raises ``ConfigError`` where the addresses cannot work, ``MediaError``
     where no announcement is prepared or RTPProxy does not start.
@@ -317,8 +319,7 @@ class RtpIoMedia:
         self._direct(call_id, lambda caller, callee: (0, caller.inner))
 
     def join(self, call_id: str, done: Callable[[bool], None]) -> None:
-        """Let the parties hear each other; ``done(False)`` where that could not be. Of a transfer this takes the party
-        over, whose other call is closed then."""
+        """Let the parties hear each other; ``done(False)`` where that could not be."""
         call = self._calls.get(call_id)
         if call is not None and call.lender is not None:
             call.take_over()
@@ -370,7 +371,7 @@ class RtpIoMedia:
 
         self._proxy.run(call, job(), lambda ok: done(bool(ok)), more=more)
 
-    # --- ports.Media ------------------------------------------------------------------------------------------------
+    # --- for the call manager -----------------------------------------------------------------------------------------
 
     def playable(self, codecs: Sequence[str]) -> bool:
         """True where the announcement is prepared for at least one of these codecs."""
@@ -379,14 +380,16 @@ class RtpIoMedia:
     def play_announcement(
         self, call_id: str, codec: str, done: Callable[[ports.Played], None], on_behalf_of: str = ""
     ) -> float:
-        """Start the announcement to the callee, and pips with a cue to the caller; returns its length in seconds, 0.0
-        where there is no such call, codec or announcement, or no SDP of the callee's yet."""
+        """Start the announcement to the callee (and progress with a cue to the caller); returns its length in seconds.
+        ``on_behalf_of``: the instigator whose announcement it is; empty: the firm's own. ``done`` always comes: it
+        waits for a callee on hold, but not for ever. 0.0 where there is no such call, codec or announcement, or no SDP
+        of the callee's yet."""
         prompts = self._for_others.get(on_behalf_of) if on_behalf_of else self._prompts
         seconds, folder = prompts.seconds if prompts else 0.0, self._folders.get(on_behalf_of, "")
         return self._play(call_id, "announcement", codec, seconds, done, pips=True, folder=folder)
 
     def play_apology(self, call_id: str, codec: str, done: Callable[[ports.Played], None]) -> float:
-        """Start the goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
+        """Start the polite goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
         return self._play(call_id, "goodbye", codec, self._prompts.goodbye_seconds, done)
 
     def play_receipt(self, call_id: str, codec: str, code: str, done: Callable[[ports.Played], None]) -> float:
@@ -397,19 +400,20 @@ class RtpIoMedia:
         return self._play(call_id, name, codec, seconds, over, folder=self._codes.spoken)
 
     def play_to_caller(self, call_id: str, name: str, codec: str, done: Callable[[ports.Played], None]) -> float:
-        """Start a prompt of calls in to the caller; returns its length in seconds."""
+        """Start a prompt of calls in (``gate.media.prompts``) to the caller; returns its length in seconds."""
         return self._play(
             call_id, name, codec, self._in.seconds.get(name, 0.0), done, to="caller", folder=self._folder_in
         )
 
     def stop_playing(self, call_id: str) -> None:
-        """Stop whatever plays; its ``done`` comes at once."""
+        """Stop whatever plays. Its ``done`` comes at once."""
         call = self._calls.get(call_id)
         if call and call.playing:
             call.playing.end()
 
     def when_quiet(self, call_id: str, then: Callable[[], None]) -> None:
-        """See ``ports.Media``."""
+        """``then`` once all is done that is asked for this call up to the end of this step of the line: what is shut or
+        closed passes nothing any more. It always comes, after the step."""
         call = self._calls.get(call_id) or self._closing.get(call_id)
 
         def after_the_step() -> None:
@@ -423,7 +427,9 @@ class RtpIoMedia:
     def copy(
         self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
     ) -> None:
-        """Send a copy of what each party sends to these UDP ports of 127.0.0.1; see ``ports.Media``."""
+        """Send a copy of each direction to these UDP ports on loopback. ``done`` gets the ports of loopback that they
+        come from, of the caller's copy and of the callee's; None where it could not be. 0 for the caller's of a
+        transfer: its own comes in another ``done``, with 0 for the callee's, when the parties are joined."""
         call, found = self._calls.get(call_id), self._parties(call_id)
         if call is None or found is None:
             self._loop.post(lambda: done(None))

@@ -1,4 +1,4 @@
-"""The interfaces of line, loop, media and recorder, as the call path uses them; ``gate.daemon`` wires them.
+"""What line, media and recorder report to the call path above them, and need of each other; ``gate.daemon`` wires them.
 
 Threads. Three threads carry the gate: the *line* thread (sippy's event loop: SIP, media commands, and every step of
 ``gate.calls.call_manager``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what
@@ -9,9 +9,9 @@ the line thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from gate.core.calls_in import CallingIn
 from gate.core.facts import Fact
@@ -86,77 +86,14 @@ class RecorderEvents(Protocol):
         ...
 
 
-class Recorder(Protocol):
-    """The client of the recorder process. Callable from any thread; ``done(result, error)`` on the client's thread."""
-
-    def available(self) -> bool:
-        """True where a recording could be opened now (process up, disk not full)."""
-        ...
-
-    def open(
-        self,
-        call_id: str,
-        recording_id: str,
-        header: Mapping[str, Any],
-        done: Callable[[RecordingOpened | None, Exception | None], None],
-        *,
-        keep: bool = True,
-        listen: bool = False,
-        payloads: Mapping[str, Mapping[int, str]] | None = None,
-    ) -> None:
-        """Make the key, wrap it, bind the taps and listen for digits, which ``payloads`` (as in ``media_changed``)
-        tell of. No audio is kept until ``start``.
-
-        ``keep`` false: listen only. There is no key and no wrap, and ``start`` must not come. ``listen``: where the
-        recorder cannot do what it is asked, the same (``RecordingOpened.unkept``) instead of an error.
-        """
-        ...
-
-    def listen(self, call_id: str, caller_from: int, callee_from: int) -> None:
-        """The ports of loopback that the copies come from: from these alone the taps take packets, and from nobody
-        before. 0: as before."""
-        ...
-
-    def start(
-        self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
-        """Keep audio from now on. ``payloads`` as in ``LineEvents.media_changed``; ``events`` (the announcement: id,
-        version, started, ended, completed) go into the sealed file."""
-        ...
-
-    def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
-        """The codec map changed in the middle of the call."""
-        ...
-
-    def pause(self, call_id: str, seconds: int = 0) -> None:
-        """Keep nothing, keypad digits included, until ``resume``; the gap is marked. ``seconds``: keep again after so
-        many in any case, whatever becomes of the gate; a pause of a paused call sets that anew, 0 takes it away."""
-        ...
-
-    def resume(self, call_id: str) -> None:
-        """Keep audio again."""
-        ...
-
-    def keep_no_more(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
-        """Seal the last chunk, as ``close`` does, and hear digits until that; its result is then None."""
-        ...
-
-    def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
-        """Seal the last chunk. Where ``start`` never came there is no file, and the result is None without an error."""
-        ...
-
-
 __all__ = [
     "Anchored",
     "Fact",
     "Incoming",
-    "Line",
     "LineEvents",
     "Loop",
-    "Media",
     "MediaRelay",
     "Played",
-    "Recorder",
     "RecorderEvents",
     "RecordingClosed",
     "RecordingOpened",
@@ -218,11 +155,12 @@ class LineEvents(Protocol):
         ...
 
     def incoming(self, incoming: Incoming) -> None:
-        """A new attempt. Answer with ``Line.refuse`` or ``Line.invite``, later too: retransmissions are absorbed."""
+        """A new attempt. Answer with ``SipLine.refuse`` or ``SipLine.invite``, later too: retransmissions are
+        absorbed."""
         ...
 
     def calling_in(self, calling: CallingIn) -> None:
-        """A call in. Answer with ``Line.refuse`` or ``Line.answer``."""
+        """A call in. Answer with ``SipLine.refuse`` or ``SipLine.answer``."""
         ...
 
     def acknowledged(self, call_id: str, codec: str) -> None:
@@ -241,7 +179,7 @@ class LineEvents(Protocol):
 
     def joining(self, call_id: str, from_call: str) -> None:
         """The caller of two talks asks to connect the callee of ``from_call`` with that of ``call_id``. Answer with
-        ``Line.take_over``."""
+        ``SipLine.take_over``."""
         ...
 
     def shed(self, claimed_by: str, reason: Reason) -> None:
@@ -262,8 +200,8 @@ class LineEvents(Protocol):
 
     def dialling_again(self, call_id: str, trunk: str, after: str) -> None:
         """Another INVITE of this call is ready to leave, to ``trunk``; ``after``: what became of the one before, a code
-        or a word (``silent``, ``no_codec``). Answer with ``Line.dial_again`` or ``Line.hang_up``. Not told of a call
-        for help, which waits for nothing."""
+        or a word (``silent``, ``no_codec``). Answer with ``SipLine.dial_again`` or ``SipLine.hang_up``. Not told of a
+        call for help, which waits for nothing."""
         ...
 
     def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
@@ -288,7 +226,7 @@ class LineEvents(Protocol):
 
     def caller_left(self, call_id: str) -> bool:
         """The caller has hung up before the parties were connected, or on a talk where receipts are spoken, and the
-        callee is still there. True: keep the callee's leg until ``Line.hang_up``. False: the line ends it, and tells
+        callee is still there. True: keep the callee's leg until ``SipLine.hang_up``. False: the line ends it, and tells
         ``hung_up``."""
 
     def one_sided(self, call_id: str, side: str) -> None:
@@ -306,62 +244,6 @@ class LineEvents(Protocol):
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """Codec maps after an offer and answer: side -> payload type -> ``name/rate``."""
-
-
-class Line(Loop, Protocol):
-    """The SIP side, with the loop of its thread. Every method is called on that thread, but for ``post``."""
-
-    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str, *, elsewhere: bool = False) -> None:
-        """The caller's refusal, with a Reason header and the decision id, stateless; the same answer to a
-        retransmission. ``elsewhere``: another gate may take the call, where the caller can reach one (``overflow``)."""
-
-    def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
-        """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity.
-        ``early``: the caller may hear what comes from the far end before it has answered; else it rings by itself."""
-        ...
-
-    def dial_again(self, call_id: str) -> None:
-        """Let the INVITE leave of which ``dialling_again`` told."""
-        ...
-
-    def redirect(self, call_id: str, number: str) -> bool:
-        """302 with the addresses of the trunks in place of letting the call through; False where there is none, which
-        ``failed`` has told."""
-
-    def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
-        """Let the call through to the emergency route, under whatever load; its refusals pass as they are, so that a
-        phone system goes on to its next route."""
-        ...
-
-    def answer(self, call_id: str) -> None:
-        """A call in: answer the caller; ``acknowledged`` or ``hung_up`` follows."""
-        ...
-
-    def ring(self, call_id: str) -> None:
-        """A call in: ring the firm's phones in order; ``answered`` with whose, or ``nobody_answers``, follows."""
-        ...
-
-    def early_media(self, call_id: str) -> None:
-        """Open the caller's audio before it is answered (183), so that it hears progress and a cue."""
-        ...
-
-    def connect(self, call_id: str) -> None:
-        """Answer the caller: the parties are bridged."""
-        ...
-
-    def take_over(self, call_id: str, from_call: str, *, why_not: str = "") -> None:
-        """Put the callee of ``from_call`` in the place of the caller of ``call_id``, whose leg ends, and end
-        ``from_call``; ``why_not``: the code of a reason for which both go on as they were."""
-        ...
-
-    def hang_up(self, call_id: str, reason: str) -> None:
-        """End both legs, whatever state they are in; ``reason`` goes into the Reason header. A caller whose callee has
-        picked up gets 200 and BYE, never a failure."""
-        ...
-
-    def forget(self, call_id: str) -> None:
-        """The call manager is done with the call; whatever is left of it may go."""
-        ...
 
 
 Anchored = Callable[[str | None, Exception | None], None]
@@ -394,7 +276,7 @@ class MediaRelay(Protocol):
         ...
 
     def join(self, call_id: str, done: Callable[[bool], None]) -> None:
-        """As ``Media.join``."""
+        """Let the parties hear each other; ``done(False)`` where that could not be."""
         ...
 
     def transfer(self, call_id: str, from_call: str) -> bool:
@@ -407,7 +289,7 @@ class MediaRelay(Protocol):
         ...
 
     def shut(self, call_id: str) -> None:
-        """As ``Media.shut``."""
+        """Let neither party hear the other."""
 
     def close(self, call_id: str) -> None:
         """Free the ports; harmless where there are none."""
@@ -436,56 +318,6 @@ class Played:
     cause: str = ""
     """Why it is not completed: ``callee_on_hold`` (for longer than it waits), ``stopped``, ``media_failed``,
     ``not_playable``."""
-
-
-class Media(Protocol):
-    """Audio commands for a call whose ports the line has set up. Every method is called on the line thread, never
-    raises for a single call's sake: ``done(ok)`` comes on the line thread.
-
-    Nothing that a party says reaches the other until ``join``."""
-
-    def join(self, call_id: str, done: Callable[[bool], None]) -> None:
-        """Let the parties hear each other; ``done(False)`` where that could not be."""
-
-    def shut(self, call_id: str) -> None:
-        """Let neither party hear the other."""
-
-    def playable(self, codecs: Sequence[str]) -> bool:
-        """True where the announcement is prepared for at least one of these codecs."""
-        ...
-
-    def play_announcement(
-        self, call_id: str, codec: str, done: Callable[[Played], None], on_behalf_of: str = ""
-    ) -> float:
-        """Start the announcement to the callee (and progress with a cue to the caller); returns its length in seconds.
-        ``on_behalf_of``: the instigator whose announcement it is; empty: the firm's own.
-        ``done`` always comes: it waits for a callee on hold, but not for ever."""
-        ...
-
-    def play_apology(self, call_id: str, codec: str, done: Callable[[Played], None]) -> float:
-        """Start the polite goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
-        ...
-
-    def play_receipt(self, call_id: str, codec: str, code: str, done: Callable[[Played], None]) -> float:
-        """Start the code of a receipt to the callee; returns its length in seconds (0.0 where it cannot be played)."""
-
-    def play_to_caller(self, call_id: str, name: str, codec: str, done: Callable[[Played], None]) -> float:
-        """Start a prompt of calls in (``gate.media.prompts``) to the caller; returns its length in seconds."""
-
-    def stop_playing(self, call_id: str) -> None:
-        """Stop whatever plays."""
-
-    def when_quiet(self, call_id: str, then: Callable[[], None]) -> None:
-        """``then`` once all is done that is asked for this call up to the end of this step of the line: what is shut or
-        closed passes nothing any more. It always comes, after the step."""
-
-    def copy(
-        self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
-    ) -> None:
-        """Send a copy of each direction to these UDP ports on loopback. ``done`` gets the ports of loopback that they
-        come from, of the caller's copy and of the callee's; None where it could not be. 0 for the caller's of a
-        transfer: its own comes in another ``done``, with 0 for the callee's, when the parties are joined."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

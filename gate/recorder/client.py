@@ -125,7 +125,8 @@ class _Call:
 
 
 class RecorderClient:
-    """``gate.ports.Recorder`` over a supervised process. ``events`` may be set between making and ``launch``.
+    """The client of the recorder, a supervised process. Callable from any thread; ``done(result, error)`` comes on the
+    client's thread. ``events`` may be set between making and ``launch``.
     ``on_levels`` gets call -> (caller, callee) once a second while ``watch_levels(True)`` holds."""
 
     def __init__(
@@ -192,8 +193,7 @@ class RecorderClient:
         return True
 
     def available(self) -> bool:
-        """True where a recording could be opened now, and soon: process up, heard of lately, not behind, not slow, disk
-        not full."""
+        """True where a recording could be opened now (process up, disk not full)."""
         alive, outbox = self._alive, self._outbox
         return (
             alive is not None
@@ -226,7 +226,7 @@ class RecorderClient:
         """Packets in the taps of running calls that were looked at for keys in the recorder's place."""
         return sum(tap.looked_at for call in list(self._calls.values()) for tap in list(call.taps))
 
-    # --- the port -------------------------------------------------------------------------------------------------
+    # --- for calls -------------------------------------------------------------------------------------------------
 
     def open(
         self,
@@ -239,7 +239,13 @@ class RecorderClient:
         listen: bool = False,
         payloads: Mapping[str, Mapping[int, str]] | None = None,
     ) -> None:
-        """As ``gate.ports.Recorder.open``; an answer comes within ``open_seconds``, be it an error."""
+        """Make the key, wrap it, bind the taps and listen for digits, which ``payloads`` (as in ``media_changed``) tell
+        of. No audio is kept until ``start``.
+
+        ``keep`` false: listen only. There is no key and no wrap, and ``start`` must not come. ``listen``: where the
+        recorder cannot do what it is asked, the same (``RecordingOpened.unkept``) instead of an error. An answer comes
+        within ``open_seconds``, be it an error.
+        """
         codecs = payloads or {}
 
         def opened(result: RecordingOpened | None, error: Exception | None) -> None:
@@ -267,7 +273,8 @@ class RecorderClient:
         return RecordingOpened(recording_id, ports[0], ports[1], "", (), "", unkept=str(error))
 
     def listen(self, call_id: str, caller_from: int, callee_from: int) -> None:
-        """As ``gate.ports.Recorder.listen``."""
+        """The ports of loopback that the copies come from: from these alone the taps take packets, and from nobody
+        before. 0: as before."""
         call = self._calls.get(call_id)
         if call is not None and call.alone:
             for tap, source in zip(call.taps, (caller_from, callee_from), strict=False):
@@ -278,36 +285,40 @@ class RecorderClient:
     def start(
         self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()
     ) -> None:
-        """As ``gate.ports.Recorder.start``."""
+        """Keep audio from now on. ``payloads`` as in ``LineEvents.media_changed``; ``events`` (the announcement: id,
+        version, started, ended, completed) go into the sealed file."""
         self._map(call_id, payloads)
         if call := self._calls.get(call_id):
             call.kept, call.kept_at = 0.0, self._looked
         self._send(m.Start(call_id, time.monotonic_ns(), _payloads(payloads), [_plain(event) for event in events]))
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
-        """As ``gate.ports.Recorder.media_changed``; before the start it tells which packets are keys."""
+        """The codec map changed in the middle of the call. Before the start it tells which packets are keys."""
         self._map(call_id, payloads)
         self._send(m.MediaChanged(call_id, _payloads(payloads)))
 
     def pause(self, call_id: str, seconds: int = 0) -> None:
-        """As ``gate.ports.Recorder.pause``; it holds from this instant, whenever the recorder reads of it."""
+        """Keep nothing, keypad digits included, until ``resume``; the gap is marked. ``seconds``: keep again after so
+        many in any case, whatever becomes of the gate; a pause of a paused call sets that anew, 0 takes it away. It
+        holds from this instant, whenever the recorder reads of it."""
         outbox = self._outbox
         if outbox is not None:
             outbox.pause(call_id, seconds)
 
     def resume(self, call_id: str) -> None:
-        """As ``gate.ports.Recorder.resume``."""
+        """Keep audio again."""
         self._send(m.Resume(call_id))
 
     def keep_no_more(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
-        """As ``gate.ports.Recorder.keep_no_more``; it holds from this instant, whenever the recorder reads of it."""
+        """Seal the last chunk, as ``close`` does, and hear digits until that; its result is then None. It holds from
+        this instant, whenever the recorder reads of it."""
         if call := self._calls.get(call_id):
             call.kept = None
         self._ask("keep no more", m.KeepNoMore(call_id, time.monotonic_ns()), done, CLOSE_SECONDS)
 
     def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
-        """As ``gate.ports.Recorder.close``; what comes after this instant is not kept, whenever the recorder reads of
-        it."""
+        """Seal the last chunk. Where ``start`` never came there is no file, and the result is None without an error.
+        What comes after this instant is not kept, whenever the recorder reads of it."""
         if call := self._calls.get(call_id):
             call.kept, call.ended = None, True
         self._ask("close", m.Close(call_id, time.monotonic_ns()), done, CLOSE_SECONDS)

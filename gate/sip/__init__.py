@@ -7,7 +7,7 @@ How a call comes in and goes out::
                               │   └─ registrar, response_cache (stateless: REGISTER, OPTIONS, 401, 603, …)
                               └─▶ sippy's transactions ─▶ caller's leg ◀─ bridge.Bridge ─▶ callee's leg ─▶ trunk
 
-- ``line.SipLine``      the front: ``ports.Line`` with the loop of its thread; nothing else is needed from outside
+- ``line.SipLine``      the front: the calls, with the loop of its thread; nothing else is needed from outside
 - ``udp``               sockets: one receiving thread per socket, sending from the line thread
 - ``streams``           TCP and TLS: connections, who is at which
 - ``stream_io``         the one thread that reads and writes them all, with the certificates of TLS; ``connection``: one

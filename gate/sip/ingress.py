@@ -164,7 +164,7 @@ class Ingress:
     def refuse(
         self, pending: Pending, reason: str, decision_id: str, explanation: str, *, elsewhere: bool = False
     ) -> None:
-        """The caller's refusal, remembered; ``elsewhere`` as in ``ports.Line``."""
+        """The caller's refusal, remembered; ``elsewhere`` as in ``SipLine.refuse``."""
         request, source = pending.request, pending.source
         tag = self.responses.tag(request)
         if reason == Reason.MERGED_REQUEST:  # of two answers a proxy passes on the other gate's

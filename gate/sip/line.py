@@ -1,4 +1,4 @@
-"""The line: ``ports.Line``, and the loop of its thread, for the rest of the gate."""
+"""The line: the SIP side, with the loop of its thread, for the rest of the gate."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SipLine:
 
     Order: make it, ``bind`` the call manager, ``open`` (sockets; any thread), ``run`` on the thread that shall be the
     line thread until ``stop`` is called from anywhere. ``post`` works from any thread at any time; everything of
-    ``ports.Line`` and ``after`` only on the line thread (inside a posted step or an event).
+    the calls and ``after`` only on the line thread (inside a posted step or an event).
 
     Args:
         config: ``sip``, ``trunk``, ``account``, ``pbx`` and ``limits`` are read.
@@ -185,62 +185,69 @@ class SipLine:
         """Run ``step`` on the line thread after ``seconds``; only from the line thread."""
         return self._running().after(seconds, step)
 
-    # --- ports.Line -------------------------------------------------------------------------------------------------
+    # --- calls -------------------------------------------------------------------------------------------------
 
     def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str, *, elsewhere: bool = False) -> None:
-        """The caller's refusal, stateless; the same bytes to a retransmission."""
+        """The caller's refusal, with a Reason header and the decision id, stateless; the same answer to a
+        retransmission. ``elsewhere``: another gate may take the call, where the caller can reach one (``overflow``)."""
         engine = self._running()
         pending = engine.ingress.pending.take(call_id)
         if pending is not None:
             engine.ingress.refuse(pending, reason, decision_id, explanation, elsewhere=elsewhere)
 
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
-        """Let the call through to the trunk."""
+        """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity.
+        ``early``: the caller may hear what comes from the far end before it has answered; else it rings by itself."""
         engine = self._running()
         engine.invite(call_id, number, presentation, display_name, early=early)
 
     def dial_again(self, call_id: str) -> None:
-        """Let another INVITE of this call leave."""
+        """Let the INVITE leave of which ``dialling_again`` told."""
         if bridge := self._running().bridges.get(call_id):
             bridge.dial_again()
 
     def redirect(self, call_id: str, number: str) -> bool:
-        """302 with the addresses of the trunks."""
+        """302 with the addresses of the trunks in place of letting the call through; False where there is none, which
+        ``failed`` has told."""
         return self._running().redirect(call_id, number)
 
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
-        """Let the call through to the emergency route."""
+        """Let the call through to the emergency route, under whatever load; its refusals pass as they are, so that a
+        phone system goes on to its next route."""
         engine = self._running()
         if not engine.trunks.emergency:
             raise GateError("there is no emergency route", hint="see the section [emergency]")
         engine.invite(call_id, number, presentation, display_name, emergency=True)
 
     def answer(self, call_id: str) -> None:
-        """A call in: answer its caller."""
+        """A call in: answer the caller; ``acknowledged`` or ``hung_up`` follows."""
         self._running().answer(call_id)
 
     def ring(self, call_id: str) -> None:
-        """A call in: ring the phones."""
+        """A call in: ring the firm's phones in order; ``answered`` with whose, or ``nobody_answers``, follows."""
         bridge = self._running().bridges.get(call_id)
         if isinstance(bridge, CallInBridge):
             bridge.ring()
 
     def early_media(self, call_id: str) -> None:
-        """183 with the callee's SDP to the caller; only between ``answered`` and ``connect``."""
+        """Open the caller's audio before it is answered (183), so that it hears progress and a cue. Only between
+        ``answered`` and ``connect``."""
         if bridge := self._running().bridges.get(call_id):
             bridge.early_media()
 
     def connect(self, call_id: str) -> None:
-        """200 to the caller."""
+        """Answer the caller: the parties are bridged."""
         if bridge := self._running().bridges.get(call_id):
             bridge.connect()
 
     def take_over(self, call_id: str, from_call: str, *, why_not: str = "") -> None:
-        """Join the callees of two calls, or refuse to."""
+        """Put the callee of ``from_call`` in the place of the caller of ``call_id``, whose leg ends, and end
+        ``from_call``; ``why_not``: the code of a reason for which both go on as they were."""
         self._running().transfers.take_over(call_id, from_call, why_not)
 
     def hang_up(self, call_id: str, reason: str) -> None:
-        """End both legs, whatever state they are in; an undecided call is refused."""
+        """End both legs, whatever state they are in; ``reason`` goes into the Reason header. A caller whose callee has
+        picked up gets 200 and BYE, never a failure. An undecided call is refused."""
         engine = self._running()
         if bridge := engine.bridges.get(call_id):
             bridge.hang_up(reason)
@@ -248,10 +255,10 @@ class SipLine:
             engine.ingress.refuse(pending, reason, "", "")
 
     def forget(self, call_id: str) -> None:
-        """The call manager is done with the call."""
+        """The call manager is done with the call; whatever is left of it may go."""
         self._running().forget(call_id)
 
-    # --- ports.recording_sessions.SessionLine -----------------------------------------------------------------------
+    # --- recording sessions (ports.SessionLine) -----------------------------------------------------------------------
 
     def take(self, session_id: str, first: str, done: Callable[[Mapping[str, Mapping[int, str]] | None], None]) -> None:
         """Make a recording session's media ports."""
