@@ -13,7 +13,7 @@ import click
 
 from gate.cli import passphrase as asked
 from gate.cli.asking import Moment, option, reach
-from gate.cli.audit import CHECKPOINTS, VKEY, checkpoint_notes, command, read_vkey
+from gate.cli.audit import CHECKPOINTS, checkpoint_notes, command, read_vkey
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, clean, narrate
 from gate.client.bundles import make_bundle, open_into
@@ -87,7 +87,9 @@ def export(
     calls, included, recordings = (counts.get(name, 0) for name in ("calls", "included", "recordings"))
     summary = f"{many(calls, 'call')}, {included:,} of {recordings:,} recordings"
     narrate(f"Wrote {output} for {who.name} ({who.purpose}): {summary}.")
-    narrate(f"Give the verifier key separately, by other means: {result['vkey']}")
+    keys_of_logs = [result["vkey"], *result.get("others", {}).values()]
+    for vkey in keys_of_logs:
+        narrate(f"Give the verifier key separately, by other means: {vkey}")
     narrate(f"And the SHA-256 of reader.py in it, which opens it with Python alone: {result['reader']}")
     view.data(result)
 
@@ -129,7 +131,8 @@ def _named(recipient: str) -> str:
 )
 @click.argument("file", type=FILE)
 @click.option("-k", "--key", type=FILE, metavar="FILE", help="The recipient's private key.")
-@VKEY
+@click.option("--vkey", "vkeys", multiple=True, metavar="KEY|FILE",
+              help="The gate's verifier key, as you know it from elsewhere; of several gates once each.")  # fmt: skip
 @CHECKPOINTS
 @click.option("--witness", "witnesses", multiple=True, metavar="KEY|FILE",
               help="The verifier key of a witness that must have signed the checkpoint; may be repeated.")  # fmt: skip
@@ -141,7 +144,7 @@ def open_(
     view: View,
     file: Path,
     key: Path | None,
-    vkey: str | None,
+    vkeys: tuple[str, ...],
     kept: tuple[Path, ...],
     witnesses: tuple[str, ...],
     output: Path | None,
@@ -158,7 +161,7 @@ def open_(
                          hint="name a new folder with -o" if output.exists() else "give --key FILE")  # fmt: skip
     if database and output is None:
         raise UsageError("--database goes into the folder of -o", hint="name a new folder with -o")
-    trusted = read_vkey(vkey) if vkey else ""
+    trusted = [read_vkey(each) for each in vkeys]
     seen_by = [read_vkey(each, witness=True) for each in witnesses]
     notes = checkpoint_notes(kept)
     private = None if key is None else load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))

@@ -82,6 +82,7 @@ def make_bundle(
         "to": begun.until,
         "checkpoint": made.checkpoint,
         "vkey": made.vkey,
+        **({"others": made.others} if made.others else {}),
         "reader": made.reader,
         "damaged": made.damaged,
     }
@@ -181,7 +182,7 @@ def _take(
 def open_into(
     path: Path,
     private: PrivateKey | None,
-    vkey: str,
+    vkeys: Sequence[str],
     notes: Sequence[tuple[str, str]],
     output: Path | None,
     progress: Callable[[str], AbstractContextManager[Progress | None]],
@@ -191,7 +192,7 @@ def open_into(
 ) -> dict[str, Any]:
     """Check a bundle, and open it with the key where one is given.
 
-    ``vkey``: the gate's verifier key, empty: the bundle's own. ``notes``: (name, signed note) of checkpoints kept
+    ``vkeys``: the gates' verifier keys, none: the bundle's own. ``notes``: (name, signed note) of checkpoints kept
     elsewhere; ``witnesses``: verifier keys of those who must have seen the log. ``output``: the folder for logs and
     recordings, None: they are only checked. ``progress`` makes a bar of a title. Returns what ``dialgate audit open
     --json`` writes; where the bundle does not hold, ``ok`` is false, there is no folder, and nothing beyond ``checks``
@@ -200,7 +201,7 @@ def open_into(
     findings = Findings()
     summary: dict[str, Any] = {}
     try:
-        summary = _opened(path, private, vkey, notes, output, findings, progress, database, witnesses)
+        summary = _opened(path, private, vkeys, notes, output, findings, progress, database, witnesses)
     except GateError as error:
         if error.exit_code != 1:
             raise
@@ -211,7 +212,7 @@ def open_into(
 def _opened(
     path: Path,
     private: PrivateKey | None,
-    vkey: str,
+    vkeys: Sequence[str],
     notes: Sequence[tuple[str, str]],
     output: Path | None,
     findings: Findings,
@@ -221,7 +222,7 @@ def _opened(
 ) -> dict[str, Any]:
     with path.open("rb") as file:
         with progress("Checking the files") as bar:
-            bundle = open_bundle(file, findings, vkey=vkey, older=notes, witnesses=witnesses, progress=bar)
+            bundle = open_bundle(file, findings, vkeys=vkeys, older=notes, witnesses=witnesses, progress=bar)
         manifest = bundle.manifest
         summary: dict[str, Any] = {
             "bundle": manifest.bundle,
@@ -229,7 +230,7 @@ def _opened(
             "firm": manifest.firm,
             "log": manifest.log,
             "vkey": manifest.vkey,
-            "vkey_from": "elsewhere" if vkey else "the bundle itself",
+            "vkey_from": "elsewhere" if vkeys else "the bundle itself",
             "from": manifest.period.since,
             "to": manifest.period.until,
             "recipient": f"{manifest.recipient.name} ({manifest.recipient.id}), {manifest.recipient.purpose}",
@@ -237,6 +238,12 @@ def _opened(
             "counts": {name: count for name, count in manifest.counts.items() if count},
             "folder": str(output) if output else None,
         }
+        if manifest.others:
+            summary["number"] = manifest.number
+            summary["others"] = [
+                {"number": each.number, "log": each.log, "vkey": each.vkey, "checkpoint": each.checkpoint.size}
+                for each in manifest.others
+            ]
         if private is None:
             summary["opened"] = False
             return summary
@@ -279,7 +286,9 @@ def _samples(wav: bytes | None) -> Any:
 
 def _keep_clear(bundle: Any, target: Path) -> None:
     """What is worth keeping beside what was opened: the checkpoint for the next bundle, and what the logs mean."""
-    for name in ("README.txt", "gate.vkey", "checkpoint.txt", "manifest.json"):
+    others = [name for name in bundle.members if name.startswith("logs/") and name.endswith(("vkey", "checkpoint.txt"))]
+    for name in ("README.txt", "gate.vkey", "checkpoint.txt", "manifest.json", *others):
+        (target / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (target / name).open("xb") as file:
             file.writelines(bundle.members[name].blocks())
 

@@ -373,7 +373,8 @@ class GateProcess:
                 raise failure
             if self._folder.config.limits.one_core:
                 stay_on_one_core()
-            self._note(GateStarted(version=version("dialgate"), pid=os.getpid()))
+            vkey = self._folder.bundles.vkey().vkey
+            self._note(GateStarted(version=version("dialgate"), pid=os.getpid(), vkey=vkey))
             self._signer.sign()
             asyncio.run(self._serve())
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

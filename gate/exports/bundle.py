@@ -24,12 +24,13 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import Annotated, Any, BinaryIO, Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from gate.converting import decode
-from gate.core.evidence import canonical
+from gate.core.evidence import MOST_LOGS, canonical
 from gate.errors import GateError
 from gate.showing import many as many
 
@@ -76,8 +77,10 @@ STATUSES: Final = {
     "open": "left out: it was still being recorded",
     "empty": "nothing was recorded",
     "missing": "its sealed file was not where the gate keeps it",
+    "elsewhere": "kept by the gate that made it: its own bundle has them",
 }
-"""What became of a recording; the words that ``audit open`` uses."""
+"""What became of a recording; the words that ``audit open`` uses. The last one is of bundles over several logs."""
+ELSEWHERE: Final = "elsewhere"
 
 MAX_MANIFEST: Final = 64 << 20
 MAX_SMALL: Final = 1 << 20
@@ -131,6 +134,16 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
+class OtherLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The log of another gate of the same database: its fields are as the manifest's own."""
+
+    number: Annotated[int, msgspec.Meta(ge=0, lt=MOST_LOGS)]
+    log: str
+    vkey: str
+    checkpoint: Head
+    leaves: dict[str, int | None]
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``manifest.json``."""
 
@@ -153,6 +166,19 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``calls``, ``decisions``, ``facts`` and ``recordings``; of the recordings as many by status."""
     members: list[Member]
     """In the order of the tar; the closing three are not among them."""
+    number: Annotated[int, msgspec.Meta(ge=0, lt=MOST_LOGS)] | UnsetType = UNSET
+    """Of a bundle over several logs: that of the log of the gate that made it."""
+    others: list[OtherLog] | UnsetType = UNSET
+    """And the other logs, by their numbers."""
+
+    @property
+    def logs(self) -> dict[int, OtherLog]:
+        """All logs, that of the gate that made it first. Raises ``BundleError`` where one is there twice."""
+        own = OtherLog(self.number or 0, self.log, self.vkey, self.checkpoint, self.leaves)
+        logs = [own, *(self.others or ())]
+        if len({each.number for each in logs}) != len(logs):
+            raise BundleError(f"{MANIFEST} lists a log twice")
+        return {each.number: each for each in logs}
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -206,6 +232,11 @@ def reader_source() -> bytes:
 def reader_sha256() -> str:
     """Its digest, which is told by other ways too: the manual, the export's leaf and output."""
     return hashlib.sha256(reader_source()).hexdigest()
+
+
+def of_log(name: str, number: int | None) -> str:
+    """Name of a clear member that another log has too, as that one's; None: of the gate's own."""
+    return name if number is None else f"logs/{number}/{name}"
 
 
 def log_member(name: str) -> str:

@@ -21,18 +21,20 @@ from typing import Any, Final
 
 from msgspec.structs import asdict, replace
 
-from gate.core.facts.audit import BundleExported
+from gate.core.evidence import index_of, leaf_name, log_of
+from gate.core.facts.audit import BundleExported, LogSigned
 from gate.core.facts.calls import CallIn, Decision, Transferred
 from gate.core.facts.derived import OF_CALL, OF_RECIPIENT
+from gate.core.facts.gate import GateStopped
 from gate.core.facts.keys import RecipientRetired
 from gate.core.facts.lists import RegisterImported
-from gate.core.facts.recordings import Exported
+from gate.core.facts.recordings import Exported, RecordingOpened
 from gate.core.facts.retention import FactsErased, Hold, HoldReleased
 from gate.errors import GateError, WrapDamaged
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import BundleError, Entry
-from gate.exports.bundle_read import Bundle, Faults, Findings, Leaves
+from gate.exports.bundle_read import Bundle, Faults, Findings, Leaves, named
 from gate.types import Progress
 from gate.vault.keyfile import PrivateKey
 from gate.vault.reader import open_recording
@@ -46,6 +48,7 @@ class Claims:
 
     def __init__(self, manifest: form.Manifest) -> None:
         self._bundle = manifest.bundle
+        self._own = manifest.number or 0
         self._to = manifest.recipient
         self._until = manifest.period.until
         self._begun = ""
@@ -73,7 +76,7 @@ class Claims:
             self._joined.add(str(rows.body_of(fact).get("to")))
         elif fact.kind in OF_RECIPIENT:
             before = self._recipients.get(fact.subject)
-            if before is None or before.leaf < fact.leaf:
+            if before is None or _later(before, fact):
                 self._recipients[fact.subject] = fact
         elif fact.kind == BundleExported.kind and fact.subject == self._bundle:
             self._begun, self._reader_logged = fact.at, str(rows.body_of(fact).get("reader") or "")
@@ -97,8 +100,13 @@ class Claims:
             "open": not gone and not taken,
             "empty": bool(closed) and not row.size and not gone,
             "missing": bool(closed) and not gone and not taken,
+            "elsewhere": not taken and not gone and self._made_elsewhere(name, facts),
         }
         return bears.get(status, False)
+
+    def _made_elsewhere(self, recording_id: str, facts: Sequence[rows.FactRow]) -> bool:
+        opened = (fact for fact in facts if fact.kind == RecordingOpened.kind and fact.subject == recording_id)
+        return all(log_of(fact.leaf) != self._own for fact in opened)
 
     def report(self, findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
         """What came of it; ``told`` is the register of recipients."""
@@ -149,7 +157,8 @@ class Claims:
             ):
                 faults.add(f"{who[:64]} (named otherwise in the manifest)")
         for who, fact in self._recipients.items():
-            if who not in seen and fact.kind != RecipientRetired.kind:
+            # Of several gates each has a register, and its own log must have who is on it.
+            if who not in seen and fact.kind != RecipientRetired.kind and log_of(fact.leaf) == self._own:
                 faults.add(f"{who[:64]} (left out)")
         if self._to.id not in seen:
             faults.add("the recipient of the bundle itself (left out)")
@@ -157,6 +166,11 @@ class Claims:
             findings, "recipients", f"{form.many(len(told), 'recipient')} on the register, each as the log has it.",
             "The register of recipients is not what the log says",
         )  # fmt: skip
+
+
+def _later(one: rows.FactRow, other: rows.FactRow) -> bool:
+    """Whether the other fact came after the one: by their log, of two logs by their times."""
+    return one.leaf < other.leaf if log_of(one.leaf) == log_of(other.leaf) else one.at <= other.at
 
 
 def _fingerprint(public: Any) -> str:
@@ -210,6 +224,8 @@ class _Contents:
         self._emptied: set[int] = set()
         self._receipts: set[int] = set()
         self._claims = Claims(self._manifest)
+        self._ends: dict[int, dict[str, rows.FactRow]] = {}
+        """Of the other logs: the facts at the end of what was signed."""
         self._sounds = {name for name in self._bundle.members if name.startswith("announcements/")}
         """Those that no recording has named yet."""
         self._unheard = 0
@@ -307,7 +323,7 @@ class _Contents:
     ) -> None:
         for fact in facts:
             if rows.call_of(fact) != call_id and (fact.body is not None or fact.kind in OF_CALL):
-                self._aside.add(f"leaf {fact.leaf}")
+                self._aside.add(f"leaf {leaf_name(fact.leaf)}")
         call = rows.call_row(call_id, facts)
         if self._values("calls", call) != told:
             self._rows.add(f"call {call_id[:64]}")
@@ -321,7 +337,7 @@ class _Contents:
             given = form.from_line(next(logs["recordings.jsonl"], b"{}"), "recordings.jsonl")
             status = given.get("status")
             recording = replace(each, status=status, why=given.get("why"))
-            same = self._values("recordings", recording) == given and status in form.STATUSES
+            same = self._values("recordings", recording) == given and status in self._counts
             if not same or not self._claims.recording(str(status), recording, call, facts):
                 self._rows.add(f"recording {recording.recording_id[:64]}")
                 continue
@@ -349,10 +365,9 @@ class _Contents:
             fact = self._fact(form.from_line(line, "facts.jsonl"))
             attempt = fact.kind in (Decision.kind, CallIn.kind) and self._leaves.in_period(fact.at)
             if attempt or _short(rows.call_of(fact)) in self._calls_given:
-                self._aside.add(f"leaf {fact.leaf}")
+                self._aside.add(f"leaf {leaf_name(fact.leaf)}")
             if fact.kind == FactsErased.kind:
-                leaves = rows.body_of(fact).get("leaves", [])
-                self._receipts.update(leaf for leaf in leaves if isinstance(leaf, int))
+                self._receipts.update(rows.emptied_by(fact))
             if fact.kind == RegisterImported.kind:
                 row = form.json_line(asdict(rows.register_row(fact)))[:-1]
                 self._same(next(logs["registers.jsonl"], b""), row, f"registers.jsonl, leaf {fact.leaf}")
@@ -366,8 +381,24 @@ class _Contents:
         if fact.body is None:
             self._emptied.add(fact.leaf)
         if not self._leaves.meet(fact.leaf, leaf):
-            self._facts.add(f"fact {fact.leaf} ({fact.kind[:40]})")
+            self._facts.add(f"fact {leaf_name(fact.leaf)} ({fact.kind[:40]})")
+        head = self._bundle.checkpoints.get(log_of(fact.leaf))
+        if head and index_of(fact.leaf) >= head.size - 2 and fact.kind in (LogSigned.kind, GateStopped.kind):
+            self._ends.setdefault(log_of(fact.leaf), {})[fact.kind] = fact
         return fact
+
+    def _report_ends(self) -> None:
+        """Whether each other log was signed after the period, or its gate had stopped by then."""
+        for log in self._manifest.others or ():
+            ends, which = self._ends.get(log.number, {}), named(self._manifest, log.number)
+            signed, stopped = ends.get(LogSigned.kind), ends.get(GateStopped.kind)
+            if signed is None or index_of(signed.leaf) != log.checkpoint.size - 1:
+                self._findings.fails("complete", f"{which}it is not shown when its newest checkpoint was signed.")
+            elif signed.at < self._manifest.period.until and stopped is None:
+                told = f"it was signed last at {signed.at}, before the period ended: what came after is not shown"
+                self._findings.fails("complete", f"{which}{told}.")
+            elif signed.at < self._manifest.period.until:
+                self._findings.holds("complete", f"{which}its gate stopped at {signed.at}, and has not run since.")
 
     def _report(self) -> None:
         findings, manifest = self._findings, self._manifest
@@ -384,6 +415,7 @@ class _Contents:
                 "erased_facts", f"{len(emptied):,} facts are empty, and no receipt says that they were erased."
             )
         self._leaves.report(findings)
+        self._report_ends()
         calls, decisions, recordings = (
             form.many(self._counts[f"{one}s"], one) for one in ("call", "decision", "recording")
         )
@@ -430,7 +462,7 @@ class _Contents:
         if self._sounds:
             self._findings.fails("announcements", "There are announcements that no recording was made after.")
         left = [f"{self._counts[status]:,} {words}" for status, words in form.STATUSES.items()
-                if status != "included" and self._counts[status]]  # fmt: skip
+                if status != "included" and self._counts.get(status)]  # fmt: skip
         if self._counts["missing"]:
             self._findings.fails("not_included", f"Recordings that are not in the bundle: {'; '.join(left)}.")
         elif left:

@@ -20,7 +20,10 @@ from gate.core.evidence import (
     Checkpoint,
     EvidenceError,
     days_between,
+    index_of,
     leaf_hash,
+    leaf_name,
+    log_of,
     parse_checkpoint,
     verify_consistency,
     verify_inclusion,
@@ -30,6 +33,7 @@ from gate.core.facts.recordings import RecordingClosed, RecordingOpened
 from gate.errors import GateError, NoteInvalid
 from gate.exports import bundle as form
 from gate.exports.bundle import BundleError, Entry, entries
+from gate.exports.bundle_rows import read_leaf
 from gate.showing import local
 from gate.types import Progress
 from gate.vault.signing import cosigned_at, public_pem, verify_note, verify_signature
@@ -75,7 +79,8 @@ class Bundle:
 
     manifest: form.Manifest
     members: dict[str, Entry]
-    checkpoint: Checkpoint
+    checkpoints: dict[int, Checkpoint]
+    """The newest head of each log, by the log's number; of the gate that made the bundle first."""
 
     def lines(self, name: str) -> Iterator[dict[str, Any]]:
         """The JSON lines of a clear member. Raises ``BundleError``."""
@@ -97,34 +102,49 @@ def open_bundle(
     file: BinaryIO,
     findings: Findings,
     *,
-    vkey: str = "",
+    vkeys: Sequence[str] = (),
     older: Sequence[tuple[str, str]] = (),
     witnesses: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Bundle:
     """The bundle, and in ``findings`` what was looked at.
 
-    ``vkey`` is the gate's verifier key as it is known from elsewhere; without it the bundle's own is used, which shows
-    only that the bundle was not changed since somebody signed it. ``older`` are checkpoints from elsewhere, as (where,
-    signed note); ``witnesses`` the verifier keys of those who must have seen the log. Raises ``BundleError`` where the
-    file is no bundle, or not the one that was signed: then nothing of it is to be believed.
+    ``vkeys`` are the gates' verifier keys as they are known from elsewhere; without one the bundle's own is used, which
+    shows only that the bundle was not changed since somebody signed it. ``older`` are checkpoints from elsewhere, as
+    (where, signed note); ``witnesses`` the verifier keys of those who must have seen the logs. Raises ``BundleError``
+    where the file is no bundle, or not the one that was signed: then nothing of it is to be believed.
     """
     found = {entry.name: entry for entry in entries(file)}
-    manifest = _manifest(found, findings, vkey)
+    manifest = _manifest(found, findings, vkeys)
     _members(found, manifest, findings, progress)
     with form.one_error("what the manifest lists"):
-        _key_files(found, manifest)
-        checkpoint = _checkpoint(found, manifest, findings)
-        bundle = Bundle(manifest, found, checkpoint)
-        heads = _consistency(bundle, findings)
+        checkpoints = {}
+        for log in manifest.logs.values():
+            checkpoints[log.number] = _checkpoint(found, manifest, log, findings, vkeys)
+        for vkey in vkeys:
+            if not any(vkey == log.vkey for log in manifest.logs.values()):
+                findings.fails("log_missing", f"The bundle has nothing of the log that is signed with {vkey}.")
+        bundle = Bundle(manifest, found, checkpoints)
+        heads = {log.number: _consistency(bundle, log, findings) for log in manifest.logs.values()}
         for where, note in older:
             _older(bundle, heads, where, note, findings)
         for key in witnesses:
-            _witnessed(bundle, key, findings)
+            for log in manifest.logs.values():
+                _witnessed(bundle, log, key, findings)
     return bundle
 
 
-def _manifest(found: dict[str, Entry], findings: Findings, vkey: str) -> form.Manifest:
+def place_of_log(manifest: form.Manifest, log: form.OtherLog) -> int | None:
+    """Where the clear members of a log are (``bundle.of_log``)."""
+    return None if log.number == (manifest.number or 0) else log.number
+
+
+def named(manifest: form.Manifest, number: int) -> str:
+    """How a sentence about a log begins, where there is more than one."""
+    return f"Log {number}: " if manifest.others else ""
+
+
+def _manifest(found: dict[str, Entry], findings: Findings, vkeys: Sequence[str]) -> form.Manifest:
     if form.MANIFEST in found:
         form.parse_manifest(found[form.MANIFEST].read(form.MAX_MANIFEST))  # an older form is told as such
     for name in (*form.CLOSING, form.WRAPS):
@@ -135,6 +155,7 @@ def _manifest(found: dict[str, Entry], findings: Findings, vkey: str) -> form.Ma
     seal = found[form.SEAL].read(form.MAX_SMALL)
     if seal != form.seal_text(manifest.bundle, hashlib.sha256(data).hexdigest()).encode():
         raise BundleError(f"{form.MANIFEST} is not the one that {form.SEAL} speaks of: one of them was changed")
+    vkey = manifest.vkey if manifest.vkey in vkeys else "".join(vkeys[:1])
     trusted = vkey or manifest.vkey
     try:
         verify_signature(seal, found[form.SIGNATURE].read(form.MAX_SMALL), trusted)
@@ -160,19 +181,23 @@ def _manifest(found: dict[str, Entry], findings: Findings, vkey: str) -> form.Ma
 def _members(found: dict[str, Entry], manifest: form.Manifest, findings: Findings, progress: Progress | None) -> None:
     names = [member.name for member in manifest.members]
     if list(found) != [*names, *form.CLOSING, form.WRAPS]:
-        raise BundleError("the files in the bundle are not those of the manifest, in its order")
+        lacking = "".join(f": {name[:80]} is missing" for name in [name for name in names if name not in found][:1])
+        raise BundleError(f"the files in the bundle are not those of the manifest, in its order{lacking}")
     recordings = [name for name in names if name.startswith("recordings/")]
     logs = [form.log_member(name) for name in form.LOGS]
     reader = [form.READER] if form.READER in names else []
-    first = [form.README, *reader, form.VKEY, form.PEM, form.CHECKPOINT, form.CONSISTENCY]
+    heads = (form.VKEY, form.PEM, form.CHECKPOINT, form.CONSISTENCY)
+    places = [place_of_log(manifest, log) for log in manifest.logs.values()]
+    first = [form.README, *reader, *(form.of_log(name, place) for place in places for name in heads)]
     sounds = [name for name in names if name.startswith("announcements/")]
     for name in (*recordings, *sounds):
         folder, _, inner = name.partition("/")
         bare = inner.rpartition(".")[0]
         if name != (form.announcement_member(bare) if folder == "announcements" else form.recording_member(bare)):
             raise BundleError(f"the manifest lists {name[:80]!r}, which cannot be the name of a member")
-    if names != [*first, *logs, *recordings, *sounds, form.KEYS]:
-        raise BundleError("the manifest does not list what a bundle holds")
+    if names != (wanted := [*first, *logs, *recordings, *sounds, form.KEYS]):
+        lacking = "".join(f": there is no {name}" for name in [name for name in wanted if name not in names][:1])
+        raise BundleError(f"the manifest does not list what a bundle holds{lacking}")
     total, done = sum(member.size for member in manifest.members) or 1, 0
     for member in manifest.members:
         entry, digest = found[member.name], hashlib.sha256()
@@ -189,34 +214,41 @@ def _members(found: dict[str, Entry], manifest: form.Manifest, findings: Finding
     form.wraps_lines(found[form.WRAPS].read(form.MAX_WRAPS))
 
 
-def _key_files(found: dict[str, Entry], manifest: form.Manifest) -> None:
-    for name, wanted in ((form.VKEY, manifest.vkey.encode() + b"\n"), (form.PEM, public_pem(manifest.vkey))):
-        if found[name].read(form.MAX_SMALL) != wanted:
-            raise BundleError(f"{name} is not the key of the manifest")
-
-
-def _checkpoint(found: dict[str, Entry], manifest: form.Manifest, findings: Findings) -> Checkpoint:
-    checkpoint = read_note(found[form.CHECKPOINT].read(form.MAX_SMALL), manifest.vkey, form.CHECKPOINT)
+def _checkpoint(
+    found: dict[str, Entry], manifest: form.Manifest, log: form.OtherLog, findings: Findings, vkeys: Sequence[str]
+) -> Checkpoint:
+    place = place_of_log(manifest, log)
+    for each, wanted in ((form.VKEY, log.vkey.encode() + b"\n"), (form.PEM, public_pem(log.vkey))):
+        if found[form.of_log(each, place)].read(form.MAX_SMALL) != wanted:
+            raise BundleError(f"{form.of_log(each, place)} is not the key of the manifest")
+    name, which = form.of_log(form.CHECKPOINT, place), named(manifest, log.number)
+    checkpoint = read_note(found[name].read(form.MAX_SMALL), log.vkey, name)
     head = form.Head(checkpoint.size, base64.b64encode(checkpoint.root).decode())
-    if checkpoint.origin != manifest.log or head != manifest.checkpoint:
-        raise BundleError(f"{form.CHECKPOINT} is not the checkpoint of the manifest")
+    if checkpoint.origin != log.log or head != log.checkpoint:
+        raise BundleError(f"{name} is not the checkpoint of the manifest")
+    if place is not None:
+        known = "which you gave" if log.vkey in vkeys else "as the gate that made the bundle knows it; compare it"
+        findings.holds("key", f"{which}its gate's key is {log.vkey}, {known}.")
     findings.holds(
         "checkpoint",
-        f"The checkpoint is signed with that key: {checkpoint.size:,} entries of the log {checkpoint.origin}.",
+        f"{which}The checkpoint is signed with that key: {checkpoint.size:,} entries of the log {checkpoint.origin}.",
     )
     return checkpoint
 
 
-def _witnessed(bundle: Bundle, key: str, findings: Findings) -> None:
-    """Whether this witness has cosigned the checkpoint."""
-    name = key.partition("+")[0]
+def _witnessed(bundle: Bundle, log: form.OtherLog, key: str, findings: Findings) -> None:
+    """Whether this witness has cosigned the checkpoint of a log."""
+    name, which = key.partition("+")[0], named(bundle.manifest, log.number)
+    note = bundle.members[form.of_log(form.CHECKPOINT, place_of_log(bundle.manifest, log))]
     try:
-        at = cosigned_at(bundle.members[form.CHECKPOINT].read(form.MAX_SMALL).decode(), key)
+        at = cosigned_at(note.read(form.MAX_SMALL).decode(), key)
     except NoteInvalid as error:
-        findings.fails("witness", f"The witness {name} has not signed the checkpoint: {error}.")
+        findings.fails("witness", f"{which}The witness {name} has not signed the checkpoint: {error}.")
     else:
         when = local(at.isoformat())
-        findings.holds("witness", f"The witness {name} saw the log at this checkpoint on {when}, and signed that.")
+        findings.holds(
+            "witness", f"{which}The witness {name} saw the log at this checkpoint on {when}, and signed that."
+        )
 
 
 def read_note(note: bytes | str, vkey: str, where: str) -> Checkpoint:
@@ -239,41 +271,57 @@ def proof_of(text: Any, where: str) -> list[bytes]:
     return [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
 
 
-def _consistency(bundle: Bundle, findings: Findings) -> dict[int, bytes]:
+def _consistency(bundle: Bundle, log: form.OtherLog, findings: Findings) -> dict[int, bytes]:
     """Roots of the older sizes from which the log is shown to have grown."""
     heads: dict[int, bytes] = {}
-    head = bundle.checkpoint
-    for line in bundle.lines(form.CONSISTENCY):
+    head, which = bundle.checkpoints[log.number], named(bundle.manifest, log.number)
+    fell = False
+    name = form.of_log(form.CONSISTENCY, place_of_log(bundle.manifest, log))
+    for line in bundle.lines(name):
         try:
             size, root = line["size"], base64.b64decode(line["root"], validate=True)
             if type(size) is not int or not isinstance(line["note"], str | None):
                 raise TypeError("a field of another type")
-            held = verify_consistency(size, root, head.size, head.root, proof_of(line["proof"], form.CONSISTENCY))
+            held = verify_consistency(size, root, head.size, head.root, proof_of(line["proof"], name))
         except (KeyError, TypeError, ValueError, EvidenceError) as error:
-            raise BundleError(f"{form.CONSISTENCY} holds a line that is no head: {error}") from error
+            raise BundleError(f"{name} holds a line that is no head: {error}") from error
         if not held:
-            findings.fails("consistency", f"The log did not grow from its first {size:,} entries as they were signed.")
+            told = f"{which}The log did not grow from its first {size:,} entries as they were signed."
+            findings.fails("consistency", told)
+            fell = True
             continue
         if line["note"] is not None:
-            noted = read_note(line["note"], bundle.manifest.vkey, f"checkpoint {size}")
+            noted = read_note(line["note"], log.vkey, f"checkpoint {size}")
             if (noted.origin, noted.size, noted.root) != (head.origin, size, root):
-                findings.fails("consistency", f"Checkpoint {size:,} is not what its note says.")
+                findings.fails("consistency", f"{which}Checkpoint {size:,} is not what its note says.")
+                fell = True
                 continue
         heads[size] = root
-    if heads and all(check.ok for check in findings.checks if check.name == "consistency"):
+    if heads and not fell:
         since = f"{form.many(len(heads), 'older checkpoint')} (the first: {min(heads):,} entries)"
-        findings.holds("consistency", f"The log has only grown since {since}.")
+        findings.holds("consistency", f"{which}The log has only grown since {since}.")
     return heads
 
 
-def _older(bundle: Bundle, heads: dict[int, bytes], where: str, note: str, findings: Findings) -> None:
+def _of_its_log(bundle: Bundle, where: str, note: str) -> tuple[int, Checkpoint]:
+    """The log whose key has signed a checkpoint, and that. Raises ``BundleError`` where it is of none."""
+    faults = []
+    for log in bundle.manifest.logs.values():
+        try:
+            return log.number, read_note(note, log.vkey, where)
+        except BundleError as error:
+            faults.append(error)
+    raise faults[0]
+
+
+def _older(bundle: Bundle, of_logs: dict[int, dict[int, bytes]], where: str, note: str, findings: Findings) -> None:
     """A checkpoint that the reader has from elsewhere."""
-    head = bundle.checkpoint
     try:
-        known = read_note(note, bundle.manifest.vkey, where)
+        log, known = _of_its_log(bundle, where, note)
     except BundleError as error:
         findings.fails("older_checkpoint", f"{error.message}.")
         return
+    head, heads = bundle.checkpoints[log], of_logs[log]
     if known.origin != head.origin:
         findings.fails("older_checkpoint", f"{where} is of another log: {known.origin}.")
         return
@@ -384,17 +432,64 @@ def first_to_last(numbers: dict[str, Any], index: int) -> bool:
 
 
 class Leaves:
-    """The leaves of a bundle: hash by index, and which of them the facts have met."""
+    """The leaves of a bundle, of each log by itself; facts and leaves name them by their keys."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._head = bundle.checkpoint
+        self._manifest = bundle.manifest
         self._period = bundle.manifest.period
-        first, last = (bundle.manifest.leaves.get(name) for name in ("first", "last"))
-        self._told = bundle.manifest.leaves
+        self._logs = {
+            number: _LogLeaves(head, self._period, bundle.manifest.logs[number].leaves, named(bundle.manifest, number))
+            for number, head in sorted(bundle.checkpoints.items())
+        }
+
+    def read(self, lines: Iterator[bytes], findings: Findings, progress: Progress) -> None:
+        """All leaves with their proofs. Raises ``BundleError``."""
+        faults, count, before = Faults(), 0, -1
+        total = max(sum(log.told.get("count") or 0 for log in self._logs.values()), 1)
+        for line in lines:
+            value = form.from_line(line, "leaves.jsonl")
+            key, leaf = read_leaf(value), value.get("leaf")
+            if log_of(key) not in self._logs or not isinstance(leaf, str) or key <= before:
+                raise BundleError("leaves.jsonl holds a line that is no leaf, or one out of order")
+            if not self._logs[log_of(key)].take(index_of(key), leaf, proof_of(value.get("proof"), leaf_name(key))):
+                faults.add(f"leaf {leaf_name(key)}")
+            before, count = key, count + 1
+            if count % 2000 == 0:
+                progress(0.4 * count / total, f"{count:,} leaves")
+        signed = (
+            "each proven to be in its signed log" if self._manifest.others else "each proven to be in the signed log"
+        )
+        faults.report(findings, "leaves", f"{count:,} leaves, {signed}.", "Leaves are not in the signed log")
+        for log in self._logs.values():
+            log.all_read(findings)
+
+    def in_period(self, at: str) -> bool:
+        """Whether a stamp lies in the period."""
+        return self._period.since <= at < self._period.until
+
+    def meet(self, key: int, leaf: bytes) -> bool:
+        """A fact with this leaf; whether that is the one in the log."""
+        return log_of(key) in self._logs and self._logs[log_of(key)].meet(index_of(key), leaf)
+
+    def report(self, findings: Findings) -> None:
+        """Is anything of the period left out?"""
+        for log in self._logs.values():
+            log.report(findings)
+
+
+class _LogLeaves:
+    """Those of one log: hash by index, and which of them the facts have met."""
+
+    def __init__(self, head: Checkpoint, period: form.Period, told: dict[str, int | None], which: str) -> None:
+        self._head = head
+        self._period = period
+        self._which = which
+        first, last = (told.get(name) for name in ("first", "last"))
+        self.told = told
         self._run = range(0)
         if first is not None and last is not None and 0 <= first <= last < self._head.size:
             self._run = range(max(first - 1, 0), min(last + 2, self._head.size))
-        self._gap = bundle.manifest.leaves.get("gap") if first is None and last is None else None
+        self._gap = told.get("gap") if first is None and last is None else None
         """The first leaf after a period that is said to have none."""
         self._gap_shown = self._gap is not None and 0 <= self._gap <= self._head.size
         if self._gap is not None and self._gap_shown:
@@ -404,40 +499,30 @@ class Leaves:
         """For each leaf of the run: 1 while it lies in the period and no fact has met it."""
         self._outside: dict[int, bytes] = {}
         self._strays = Strays(self._period.since, self._period.until)
+        self._count, self._expected = 0, self._run.start
 
-    def read(self, lines: Iterator[bytes], findings: Findings, progress: Progress) -> None:
-        """All leaves with their proofs. Raises ``BundleError``."""
-        head, faults, count, before, expected = self._head, Faults(), 0, -1, self._run.start
-        total = max(self._told.get("count") or 1, 1)
-        for line in lines:
-            value = form.from_line(line, "leaves.jsonl")
-            index, leaf = value.get("index"), value.get("leaf")
-            if type(index) is not int or not isinstance(leaf, str) or index <= before:
-                raise BundleError("leaves.jsonl holds a line that is no leaf, or one out of order")
-            digest = leaf_hash(leaf.encode("utf-8", "surrogatepass"))
-            proof = proof_of(value.get("proof"), f"leaf {index}")
-            if not verify_inclusion(digest, index, head.size, proof, head.root):
-                faults.add(f"leaf {index}")
-            if index in self._run and index == expected:
-                expected += 1
-                self._hashes += digest
-                self._due.append(self._in_period(leaf))
-                if not self._due[-1] and first_to_last(self._told, index):
-                    self._strays.add(index, leaf)
-                elif not self._due[-1] and self._gap is None:
-                    self._strays.border(index, leaf, before=index == self._run.start)
-                self._gap_shown = self._gap_shown and self._beside_gap(index, leaf)
-            else:
-                self._outside[index] = digest
-            before, count = index, count + 1
-            if count % 2000 == 0:
-                progress(0.4 * count / total, f"{count:,} leaves")
-        faults.report(
-            findings, "leaves", f"{count:,} leaves, each proven to be in the signed log.",
-            "Leaves are not in the signed log",
-        )  # fmt: skip
-        if count != self._told.get("count") or expected != self._run.stop:
-            findings.fails("complete", "Leaves of the period are missing from the bundle: the run is broken.")
+    def take(self, index: int, leaf: str, proof: Sequence[bytes]) -> bool:
+        """The next leaf; whether it is proven to be in the log. Raises ``BundleError``."""
+        digest = leaf_hash(leaf.encode("utf-8", "surrogatepass"))
+        if index in self._run and index == self._expected:
+            self._expected += 1
+            self._hashes += digest
+            self._due.append(self._in_period(leaf))
+            if not self._due[-1] and first_to_last(self.told, index):
+                self._strays.add(index, leaf)
+            elif not self._due[-1] and self._gap is None:
+                self._strays.border(index, leaf, before=index == self._run.start)
+            self._gap_shown = self._gap_shown and self._beside_gap(index, leaf)
+        else:
+            self._outside[index] = digest
+        self._count += 1
+        return verify_inclusion(digest, index, self._head.size, proof, self._head.root)
+
+    def all_read(self, findings: Findings) -> None:
+        """Are they as many as the manifest says?"""
+        if self._count != self.told.get("count") or self._expected != self._run.stop:
+            told = f"{self._which}Leaves of the period are missing from the bundle: the run is broken."
+            findings.fails("complete", told)
 
     def _beside_gap(self, index: int, leaf: str) -> bool:
         """Whether a leaf beside an empty period stands on its side of it."""
@@ -447,13 +532,9 @@ class Leaves:
     def _in_period(self, leaf: str) -> bool:
         try:
             at = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")["at"]
-            return self.in_period(at)
+            return bool(self._period.since <= at < self._period.until)
         except (KeyError, TypeError, EvidenceError) as error:
             raise BundleError("leaves.jsonl holds a leaf without a time") from error
-
-    def in_period(self, at: str) -> bool:
-        """Whether a stamp lies in the period."""
-        return self._period.since <= at < self._period.until
 
     def meet(self, index: int, leaf: bytes) -> bool:
         """A fact with this leaf; whether that is the one in the log."""
@@ -470,21 +551,23 @@ class Leaves:
         if missing:
             at = self._run.start + self._due.index(1)
             findings.fails(
-                "complete", f"{form.many(missing, 'fact')} of the period left out; the first is that of leaf {at:,}."
+                "complete",
+                f"{self._which}{form.many(missing, 'fact')} of the period left out; the first is that of leaf {at:,}.",
             )
         elif self._gap is not None and self._gap_shown:
             where = "the leaf before it and the leaf after it follow each other"
             if not self._gap or self._gap == self._head.size:
                 where = "the log ends before it" if self._gap else "the log begins after it"
-            findings.holds("complete", f"No entry lies in the period: {where} (leaf {self._gap:,}).")
+            findings.holds("complete", f"{self._which}No entry lies in the period: {where} (leaf {self._gap:,}).")
         elif self._gap is not None or not self._run:
-            findings.fails("complete", "It is said that no entry lies in the period, and the leaves do not show it.")
+            told = "It is said that no entry lies in the period, and the leaves do not show it."
+            findings.fails("complete", self._which + told)
         else:
             run = f"between leaf {self._run.start:,} and leaf {self._run.stop - 1:,}"
             if self._strays.beside and not self._strays.calls:
-                findings.fails("complete", f"{self._strays.beside}. {_BESIDE}")
+                findings.fails("complete", f"{self._which}{self._strays.beside}. {_BESIDE}")
             elif self._strays.calls:
-                findings.fails("complete", f"{self._strays.summary} {run}. {_STRAY}")
+                findings.fails("complete", f"{self._which}{self._strays.summary} {run}. {_STRAY}")
             else:
                 also = f" {self._strays.summary} there: no calls." if self._strays.count else ""
-                findings.holds("complete", f"No entry {run} is left out: the period is whole.{also}")
+                findings.holds("complete", f"{self._which}No entry {run} is left out: the period is whole.{also}")

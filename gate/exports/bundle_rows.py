@@ -15,7 +15,16 @@ from typing import Annotated, Any, Final, NamedTuple, TypeAlias, get_type_hints
 import msgspec
 
 from gate.core.cells import csv_text
-from gate.core.evidence import commitment, leaf_bytes
+from gate.core.evidence import (
+    MOST_LOGS,
+    commitment,
+    index_of,
+    leaf_bytes,
+    leaf_key,
+    leaf_name,
+    leaf_named,
+    log_of,
+)
 from gate.core.facts import Body, calls, recordings
 from gate.core.facts.derived import OF_CALL
 from gate.core.facts.lists import Objection, RegisterImported
@@ -26,7 +35,7 @@ class FactRow(NamedTuple):
     """A fact as it lies in the store; ``salt`` and ``body`` (canonical JSON) are None where it was erased."""
 
     leaf: int
-    """Index of its leaf."""
+    """Index of its leaf; in a bundle over several logs its key (``gate.core.evidence.leaf_key``)."""
     kind: str
     subject: str
     at: str
@@ -213,7 +222,7 @@ def _cells(row: type[BundleRow], facts: Iterable[FactRow]) -> dict[str, Cell]:
 def _value(fact: FactRow | None, body: Mapping[str, Any], field: str) -> Any:
     if fact is None:
         return None
-    named = {AT: fact.at, SUBJECT: fact.subject, INDEX: fact.leaf}
+    named = {AT: fact.at, SUBJECT: fact.subject, INDEX: leaf_name(fact.leaf) if log_of(fact.leaf) else fact.leaf}
     return named[field] if field in named else body.get(field)
 
 
@@ -262,8 +271,7 @@ def register_row(fact: FactRow) -> RegisterRow:
 def fact_value(fact: FactRow, leaf: bytes | None = None) -> dict[str, Any]:
     """A fact as it stands in a bundle: with ``salt`` (hex) and ``body`` (text); an erased one with its leaf's
     ``commit`` in place of both."""
-    value = {
-        "index": fact.leaf,
+    value = leaf_value(fact.leaf) | {
         "kind": fact.kind,
         "subject": fact.subject,
         "at": fact.at,
@@ -274,12 +282,37 @@ def fact_value(fact: FactRow, leaf: bytes | None = None) -> dict[str, Any]:
     return value | {"salt": fact.salt.hex(), "body": fact.body}
 
 
+def leaf_value(leaf: int) -> dict[str, Any]:
+    """A leaf as it is named in a bundle: its index, and the number of its log where that is not 0."""
+    return {"index": index_of(leaf)} | ({"log": log_of(leaf)} if log_of(leaf) else {})
+
+
+def read_leaf(value: Mapping[str, Any]) -> int:
+    """The inverse. Raises ``BundleError``."""
+    index, log = value.get("index"), value.get("log", 0)
+    if type(index) is int and type(log) is int and 0 <= log < MOST_LOGS:
+        leaf = leaf_key(log, index)
+        if leaf >= 0 and leaf_value(leaf) == {name: value[name] for name in ("index", "log") if name in value}:
+            return leaf
+    raise BundleError(f"no leaf: {index!r} of log {log!r}"[:200])
+
+
+def emptied_by(fact: FactRow) -> set[int]:
+    """The leaves that an erasure has emptied, those of other logs too. Raises ``ValueError`` for what names none."""
+    body = body_of(fact)
+    return {
+        leaf_named(each, log_of(fact.leaf))
+        for each in (*body.get("leaves", ()), *body.get("elsewhere", ()))
+        if isinstance(each, int | str)
+    }
+
+
 def read_fact(value: Any) -> tuple[FactRow, bytes]:
     """A fact of a bundle, and the leaf that it must have. Raises ``BundleError``."""
     try:
         texts = [value[name] for name in ("kind", "subject", "at", "actor")]
-        index = value["index"]
-        if not all(isinstance(text, str) for text in texts) or type(index) is not int:
+        index = read_leaf(value)
+        if not all(isinstance(text, str) for text in texts):
             raise TypeError("a field of another type")
         kind, subject, at, actor = texts
         salt: bytes | None = None

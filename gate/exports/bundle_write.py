@@ -15,12 +15,14 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
-from gate.core.evidence import parse_checkpoint
+from gate.core.evidence import Checkpoint, index_of, leaf_key, leaf_name, log_of, parse_checkpoint
 from gate.core.facts.lists import RegisterImported
 from gate.core.facts.retention import FactsErased
 from gate.core.rows.keys import RegisteredKey
@@ -50,6 +52,17 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherHead:
+    """A log of another gate that goes out too: its fields are as the gate's own in ``Contents``."""
+
+    number: int
+    vkey: str
+    pem: bytes
+    checkpoint: str
+    older: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What goes out, besides the log itself."""
 
@@ -70,6 +83,10 @@ class Contents:
     """An announcement's WAV by ``ID@VERSION``; None where it is not kept any more."""
     older: Collection[int] = field(default_factory=tuple)
     """Sizes of older checkpoints that somebody holds."""
+    number: int | UnsetType = UNSET
+    """Of the gate's log, where others go out with it."""
+    others: Sequence[OtherHead] = ()
+    """Those others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +112,16 @@ def write_parts(
     seal: Callable[[str], Seal],
     folder: Path,
     progress: Progress | None = None,
+    beside: Sequence[LogSlice] = (),
 ) -> Parts:
     """Write what stands before the recordings into ``head`` and what stands after them into ``tail``, up to the seal;
     both are seekable and empty. The recordings are read for their digests, and not copied.
 
-    ``seal(id)`` makes a key for a log; ``folder`` takes sealed files while they wait. Raises ``BundleError`` where
-    something was erased meanwhile, and what the others raise.
+    ``seal(id)`` makes a key for a log; ``folder`` takes sealed files while they wait; ``beside``: the slices of
+    ``contents.others``. Raises ``BundleError`` where something was erased meanwhile, and what the others raise.
     """
-    return _Writing(head, tail, contents, log, recorded, seal, folder, progress or (lambda done, what: None)).run()
+    quiet: Progress = lambda done, what: None  # noqa: E731
+    return _Writing(head, tail, contents, (log, *beside), recorded, seal, folder, progress or quiet).run()
 
 
 def add_signature(tail: BinaryIO, signature: bytes) -> None:
@@ -175,7 +194,7 @@ class _Writing:
         head: BinaryIO,
         tail: BinaryIO,
         contents: Contents,
-        log: LogSlice,
+        logs: Sequence[LogSlice],
         recorded: Iterable[Recorded],
         seal: Callable[[str], Seal],
         folder: Path,
@@ -184,15 +203,17 @@ class _Writing:
         self._tar = TarWriter(head)
         self._tail = tail
         self._contents = contents
-        self._log = log
+        self._log = logs[0]
+        self._logs = {each.number: each for each in logs}
         self._recorded = recorded
         self._seal = seal
         self._folder = folder
         self._progress = progress
-        self._counts = dict.fromkeys(("calls", "decisions", "facts", "recordings", *form.STATUSES), 0)
-        self._run = log.run
-        self._outside: array[int] = array("Q")
-        """Leaves of facts outside of that run."""
+        statuses = [each for each in form.STATUSES if each != form.ELSEWHERE or len(logs) > 1]
+        self._counts = dict.fromkeys(("calls", "decisions", "facts", "recordings", *statuses), 0)
+        self._runs = {number: each.run for number, each in self._logs.items()}
+        self._outside: dict[int, array[int]] = {number: array("Q") for number in self._logs}
+        """Of each log, leaves of facts outside of its run."""
         self._keys: list[bytes] = []
         """Wraps of the logs' keys."""
         self._emptied: set[int] = set()
@@ -208,7 +229,12 @@ class _Writing:
         tar.add(form.VKEY, contents.vkey.encode() + b"\n")
         tar.add(form.PEM, contents.pem)
         tar.add(form.CHECKPOINT, contents.checkpoint.encode())
-        self._consistency()
+        self._consistency(self._log, contents.older)
+        for other in contents.others:
+            tar.add(form.of_log(form.VKEY, other.number), other.vkey.encode() + b"\n")
+            tar.add(form.of_log(form.PEM, other.number), other.pem)
+            tar.add(form.of_log(form.CHECKPOINT, other.number), other.checkpoint.encode())
+            self._consistency(self._logs[other.number], other.older, other.number)
         with ExitStack() as stack:
             logs = {name: self._new_log(name, stack) for name in form.LOGS}
             self._calls(logs)
@@ -234,9 +260,9 @@ class _Writing:
         self._keys.append(wrap_line(form.log_id(self._contents.bundle, name), key.key_id, *key.wraps[0]))
         return log
 
-    def _consistency(self) -> None:
-        with self._tar.member(form.CONSISTENCY) as member:
-            for size, root, note, proof in self._log.heads(self._contents.older):
+    def _consistency(self, log: LogSlice, older: Collection[int], number: int | None = None) -> None:
+        with self._tar.member(form.of_log(form.CONSISTENCY, number)) as member:
+            for size, root, note, proof in log.heads(older):
                 line = {"size": size, "root": _base64(root), "proof": _base64(b"".join(proof)), "note": note}
                 member.write(form.json_line(line))
 
@@ -269,39 +295,49 @@ class _Writing:
         return replace(row, status=status, why=why)
 
     def _others(self, logs: Mapping[str, _SealedLog]) -> None:
-        for raw in self._log.others(self._contents.bundle):
+        for raw in chain.from_iterable(each.others(self._contents.bundle) for each in self._in_order()):
             fact = FactRow(*raw)
             logs["facts.jsonl"].write(form.json_line(self._fact(fact)))
             if fact.kind == RegisterImported.kind:
                 logs["registers.jsonl"].write(form.json_line(asdict(rows.register_row(fact))))
             if fact.kind == FactsErased.kind:
-                self._receipts.update(rows.body_of(fact).get("leaves", ()))
+                self._receipts.update(rows.emptied_by(fact))
         if left := self._emptied - self._receipts:
             raise BundleError(
-                f"fact {min(left)} is empty, and no receipt for it is in the log up to the checkpoint",
+                f"fact {leaf_name(min(left))} is empty, and no receipt for it is in the log up to the checkpoint",
                 hint="if somebody's data was erased just now, export again; else see: dialgate audit verify",
             )
 
+    def _in_order(self) -> list[LogSlice]:
+        return [each for _, each in sorted(self._logs.items())]
+
     def _fact(self, fact: FactRow) -> dict[str, Any]:
         self._counts["facts"] += 1
-        if fact.leaf not in self._run:
-            self._outside.append(fact.leaf)
+        number, index = log_of(fact.leaf), index_of(fact.leaf)
+        if index not in self._runs[number]:
+            self._outside[number].append(index)
         erased = fact.body is None or fact.salt is None
         if erased:
             self._emptied.add(fact.leaf)
-        return rows.fact_value(fact, self._log.leaf(fact.leaf) if erased else None)
+        return rows.fact_value(fact, self._logs[number].leaf(index) if erased else None)
 
-    def _leaves(self, log: _SealedLog) -> dict[str, int | None]:
-        outside = array("Q", sorted(set(self._outside)))
-        total, count = len(self._run) + len(outside), 0
-        for index, leaf, proof in self._log.leaves(outside):
-            # A leaf is canonical JSON: as text it stands in a line, and comes back to the byte.
-            log.write(form.json_line({"index": index, "leaf": leaf.decode(), "proof": _base64(b"".join(proof))}))
-            count += 1
-            if count % 4096 == 0:
-                self._progress(0.3 + 0.3 * count / total, f"{count:,} of {total:,} leaves")
-        first, last = self._log.bounds
-        return {"first": first, "last": last, "gap": self._log.gap, "count": count}
+    def _leaves(self, log: _SealedLog) -> dict[int, dict[str, int | None]]:
+        """Of each log: the first and the last leaf of the period, and how many leaves are given."""
+        outside = {number: array("Q", sorted(set(found))) for number, found in self._outside.items()}
+        total, count = sum(map(len, (*self._runs.values(), *outside.values()))), 0
+        given: dict[int, dict[str, int | None]] = {}
+        for each in self._in_order():
+            before = count
+            for index, leaf, proof in each.leaves(outside[each.number]):
+                # A leaf is canonical JSON: as text it stands in a line, and comes back to the byte.
+                line = rows.leaf_value(leaf_key(each.number, index))
+                log.write(form.json_line(line | {"leaf": leaf.decode(), "proof": _base64(b"".join(proof))}))
+                count += 1
+                if count % 4096 == 0:
+                    self._progress(0.3 + 0.3 * count / total, f"{count:,} of {total:,} leaves")
+            first, last = each.bounds
+            given[each.number] = {"first": first, "last": last, "gap": each.gap, "count": count - before}
+        return given
 
     def _recordings(self) -> None:
         total = max(self._counts["included"], 1)
@@ -330,9 +366,14 @@ class _Writing:
             for line in self._keys:
                 member.write(line)
 
-    def _close(self, leaves: dict[str, int | None]) -> Parts:
+    def _close(self, leaves: dict[int, dict[str, int | None]]) -> Parts:
         contents = self._contents
-        head = parse_checkpoint(contents.checkpoint.partition("\n\n")[0] + "\n")
+        head = _head(contents.checkpoint)
+        others = []
+        for each in contents.others:
+            its = _head(each.checkpoint)
+            newest = form.Head(its.size, _base64(its.root))
+            others.append(form.OtherLog(each.number, its.origin, each.vkey, newest, leaves[each.number]))
         manifest = form.Manifest(
             dialgate="audit bundle",
             version=form.VERSION,
@@ -344,9 +385,11 @@ class _Writing:
             period=contents.period,
             recipient=contents.recipient,
             checkpoint=form.Head(head.size, _base64(head.root)),
-            leaves=leaves,
+            leaves=leaves[self._log.number],
             counts=self._counts,
             members=list(self._tar.members),
+            number=contents.number,
+            others=others or UNSET,
         )
         data = form.manifest_bytes(manifest)
         digest = hashlib.sha256(data).hexdigest()
@@ -359,6 +402,10 @@ def _both(logs: Mapping[str, _SealedLog], name: str, found: Sequence[BundleRow])
     for row in found:
         logs[f"{name}.jsonl"].write(form.json_line(asdict(row)))
     logs[f"{name}.csv"].write(rows.csv_lines(rows.COLUMNS[name], found))
+
+
+def _head(note: str) -> Checkpoint:
+    return parse_checkpoint(note.partition("\n\n")[0] + "\n")
 
 
 def _base64(data: bytes) -> str:

@@ -202,34 +202,50 @@ def grown(old: int, old_root: bytes, new: int, new_root: bytes, proof: list[byte
     return climbed(at, last, path[1:], [path[0], path[0]]) == [old_root, new_root]
 
 
+def logs_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """All logs of a bundle, that of the gate that made it first, each with the folder of its files as "place"."""
+    others = [{**log, "place": f"logs/{log['number']}/"} for log in manifest.get("others", [])]
+    logs = [{"number": 0, **manifest, "place": ""}, *others]
+    need(len({log["number"] for log in logs}) == len(logs), "a log is there twice")
+    return logs
+
+
 def check_clear(bundle: Bundle, vkey: str) -> dict[str, Any]:
-    """Seal, files, key and checkpoints; the manifest."""
+    """Seal, files, keys and checkpoints; the manifest."""
     data, seal = bundle.read("manifest.json"), bundle.read("seal.txt")
     manifest: dict[str, Any] = json.loads(data)
     need((manifest["dialgate"], manifest["version"]) == ("audit bundle", 2), "a bundle of another version")
     wanted = f"dialgate audit bundle 2\nbundle {manifest['bundle']}\n{sha256(data).hex()}  manifest.json\n"
     need(seal == wanted.encode(), "the manifest is not the one that is sealed")
-    key = public_of(vkey or manifest["vkey"])
-    key.verify(bundle.read("seal.sig"), seal)
+    public_of(vkey or manifest["vkey"]).verify(bundle.read("seal.sig"), seal)
     need(not vkey or vkey == manifest["vkey"], "the bundle names another key")
     names = [each["name"] for each in manifest["members"]]
     need([*bundle.places] == [*names, *CLOSING], "the files are not those of the manifest, in its order")
     for each in manifest["members"]:
         need(each["size"] == bundle.places[each["name"]][1], f"{each['name']} has another size")
         need(each["sha256"] == bundle.digest(each["name"]), f"{each['name']} was changed")
-    need(bundle.read("gate.vkey") == manifest["vkey"].encode() + b"\n", "gate.vkey is another key")
-    need(bundle.read("gate.pem") == key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), "gate.pem")
     *lines, last = bundle.read("wraps.jsonl").splitlines(keepends=True)
     need(last == canonical({"sha256": sha256(b"".join(lines)).hex()}) + b"\n", "wraps.jsonl was changed")
-    origin, size, root = verified_note(bundle.read("checkpoint.txt").decode(), manifest["vkey"])
-    head = {"size": size, "root": base64.b64encode(root).decode()}
-    need((origin, head) == (manifest["log"], manifest["checkpoint"]), "the checkpoint is not that of the manifest")
-    for line in json_lines(bundle.read("consistency.jsonl")):
+    for log in logs_of(manifest):
+        check_heads(bundle, log, log["place"])
+    return manifest
+
+
+def check_heads(bundle: Bundle, log: dict[str, Any], place: str) -> None:
+    """The key and the checkpoint of a log, and that it has grown from the older ones."""
+    pem = public_of(log["vkey"]).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    need(bundle.read(f"{place}gate.vkey") == log["vkey"].encode() + b"\n", f"{place}gate.vkey is another key")
+    need(bundle.read(f"{place}gate.pem") == pem, f"{place}gate.pem is another key")
+    origin, size, root = head = verified_note(bundle.read(f"{place}checkpoint.txt").decode(), log["vkey"])
+    told = (log["log"], log["checkpoint"]["size"], b64(log["checkpoint"]["root"]))
+    need(head == told, f"{place}checkpoint.txt is not that of the manifest")
+    for line in json_lines(bundle.read(f"{place}consistency.jsonl")):
         old, old_root, note = line["size"], b64(line["root"]), line["note"]
         need(grown(old, old_root, size, root, hashes(line["proof"])), f"the log did not grow from {old} entries")
-        signed = note is None or verified_note(note, manifest["vkey"]) == (origin, old, old_root)
+        signed = note is None or verified_note(note, log["vkey"]) == (origin, old, old_root)
         need(signed, f"checkpoint {old} is another")
-    return manifest
+    if place:
+        say(f"holds: log {log['number']} is signed with {log['vkey']}; compare that with what you know of its gate")
 
 
 def json_lines(data: bytes) -> list[dict[str, Any]]:
@@ -283,39 +299,59 @@ class Sealed:
         return b"".join(clear)
 
 
-def check_log(manifest: dict[str, Any], logs: dict[str, bytes]) -> tuple[int, int]:
-    """Leaves against the checkpoint, facts against their leaves, and nothing left out; how many there are of both."""
-    size, root = manifest["checkpoint"]["size"], base64.b64decode(manifest["checkpoint"]["root"])
-    since, until = manifest["period"]["since"], manifest["period"]["until"]
-    told, leaves = manifest["leaves"], {}
-    for line in json_lines(logs["leaves.jsonl"]):
-        index, leaf = line["index"], line["leaf"].encode("utf-8", "surrogatepass")
-        need(included(sha256(b"\x00" + leaf), index, size, hashes(line["proof"]), root), f"leaf {index}")
-        leaves[index] = leaf
-    need(len(leaves) == told["count"], "leaves are missing")
+def key_of(leaf: dict[str, Any]) -> int:
+    """A leaf's index, above it the number of its log: unique over the logs of a bundle."""
+    return (int(leaf.get("log", 0)) << 40) + int(leaf["index"])
+
+
+def check_run(log: dict[str, Any], period: dict[str, str], leaves: dict[int, bytes]) -> set[int]:
+    """That all leaves of the period are there, of one log; the keys of those of it."""
+    own = range(log["number"] << 40, (log["number"] << 40) + log["checkpoint"]["size"])
+    at = {key: json.loads(leaf)["at"] for key, leaf in leaves.items() if key in own}
+    told, since, until = log["leaves"], period["since"], period["until"]
+    need(len(at) == told["count"], "leaves are missing")
     first, last, gap = told["first"], told["last"], told.get("gap")
     begin, end = (gap - 1, gap) if first is None else (first - 1, last + 1)
-    run = range(max(begin, 0), min(end + 1, size))
-    need(all(index in leaves for index in run), "the run of leaves is broken")
-    of_period = {index for index in leaves if since <= json.loads(leaves[index])["at"] < until}
-    need(run.start in (0, first) or run.start not in of_period, "the period begins before its first leaf")
-    after = run.stop - 1 != size - 1 and run.stop - 1 in of_period
-    need(not after, "the period goes on after its last leaf")
-    calls = json_lines(logs["calls.jsonl"])
+    run = own[max(begin, 0) : end + 1]
+    need(all(key in at for key in run), "the run of leaves is broken")
+    of_period = {key for key in at if since <= at[key] < until}
+    need(run.start in (own.start, own[first or 0]) or run.start not in of_period, "leaves are before the first")
+    need(run.stop == own.stop or run[-1] not in of_period, "the period goes on after its last leaf")
+    if log["place"]:  # of another gate: was it signed after the period, or had its gate stopped?
+        signed, before = (json.loads(leaves.get(key, b"{}")) for key in (own[-1], own[-2]))
+        over = signed.get("at", "") >= until or before.get("kind") == "gate_stopped"
+        need(over and signed.get("kind") == "log_signed", f"log {log['number']} was not signed after the period")
+    return of_period
+
+
+def check_log(manifest: dict[str, Any], logs: dict[str, bytes]) -> tuple[int, int]:
+    """Leaves against the checkpoints, facts against their leaves, and nothing left out; how many there are of both."""
+    period, leaves, of_period = manifest["period"], dict[int, bytes](), set[int]()
+    numbers = {log["number"]: log for log in logs_of(manifest)}
+    for line in json_lines(logs["leaves.jsonl"]):
+        head, leaf = numbers[line.get("log", 0)]["checkpoint"], line["leaf"].encode("utf-8", "surrogatepass")
+        proven = included(sha256(b"\x00" + leaf), line["index"], head["size"], hashes(line["proof"]), b64(head["root"]))
+        need(proven, f"leaf {line['index']}")
+        leaves[key_of(line)] = leaf
+    for log in numbers.values():
+        of_period |= check_run(log, period, leaves)
+    calls, others = json_lines(logs["calls.jsonl"]), json_lines(logs["facts.jsonl"])
     given = [fact for call in calls for fact in call["facts"]]
-    others = json_lines(logs["facts.jsonl"])
     met, emptied, receipts = set[int](), set[int](), set[int]()
     for fact in [*given, *others]:
         if "commit" in fact:
             commit = fact["commit"]
-            emptied.add(fact["index"])
+            emptied.add(key_of(fact))
         else:
             commit = sha256(bytes.fromhex(fact["salt"]) + fact["body"].encode("utf-8", "surrogatepass")).hex()
-            receipts.update(json.loads(fact["body"])["leaves"] if fact["kind"] == "facts_erased" else ())
+            body = json.loads(fact["body"]) if fact["kind"] == "facts_erased" else {}
+            receipts |= {key_of({**fact, "index": index}) for index in body.get("leaves", [])}
+            of_others = (each.split("/") for each in body.get("elsewhere", []))  # "3/1207": of log 3
+            receipts |= {key_of({"log": log, "index": index}) for log, index in of_others}
         value = {name: fact[name] for name in ("actor", "at", "kind", "subject")}
         leaf = canonical({**value, "commit": commit, "v": 1})
-        need(leaves.get(fact["index"]) == leaf, f"fact {fact['index']} is another")
-        met.add(fact["index"])
+        need(leaves.get(key_of(fact)) == leaf, f"fact {fact['index']} is another")
+        met.add(key_of(fact))
     need(of_period <= met, "facts of the period are left out")
     need(emptied <= receipts, "a fact is empty, and no receipt says that it was erased")
     ids = {call["call"]["call_id"] for call in calls}
@@ -323,7 +359,7 @@ def check_log(manifest: dict[str, Any], logs: dict[str, bytes]) -> tuple[int, in
     counts = {"calls": len(calls), "facts": len(given) + len(others)}
     need(all(manifest["counts"][name] == count for name, count in counts.items()), "the manifest counts other numbers")
     made = [fact["at"] for fact in others if (fact["kind"], fact["subject"]) == ("bundle_exported", manifest["bundle"])]
-    need(not made or until <= made[0], "the period was not over when it was exported")
+    need(not made or period["until"] <= made[0], "the period was not over when it was exported")
     return len(leaves), len(met)
 
 

@@ -95,8 +95,9 @@ def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Handed]:
         facts += tx.rows(FactInBundle, _LEAVES.format(marks(part)), part)
     found = []
     for bundle, leaf, day, begun, made in tx.values(_Bundle, _BUNDLES) if facts else []:
-        log = keys_of(log_of(leaf))[: made["checkpoint"]]
-        inside = [fact for fact in facts if _goes_with(fact, begun["from"], begun["to"], log)]
+        logs = [keys_of(log_of(leaf))[: made["checkpoint"]]]
+        logs += [keys_of(int(log))[:size] for log, size in made.get("others", {}).items()]
+        inside = [fact for fact in facts if _goes_with(fact, begun["from"], begun["to"], logs)]
         calls = dict.fromkeys(fact.call_id for fact in inside if fact.call_id and fact.called)
         entries = dict.fromkeys(f"{record(each.kind) or 'entry'} {each.subject}" for each in inside if not each.called)
         if inside:
@@ -152,9 +153,9 @@ def leaves_about(
     return leaves
 
 
-def _goes_with(fact: FactInBundle, since: str, until: str, log: range) -> bool:
-    of_call = fact.called is not None and since <= fact.called < until and fact.decided in log
-    return fact.leaf_index in log and (of_call or since <= fact.at < until)
+def _goes_with(fact: FactInBundle, since: str, until: str, logs: Sequence[range]) -> bool:
+    of_call = fact.called is not None and since <= fact.called < until and any(fact.decided in log for log in logs)
+    return any(fact.leaf_index in log for log in logs) and (of_call or since <= fact.at < until)
 
 
 # --- copies in clear ----------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ import sqlite3
 import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from hashlib import sha256
 from itertools import count
@@ -547,6 +547,10 @@ class Postgresql:
         """Names of the tables that there are."""
         rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = ?", [TABLES])
         return {name for (name,) in rows}
+
+    def of_log(self, log: int) -> Postgresql:
+        """The same, as the gate of another log sees it."""
+        return replace(self, log=log)
 
     def as_words(self) -> dict[str, str | int]:
         """What another process needs to find it; nothing secret."""

@@ -83,6 +83,10 @@ class Database(Protocol):
         """Names of the tables that there are."""
         ...
 
+    def of_log(self, log: int) -> Database:
+        """The same, as the gate of another log sees it."""
+        ...
+
     def as_words(self) -> dict[str, str | int]:
         """What another process needs to find it; nothing secret."""
         ...

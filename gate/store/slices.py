@@ -9,15 +9,17 @@ Facts as they lie in the tree (leaf, salt and the text of the value) are for who
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from gate.core.evidence import Node, consistency_proof, inclusion_proof, index_of
-from gate.core.facts.audit import BundleSigned
+from gate.core.evidence import Node, consistency_proof, in_order, inclusion_proof, index_of, log_of
+from gate.core.facts.audit import BundleSigned, LogSigned
 from gate.core.facts.derived import OF_RECIPIENT
+from gate.core.facts.gate import GateStopped
 from gate.core.facts.retention import FactsErased
 from gate.core.rows.audit import ProvenFact, SignedNote
 from gate.errors import StoreError
@@ -32,14 +34,11 @@ LEAVES: Final = 4096
 
 Fact = tuple[int, str, str, str, str, bytes | None, str | None]
 """index, kind, subject, at, actor, salt, body."""
-_FACT = "leaf_index - :first, kind, subject, at, actor, salt, body"
+_FACT = "leaf_index - :base, kind, subject, at, actor, salt, body"
 _OWN_LOG = "leaf_index >= :first AND leaf_index < :end"
 """Of the first ``size`` leaves."""
 _OF_RECIPIENTS = ", ".join(f"'{kind}'" for kind in OF_RECIPIENT)
-_IN_CALLS = (
-    "EXISTS (SELECT 1 FROM calls WHERE calls.call_id = facts.call_id"
-    " AND calls.at >= :since AND calls.at < :until AND calls.leaf_index >= :first AND calls.leaf_index < :end)"
-)
+_OF_ITS_END = f"'{LogSigned.kind}', '{GateStopped.kind}'"
 
 
 class SliceBounds(NamedTuple):
@@ -52,17 +51,43 @@ class SliceBounds(NamedTuple):
 class LogSlice:
     """The facts from ``since`` until before ``until`` (stamps) in the first ``size`` leaves.
 
-    Every method raises ``StoreError`` where the database cannot be read, ``AuditError`` where the tree has holes.
+    Of several logs that go out together each has a slice: calls come from one of them, whichever log they and their
+    facts are in; the rest is each log's own. Every method raises ``StoreError`` where the database cannot be read,
+    ``AuditError`` where the tree has holes.
     """
 
-    def __init__(self, place: Place, *, size: int, since: str, until: str, subjects: Sequence[str] = ()) -> None:
-        """``subjects``: what facts are given of besides, whenever they were kept."""
+    def __init__(
+        self,
+        place: Place,
+        *,
+        size: int,
+        since: str,
+        until: str,
+        subjects: Sequence[str] = (),
+        together: Sequence[range] = (),
+        ended: bool = False,
+    ) -> None:
+        """``subjects``: what facts are given of besides, whenever they were kept. ``together``: the keys of all logs
+        that go out; facts have those as their leaves then, and else the index in this log. ``ended``: when the log was
+        signed last is given too, and that its gate had stopped."""
         self._place = place
         self.size = size
         self._subjects = subjects
+        self._ended = ended
         with self._open() as db:
             first = keys(db).start
-            self._log = {"first": first, "end": first + size}
+            self.number = log_of(first) if together else 0
+            """In the leaves of the facts that are given."""
+            self._log = {"first": first, "end": first + size, "base": 0 if together else first}
+            going = together or (range(first, first + size),)
+            self._going, self._calls_going = (
+                f"({' OR '.join(f'{name} >= {each.start} AND {name} < {each.stop}' for each in going)})"
+                for name in ("leaf_index", "calls.leaf_index")
+            )
+            self._in_calls = (
+                "EXISTS (SELECT 1 FROM calls WHERE calls.call_id = facts.call_id"  # noqa: S608 - numbers
+                f" AND calls.at >= :since AND calls.at < :until AND {self._calls_going})"
+            )
             self._period = {"since": since, "until": until, **self._log}
             row = db.execute(
                 "SELECT min(leaf_index) - :first, max(leaf_index) - :first FROM facts"  # noqa: S608 - constants, here and below
@@ -94,7 +119,7 @@ class LogSlice:
     def count_calls(self) -> int:
         """How many calls were attempted in the period."""
         with self._open() as db:
-            sql = f"SELECT count(*) FROM calls WHERE at >= :since AND at < :until AND {_OWN_LOG}"  # noqa: S608
+            sql = f"SELECT count(*) FROM calls WHERE at >= :since AND at < :until AND {self._going}"  # noqa: S608
             return int(db.execute(sql, self._period).fetchone()[0])
 
     def calls(self) -> Iterator[tuple[str, list[Fact]]]:
@@ -104,7 +129,7 @@ class LogSlice:
         while True:
             with self._open() as db:
                 page = db.execute(
-                    f"SELECT at, call_id FROM calls WHERE at >= :since AND at < :until AND {_OWN_LOG}"  # noqa: S608
+                    f"SELECT at, call_id FROM calls WHERE at >= :since AND at < :until AND {self._going}"  # noqa: S608
                     " AND (at, call_id) > (:at, :call) ORDER BY at, call_id LIMIT :page",
                     self._period | {"at": after[0], "call": after[1], "page": PAGE},
                 ).fetchall()
@@ -119,10 +144,11 @@ class LogSlice:
         names = {f"call{place}": call_id for place, call_id in enumerate(call_ids)}
         cursor = db.execute(
             f"SELECT call_id, {_FACT} FROM facts WHERE call_id IN ({', '.join(map(':{}'.format, names)) or 'NULL'})"  # noqa: S608
-            f" AND {_OWN_LOG} ORDER BY call_id, leaf_index",
+            f" AND {self._going} ORDER BY call_id, leaf_index",
             self._log | names,
         )
-        return {call: [row[1:] for row in rows] for call, rows in groupby(cursor, key=itemgetter(0))}
+        found = {call: [row[1:] for row in rows] for call, rows in groupby(cursor, key=itemgetter(0))}
+        return {call: in_order(facts, at=itemgetter(3), leaf=itemgetter(0)) for call, facts in found.items()}
 
     def others(self, subject: str) -> Iterator[Fact]:
         """The other facts, in the order of the log: those of the period that speak of none of its calls; the imports of
@@ -139,15 +165,15 @@ class LogSlice:
         while after < last:
             with self._open() as db:
                 page = db.execute(
-                    f"SELECT {_FACT} FROM facts WHERE leaf_index > :first + :after AND leaf_index <= :first + :last"  # noqa: S608
+                    f"SELECT {_FACT} FROM facts WHERE leaf_index > :after AND leaf_index <= :last"  # noqa: S608
                     f" AND ((at >= :since AND at < :until) OR leaf_index - :first IN ({more}))"
-                    f" AND NOT {_IN_CALLS} ORDER BY leaf_index LIMIT {PAGE}",
-                    self._period | {"after": after, "last": last},
+                    f" AND NOT {self._in_calls} ORDER BY leaf_index LIMIT {PAGE}",
+                    self._period | {"after": self._log["first"] + after, "last": self._log["first"] + last},
                 ).fetchall()
             yield from page
             if len(page) < PAGE:
                 break
-            after = page[-1][0]
+            after = page[-1][0] + self._log["base"] - self._log["first"]
         yield from self._these([index for index in extra if index > last])
 
     def _extra(self, db: Connection, subject: str) -> list[int]:
@@ -171,18 +197,23 @@ class LogSlice:
         ).fetchall()
         # A receipt comes after what it speaks of.
         erased = db.execute(
-            "SELECT leaf_index - :first FROM facts WHERE leaf_index >= :first + :from AND leaf_index < :end"  # noqa: S608
+            "SELECT leaf_index - :first FROM facts WHERE leaf_index >= :from AND leaf_index < :end"  # noqa: S608
             f" AND kind = '{FactsErased.kind}'",
-            self._log | {"from": self.bounds.first or 0},
+            self._log | {"from": self._log["first"] + (self.bounds.first or 0)},
         ).fetchall()
-        return sorted({index for (index,) in [*begun, *own, *keys, *erased]})
+        end = db.execute(
+            "SELECT leaf_index - :first FROM facts WHERE leaf_index >= :from AND leaf_index < :end"  # noqa: S608
+            f" AND kind IN ({_OF_ITS_END})",
+            self._log | {"from": max(self._log["end"] - 2, self._log["first"])},
+        ).fetchall()
+        return sorted({index for (index,) in [*begun, *own, *keys, *erased, *(end if self._ended else ())]})
 
     def _these(self, indexes: Sequence[int]) -> Iterator[Fact]:
         for batch in batched(indexes, PAGE):
             with self._open() as db:
                 part = ",".join(str(self._log["first"] + index) for index in batch)
                 page = db.execute(
-                    f"SELECT {_FACT} FROM facts WHERE leaf_index IN ({part}) AND NOT {_IN_CALLS}"  # noqa: S608 - integers
+                    f"SELECT {_FACT} FROM facts WHERE leaf_index IN ({part}) AND NOT {self._in_calls}"  # noqa: S608
                     " ORDER BY leaf_index",
                     self._period,
                 ).fetchall()
@@ -232,12 +263,16 @@ class LogSlice:
                 yield size, root, row[1] if row else None, consistency_proof(size, self.size, node)
 
     def bundle_sizes(self) -> list[int]:
-        """Sizes of the checkpoints that earlier bundles were made with."""
+        """Sizes of the checkpoints of this log that earlier bundles were made with, by whichever gate."""
         with self._open() as db:
-            sql = "SELECT CAST(json_extract(body, '$.checkpoint') AS INTEGER) FROM facts"
-            sql += f" WHERE kind = :kind AND {_OWN_LOG}"
-            rows = db.execute(sql, self._log | {"kind": BundleSigned.kind}).fetchall()
-        return sorted({size for (size,) in rows if isinstance(size, int)})
+            sql = f"SELECT body FROM facts WHERE kind = :kind AND {_OWN_LOG}"  # noqa: S608
+            own = db.execute(sql, self._log | {"kind": BundleSigned.kind}).fetchall()
+            sql = "SELECT body FROM facts WHERE kind = ? AND json_extract(body, '$.others') IS NOT NULL"
+            with_others = db.execute(sql, [BundleSigned.kind]).fetchall()
+        sizes = {json.loads(body or "{}").get("checkpoint") for (body,) in own}
+        number = str(log_of(self._log["first"]))
+        sizes |= {json.loads(body)["others"].get(number) for (body,) in with_others}
+        return sorted(size for size in sizes if isinstance(size, int))
 
     def root_at(self, size: int) -> bytes:
         """Root over the first ``size`` leaves."""

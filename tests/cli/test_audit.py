@@ -229,7 +229,7 @@ def test_a_proof_made_for_a_rewritten_log_says_that_it_was_rewritten(
     size = int(old.read_text().split("\n")[1])
     rewrite_all(made, reason="not_listed", verdict="allow")
     with monkeypatch.context() as patch:
-        patch.setattr(bundles, "older_checkpoints", lambda *_: [size])
+        patch.setattr(bundles, "older_checkpoints", lambda logs, _: {key: [size] for key in logs})
         assert made.export(tmp_path / "b.bundle").code == 0
     done = made.open(tmp_path / "b.bundle", "--checkpoint", str(old), "--json")
     assert done.code == 1

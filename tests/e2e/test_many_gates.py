@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -18,8 +17,9 @@ from gate.core.evidence import index_of
 from gate.errors import GateError
 from gate.store.transaction import NODE_LASTS
 from tests.support import postgresql
+from tests.support.gates import gates_on_one_database
 from tests.support.phones import Phones
-from tests.support.running_gate import RunningGate, dialgate, free_port
+from tests.support.running_gate import RunningGate
 from tests.support.sip_peer import Phone
 from tests.support.waiting import PATIENCE
 
@@ -30,31 +30,8 @@ pytestmark = pytest.mark.skipif(not postgresql.PROGRAMS.exists(), reason="apt-ge
 def gates(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[RunningGate]]:
     """Two that run: of logs 0 and 1, with one key of the number hashes."""
     most = 2 if "at_once" in request.function.__name__ else 1000
-    server = postgresql.Server(postgresql.folder_of_server())
-    server.do("CREATE DATABASE evidence")
-    dsn = f"postgresql://dialgate@/evidence?host={server.folder}"
-    made: list[RunningGate] = []
-    try:
-        for log in range(2):
-            gate = RunningGate(tmp_path / f"gate{log}", announcement=0.6)
-            gate.add_pbx(calls_at_once=most)
-            gate.http = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
-            gate.set("control", http=gate.http)
-            gate.add_token("dialler", purposes=["marketing"])
-            made.append(gate)
-        dialgate("store", "move", "--to", dsn, config=made[0].config)
-        own = (made[1].data / "gate.key").read_bytes()
-        shutil.rmtree(made[1].data)
-        shutil.copytree(
-            made[0].data, made[1].data, ignore=shutil.ignore_patterns("gate.db*", "gate.key", "checkpoints")
-        )
-        (made[1].data / "gate.key").write_bytes(own)
-        made[1].set("store", dsn=dsn, log=1)
+    with gates_on_one_database(tmp_path, 2, calls_at_once=most) as made:
         yield [each.start() for each in made]
-    finally:
-        for each in made:
-            each.kill()
-        server.stop()
 
 
 def decided(door: HTTPConnection, gate: RunningGate, number: str) -> str:

@@ -54,7 +54,7 @@ def vkey(made: Made) -> str:
 
 def check(data: bytes, vkey: str = "") -> Findings:
     findings = Findings()
-    open_bundle(io.BytesIO(data), findings, vkey=vkey)
+    open_bundle(io.BytesIO(data), findings, vkeys=[vkey] if vkey else [])
     return findings
 
 

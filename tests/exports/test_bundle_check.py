@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from gate.clock import SystemClock
 from gate.config import load
@@ -500,7 +501,11 @@ def _bend(value: Any, data: st.DataObject) -> Any:
 def test_a_period_that_went_on_when_it_was_exported_is_not_whole(until: str, whole: bool) -> None:
     """What came after the export, within the period, is in no bundle."""
     manifest: Any = SimpleNamespace(
-        bundle="b", recipient=SimpleNamespace(id="p"), period=Period("2026-03-01T00:00:00.000000Z", until), members=[]
+        bundle="b",
+        recipient=SimpleNamespace(id="p"),
+        period=Period("2026-03-01T00:00:00.000000Z", until),
+        members=[],
+        number=UNSET,
     )
     claims, findings = Claims(manifest), Findings()
     claims.fact(bundle_rows.FactRow(9, "bundle_exported", "b", "2026-03-10T12:00:00.000000Z", "user:ann(1)", b"", "{}"))

@@ -40,7 +40,7 @@ NOTICE = {"announcement": "notice", "version": "1", "completed": True}
 KINDS = ("plain", "cut", "restricted", "erased", "other")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Made:
     """A gate, and the auditor that it may export to."""
 
@@ -236,9 +236,9 @@ def signed_anew(made: Made, bundle: Path, changed: dict[str, bytes], folder: Pat
     return resealed(made, bundle, {**members, "wraps.jsonl": wraps})
 
 
-def resealed(made: Made, bundle: Path, members: dict[str, bytes]) -> bytes:
-    """A bundle of other members, signed as ever: the manifest lists them."""
-    manifest = json.loads(unpacked(bundle)["manifest.json"])
+def resealed(made: Made, bundle: Path, members: dict[str, bytes], **changed: Any) -> bytes:
+    """A bundle of other members, signed as ever: the manifest lists them; ``changed``: fields of it."""
+    manifest = json.loads(unpacked(bundle)["manifest.json"]) | changed
     members = {name: data for name, data in members.items() if name not in CLOSING}
     wraps = members.pop("wraps.jsonl")
     manifest["members"] = [

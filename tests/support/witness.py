@@ -16,10 +16,10 @@ PROGRAM = Path(sys.prefix) / "peers" / "bin" / "aics-witness"
 
 
 class WitnessServer:
-    """Knows one log. Ended by ``close``, and begun again by ``start`` with what it remembers."""
+    """Knows one log, or some. Ended by ``close``, and begun again by ``start`` with what it remembers."""
 
-    def __init__(self, folder: Path, log: str, name: str = "witness.example.org/w1") -> None:
-        """``log``: the verifier key of the log. The test is skipped where the program is not there."""
+    def __init__(self, folder: Path, log: str, name: str = "witness.example.org/w1", *others: str) -> None:
+        """``log``, ``others``: the verifier keys of logs. The test is skipped where the program is not there."""
         if not PROGRAM.exists():
             pytest.skip("needs the witness: make peers, with Python 3.12 or later")
         folder.mkdir()
@@ -27,7 +27,8 @@ class WitnessServer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = self._run("init", "--name", name, "--listen", f"127.0.0.1:{self.port}").splitlines()[-1]
-        self._run("add-log", "--origin", log.partition("+")[0], "--vkey", log)
+        for each in (log, *others):
+            self._run("add-log", "--origin", each.partition("+")[0], "--vkey", each)
         self.start()
 
     def _run(self, command: str, *arguments: str) -> str:

@@ -87,6 +87,8 @@ class BundleSigned(Body, frozen=True, kw_only=True):
     manifest_sha256: Id
     manifest_size: int
     checkpoint: int
+    others: Annotated[Maybe[dict[str, int]], Sort.ID] = UNSET
+    """Of a bundle over several logs: the checkpoint of each other one, by the log's number."""
 
 
 @fact("backup_begun", "{actor} began a backup[, whose keys are to be destroyed by {keys_until}]", Subject.GATE)

@@ -16,6 +16,8 @@ class GateStarted(Body, frozen=True, kw_only=True):
 
     version: Code
     pid: Maybe[int] = UNSET
+    vkey: Maybe[Firm] = UNSET
+    """The verifier key of its log, by which bundles of other gates know it; older logs do not say."""
 
 
 @fact("gate_stopped", "The gate stopped", Subject.GATE)

@@ -11,24 +11,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 import gate
 from gate.converting import decode
-from gate.core.evidence import Checkpoint, parse_checkpoint
+from gate.core.evidence import Checkpoint, keys_of, parse_checkpoint
 from gate.core.rows.audit import ForBundle, VerifierKey
 from gate.core.rows.keys import RegisteredKey
 from gate.errors import AuditError, GateError, StoreError, UsageError, VaultError, WrapDamaged
 from gate.exports import bundle as form
 from gate.exports.bundle import announcement_member, seal_text
-from gate.exports.bundle_write import Contents, Recorded, add_signature, wrap_line, write_parts
+from gate.exports.bundle_write import Contents, OtherHead, Recorded, add_signature, wrap_line, write_parts
 from gate.store.reader import Place, place_from_words, place_in_words
 from gate.store.slices import LogSlice
 from gate.types import Progress
@@ -44,6 +45,18 @@ ROWS: Final = "rows.jsonl"
 """In the folder of the parts: what becomes of each recording."""
 KEPT_SECONDS: Final = 86400.0
 """Parts that nobody has fetched for so long are removed."""
+
+
+class OtherLog(msgspec.Struct, frozen=True, kw_only=True):
+    """The log of another gate of the same database, which goes out too."""
+
+    number: int
+    checkpoint: str
+    """Its newest signed note, over ``size`` leaves."""
+    size: int
+    vkey: str
+    pem: str
+    older: list[int] = []
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +80,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes of checkpoints that its recipient holds."""
     vkey: str = ""
     pem: str = ""
+    number: int = 0
+    """That of the gate's own log."""
+    others: list[OtherLog] = []
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,12 +125,16 @@ def make(job: Job, progress: Progress | None = None) -> Made:
         statuses={row.recording_id: (row.status, row.why) for row in _rows(folder)},
         sound=lambda name: announcement(data, name),
         older=job.older,
+        number=job.number if job.others else UNSET,
+        others=[OtherHead(o.number, o.vkey, o.pem.encode(), o.checkpoint, o.older) for o in job.others],
     )
-    log = log_slice(place_from_words(job.store), job.size, job.since, job.until, restrictions)
+    log, *beside = log_slices(place_from_words(job.store), job, restrictions)
     going = (recorded(row) for row in _rows(folder) if row.status == "included")
     try:
         with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
-            parts = write_parts(head, tail, contents, log, going, seal=sealing(to), folder=folder, progress=progress)
+            parts = write_parts(
+                head, tail, contents, log, going, seal=sealing(to), folder=folder, progress=progress, beside=beside
+            )
     except FileNotFoundError as error:
         raise GateError(
             f"{error.filename} went away while the bundle was made", hint="if it was erased just now, export again"
@@ -222,14 +242,17 @@ class Bundles:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
         try:
-            log = log_slice(self._place, job.size, job.since, job.until)
+            log, *beside = log_slices(self._place, job)
             # Recipients of earlier bundles have the checkpoints that those were made with.
-            older = [*log.bundle_sizes(), *older_checkpoints(key.vkey, log, checkpoints)]
+            logs = {key.vkey: log} | {each.vkey: its for each, its in zip(job.others, beside, strict=True)}
+            held = older_checkpoints(logs, checkpoints)
+            older = {vkey: sorted({*its.bundle_sizes(), *held[vkey]}) for vkey, its in logs.items()}
             with (folder / ROWS).open("xb") as file:
                 for row in rows:
                     file.write(msgspec.json.encode(row) + b"\n")
             job = replace(job, data=str(self._data), store=place_in_words(self._place), folder=str(folder))
-            job = replace(job, older=older, vkey=key.vkey, pem=key.pem)
+            job = replace(job, older=older[key.vkey], vkey=key.vkey, pem=key.pem)
+            job = replace(job, others=[replace(each, older=older[each.vkey]) for each in job.others])
             made = in_child(job, progress) if self._own_process else make(job, progress)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -286,24 +309,52 @@ def announcement(data: Path, name: str) -> Path | None:
     return path if announcement_member(name) and path.is_file() else None
 
 
+class _Period(TypedDict):
+    since: str
+    until: str
+    subjects: Sequence[str]
+
+
+def log_slices(place: Place, job: Job, subjects: Sequence[str] = ()) -> list[LogSlice]:
+    """The period of the gate's log, and of the others that go out with it. Raises ``StoreError``."""
+    period: _Period = {"since": job.since, "until": job.until, "subjects": subjects}
+    if isinstance(place, Path) or not job.others:
+        return [log_slice(place, size=job.size, **period)]
+    sizes = {job.number: job.size} | {each.number: each.size for each in job.others}
+    together = [keys_of(number)[:size] for number, size in sizes.items()]
+    return [
+        LogSlice(place.of_log(number), size=size, together=together, ended=number != job.number, **period)
+        for number, size in sizes.items()
+    ]
+
+
 def log_slice(place: Place, size: int, since: str, until: str, subjects: Sequence[str] = ()) -> LogSlice:
     """The period of the log. Raises ``StoreError``."""
     return LogSlice(place, size=size, since=since, until=until, subjects=subjects)
 
 
-def older_checkpoints(vkey: str, slice_: LogSlice, notes: Sequence[tuple[str, str]]) -> list[int]:
-    """Sizes of checkpoints that the recipient holds. Raises ``AuditError`` where the log is not the one that they were
-    signed over: then nothing goes out."""
-    sizes = []
+def older_checkpoints(logs: Mapping[str, LogSlice], notes: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
+    """Sizes of checkpoints that the recipient holds, of each log, by its key. Raises ``AuditError`` where a log is not
+    the one that they were signed over: then nothing goes out."""
+    sizes: dict[str, list[int]] = {vkey: [] for vkey in logs}
     for where, note in notes:
-        known = signed_checkpoint(where, note, vkey)
-        if known.size > slice_.size or slice_.root_at(known.size) != known.root:
+        vkey = next((each for each in logs if _is_signed(note, each)), next(iter(logs)))
+        known, log = signed_checkpoint(where, note, vkey), logs[vkey]
+        if known.size > log.size or log.root_at(known.size) != known.root:
             raise AuditError(
                 f"the log has not grown from {where} ({known.size} entries): it was cut or rewritten",
                 hint="run dialgate audit verify with the same --checkpoint",
             )
-        sizes.append(known.size)
+        sizes[vkey].append(known.size)
     return sizes
+
+
+def _is_signed(note: str, vkey: str) -> bool:
+    try:
+        signed_checkpoint("", note, vkey)
+    except UsageError:
+        return False
+    return True
 
 
 def signed_checkpoint(where: str, note: str, vkey: str) -> Checkpoint:

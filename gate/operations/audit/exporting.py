@@ -17,24 +17,27 @@ import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from gate.converting import convert
-from gate.core.evidence import stamp
+from gate.core.evidence import log_of, stamp
 from gate.core.facts.audit import BundleExported, BundleSigned
+from gate.core.facts.gate import GateStarted
 from gate.core.facts.recordings import Exported
 from gate.core.facts.retention import Beside
 from gate.core.retention import Hold, Kind
 from gate.core.rows import keys
 from gate.core.rows.audit import ForBundle, InPeriod, RecordingNow
 from gate.core.rows.keys import Recipient
-from gate.errors import GateError, RefusedError, UsageError
-from gate.exports.bundle import reader_sha256
+from gate.errors import AuditError, GateError, RefusedError, UsageError
+from gate.exports.bundle import ELSEWHERE, reader_sha256
 from gate.operations.audit import bundles
-from gate.operations.audit.bundles import Job, Wraps
+from gate.operations.audit.bundles import Job, OtherLog, Wraps
 from gate.operations.audit.checkpoints import Checkpoints
 from gate.operations.audit.witnesses import Witnesses
 from gate.operations.erasure.recordings import hold_of
@@ -43,10 +46,12 @@ from gate.operations.operation import READERS, Caller, Cursor, Line, Moment, Not
 from gate.showing import local
 from gate.store import kept
 from gate.store.paging import no_place
-from gate.store.queries import marks
+from gate.store.queries import logs, marks
+from gate.store.reader import Reader
 from gate.store.transaction import StoreTransaction
 from gate.vault.files import sealed_at
 from gate.vault.sealed_files import Lying
+from gate.vault.signing import public_pem
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -217,7 +222,7 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
             name = row.recording_id
             now = replace(row, **asdict(states[name]))
             restriction = held[name][-1].name if name in held else ""
-            status, why = _status(now, restriction, wraps[name], name in there)
+            status, why = _status(now, restriction, wraps[name], name in there, tx.own)
             if status == "included":
                 body = Exported(call_id=row.call_id, recipient=begun.recipient, bundle=asked.bundle)
                 tx.append(folder.fact(body, name, caller.actor))
@@ -258,6 +263,8 @@ class BundleMade(Response, frozen=True):
     vkey: str
     reader: str
     """SHA-256 of the program in the bundle that opens it."""
+    others: dict[str, str] = msgspec.field(default_factory=dict)
+    """Of a bundle over several logs: the verifier key of each other one, by the log's number."""
 
 
 class AuditExportMake(Request[BundleMade], frozen=True):
@@ -284,6 +291,7 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     begun = begun_export(folder, asked.bundle, caller.actor)
     signed = folder.log.checkpoint()
     note = folder.one(Witnesses).cosigned(signed.size, signed.note)
+    others = _other_logs(folder)
     made = folder.bundles.make(
         Job(
             bundle=asked.bundle,
@@ -294,6 +302,8 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
             since=begun.since,
             until=begun.to,
             recipient=begun.recipient,
+            number=log_of(folder.store.own.start),
+            others=others,
         ),
         _statuses(folder, asked.bundle, begun),
         asked.checkpoints,
@@ -303,13 +313,58 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     def keep(tx: StoreTransaction) -> None:
         if tx.values(int, "SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [asked.bundle, BundleSigned.kind]):
             raise UsageError(f"bundle {asked.bundle} is signed already", hint="export anew")
-        body = BundleSigned(manifest_sha256=made.sha256, manifest_size=made.size, checkpoint=signed.size)
+        body = BundleSigned(
+            manifest_sha256=made.sha256,
+            manifest_size=made.size,
+            checkpoint=signed.size,
+            others={str(each.number): each.size for each in others} or UNSET,
+        )
         tx.append(folder.fact(body, asked.bundle, caller.actor))
 
     folder.store.call(keep)
     folder.bundles.sign(asked.bundle, made.sha256, made.folder)
-    vkey = folder.bundles.vkey().vkey
-    return BundleMade(**asdict(made), checkpoint=signed.size, vkey=vkey, reader=reader_sha256())
+    return BundleMade(
+        **asdict(made),
+        checkpoint=signed.size,
+        vkey=folder.bundles.vkey().vkey,
+        reader=reader_sha256(),
+        others={str(each.number): each.vkey for each in others},
+    )
+
+
+def _other_logs(folder: DataFolder) -> list[OtherLog]:
+    """The logs of the other gates of the database, each as its gate has signed it last, with what this gate's witnesses
+    sign of it. Raises ``AuditError`` where one cannot be proven."""
+    database, found = folder.place, []
+    if isinstance(database, Path):
+        return []
+    for log in folder.read(logs):
+        if log == log_of(folder.store.own.start):
+            continue
+        place = database.of_log(log)
+        with Reader(place) as reader:
+            newest = reader.values(tuple[int, str], "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
+            given = [GateStarted.kind, reader.own.start, reader.own.stop]
+            started = reader.values(tuple[dict[str, Any]], _STARTED, given)
+        vkey = next((body.get("vkey") for (body,) in started), None)
+        if not newest or not vkey:
+            raise AuditError(
+                f"log {log} of the database cannot be proven: its gate has "
+                + ("not told the log which key it signs with" if newest else "signed nothing yet"),
+                hint="start that gate once, with this version, and export again",
+            )
+        ((size, note),) = newest
+        bundles.signed_checkpoint(f"the newest checkpoint of log {log}", note, vkey)
+        note = folder.one(Witnesses).cosigned_of(place, size, note)
+        pem = public_pem(vkey).decode()
+        found.append(OtherLog(number=log, checkpoint=note, size=size, vkey=vkey, pem=pem))
+    return found
+
+
+_STARTED: Final = (
+    "SELECT body FROM facts WHERE kind = ? AND leaf_index >= ? AND leaf_index < ? AND body IS NOT NULL"
+    " ORDER BY leaf_index DESC LIMIT 1"
+)
 
 
 def _statuses(folder: DataFolder, bundle: str, begun: Begun) -> Iterator[ForBundle]:
@@ -321,7 +376,8 @@ def _statuses(folder: DataFolder, bundle: str, begun: Begun) -> Iterator[ForBund
         for row in rows:
             name = row.recording_id
             there = name in taken or _is_there(folder, row, wraps[name])
-            status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], there)
+            restriction = held[name][-1].name if name in held else ""
+            status, why = _status(row, restriction, wraps[name], there, folder.store.own)
             if name in taken and status != "included":
                 raise UsageError(f"recording {name} is {status} by now", hint="export anew")
             if status == "included" and name not in taken:
@@ -416,14 +472,17 @@ def _is_there(folder: DataFolder, row: InPeriod, wraps: Wraps) -> bool:
     return bool(row.size and wraps) and folder.files.is_there(Lying(row.path or "", row.stored_in))
 
 
-def _status(row: InPeriod, restriction: str, wraps: Wraps, there: bool) -> tuple[str, str]:
-    """What becomes of a recording, and why; see ``gate.exports.bundle.STATUSES``. ``there``: its sealed file is."""
+def _status(row: InPeriod, restriction: str, wraps: Wraps, there: bool, own: range) -> tuple[str, str]:
+    """What becomes of a recording, and why; see ``gate.exports.bundle.STATUSES``. ``there``: its sealed file is;
+    ``own``: the keys of this gate's log."""
     if row.state in ("erased", "erasing", "open"):
         return row.state, ""
     if not row.size or not row.path:
         return "empty", ""
     if restriction:
         return "restricted", restriction
+    if row.leaf_index not in own and not (wraps and there):
+        return ELSEWHERE, f"the gate of log {log_of(row.leaf_index)} keeps it"
     if not wraps:
         return "missing", "its wrapped keys are not in the key store"
     if not there:

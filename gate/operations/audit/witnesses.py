@@ -29,6 +29,7 @@ from gate.log import Logger
 from gate.operations.audit.signed_log import asked_witness, name_of
 from gate.operations.operation import READERS, Caller, Request, Response, operation
 from gate.showing import local, many
+from gate.store.reader import Place, Reader
 from gate.store.slices import nodes
 
 if TYPE_CHECKING:
@@ -107,6 +108,11 @@ class _Seen:
     """It answered, and does not cosign this log."""
 
 
+def _proof(place: Place, old: int, size: int) -> list[str]:
+    with Reader(place) as reader:
+        return [base64.b64encode(each).decode() for each in consistency_proof(old, size, nodes(reader))]
+
+
 class Witnesses:
     """Shows signed heads to the witnesses of the configuration and keeps what they sign. Any thread."""
 
@@ -145,10 +151,25 @@ class Witnesses:
             self._folder.trust.look()
         return cosigned
 
+    def cosigned_of(self, place: Place, size: int, note: str) -> str:
+        """The same of a head of another gate's log, which lies at ``place``; whether it is cosigned is that gate's
+        care: nothing is kept or noted here. Raises ``GateError``."""
+
+        def ask(witness: Witness) -> str:
+            with suppress(OSError, NoteInvalid):
+                return self._answer(witness, size, size, note, place)[0]
+            return ""
+
+        if not self._all:
+            return note
+        with ThreadPoolExecutor(len(self._all), "witness") as pool:
+            return note + "".join(pool.map(ask, self._all))
+
     def _ask(self, witness: Witness, size: int, note: str) -> str:
         """Its signature line; empty where it gives none, which is noted."""
         try:
-            line, refusal = self._answer(witness, size, note)
+            old = self._seen[witness.key].size
+            line, refusal = self._answer(witness, old, size, note, self._folder.place)
         except (OSError, NoteInvalid) as error:
             self._not_cosigned(witness, str(error), refuses=False)
             return ""
@@ -156,11 +177,10 @@ class Witnesses:
             self._not_cosigned(witness, refusal, refuses=True)
         return line
 
-    def _answer(self, witness: Witness, size: int, note: str) -> tuple[str, str]:
-        """Its signature line, and why it gives none."""
-        old = self._seen[witness.key].size
+    def _answer(self, witness: Witness, old: int, size: int, note: str, place: Place) -> tuple[str, str]:
+        """Its signature line, and why it gives none; ``old``: the entries that it has seen, as far as is known."""
         for _ in range(TRIES):
-            lines = (f"old {old}", *self._proof(old, size), "", note)
+            lines = (f"old {old}", *_proof(place, old, size), "", note)
             body = "\n".join(lines).encode()
             answer = asked_witness(witness, self._folder.config, "POST", witness.url, "add-checkpoint", body)
             text = answer.body.decode("utf-8", "replace")
@@ -172,10 +192,6 @@ class Witnesses:
             if old > size:
                 return "", f"it has seen {old:,} entries, and this log had {size:,} when it was shown"
         return "", "it does not cosign from the size that it names itself"
-
-    def _proof(self, old: int, size: int) -> list[str]:
-        with self._folder.reader() as reader:
-            return [base64.b64encode(each).decode() for each in consistency_proof(old, size, nodes(reader))]
 
     def _not_cosigned(self, witness: Witness, why: str, *, refuses: bool) -> None:
         seen = self._seen[witness.key]
