@@ -19,7 +19,7 @@ from gate.store.transaction import NODE_LASTS
 from tests.support import postgresql
 from tests.support.gates import gates_on_one_database
 from tests.support.phones import Phones
-from tests.support.running_gate import RunningGate
+from tests.support.running_gate import RunningGate, dialgate
 from tests.support.sip_peer import Phone
 from tests.support.waiting import PATIENCE
 
