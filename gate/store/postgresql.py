@@ -86,6 +86,8 @@ KEYS: Final = ("leaf_index", "withdrawn_leaf", "leaf")
 """Columns with a leaf's key, where a table is not one of ``OWN``."""
 FENCE: Final = "_pkey"
 """The end of the names of the leaves' keys: two writers of one log meet there."""
+_MARK: Final = "SELECT pg_logical_emit_message(true, 'dialgate', '')"
+"""Something to commit behind what is there: a server that was killed has what no standby was waited for."""
 _FREED: Final = f"SELECT obj_description('{TABLES}'::regnamespace, 'pg_namespace')"
 """The note of the last erasure since all tables were written anew, if there was one: it is in their free room. It
 stands at the schema, where a commit changes it with what is erased, and one that a kill has left is found again."""
@@ -1013,11 +1015,17 @@ class PostgresqlStore(EvidenceStore):
         try:
             self._connection.close()
             self._open()
-        except (StoreError, AuditError) as error:
+            if self._frontier != sent or self.stopped:
+                return False
+            self._connection.execute("BEGIN")
+            self._connection.execute(_MARK)
+            self._connection.execute("COMMIT")
+        except (StoreError, AuditError, sqlite3.Error) as error:
             log.error("commit_not_known", error=str(error))
+            self._doubtful = True
             return False
         self._acted = acted
-        return self._frontier == sent and not self.stopped
+        return True
 
     def _carry_over(self, changes: int) -> None:
         """PostgreSQL does that by itself."""

@@ -51,6 +51,7 @@ from gate.store.postgresql import _tables as plain_tables
 from tests.support import postgresql
 from tests.support.running_gate import free_port
 from tests.support.sip_stream import certificate
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine("postgresql")
 
@@ -833,6 +834,36 @@ def test_a_server_killed_under_load_has_all_that_was_acknowledged(engine):
     assert log_of(store)[-1] == "again"
     store.close()
     server.stop()
+
+
+def test_what_is_committed_and_no_standby_has_is_not_answered_as_done(engine):
+    """The session ended while its commit waited for the standby, which may be promoted any moment without it."""
+    server = postgresql.Server(postgresql.folder_of_server())
+    server.do("CREATE DATABASE evidence")
+    standby = server.standby()
+    store = PostgresqlStore(Postgresql(server.dsn("evidence")), pepper=PEPPER)
+    put(store, decision("c1"))
+    standby.stop()
+    answers = []
+    store.submit(lambda tx: tx.append(decision("c2")), lambda *answer: answers.append(answer))
+
+    def waiting(but=0):
+        sql = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = 'evidence'"
+        return next((pid for (pid,) in server.do(sql) if pid != but), 0)
+
+    until(waiting, "the commit waits for nobody")
+    ended = waiting()
+    server.do(f"SELECT pg_terminate_backend({ended})")
+    until(lambda: answers or waiting(but=ended), "the store does not come again")
+    assert not answers
+    assert server.do("SELECT count(*) FROM dialgate.leaves", "evidence") == [(2,)]
+    standby.start()
+    until(lambda: answers, "it is not answered")
+    assert answers == [(1, None)]
+    assert log_of(store) == ["c1", "c2"]
+    store.close()
+    server.stop()
+    standby.stop()
 
 
 def test_a_million_rows_are_not_in_memory_at_once(store):
