@@ -2,6 +2,7 @@
 ## make test        all tests but the deep ones, with the programs they talk to (SIPp, baresip, chromium, tmux, ...)
 ## make test-quick  in about a minute what a change breaks first: without other programs and gates
 ## make test-deep   the deep tests: state machines, mutants, kills, properties with all their examples
+## make test-postgresql  operations, calls and gates with PostgreSQL as their store
 ## make test-packages  the Debian package, the container and the manual as a newcomer types it: needs root and a network
 ## make peers       programs that tests talk to (a witness, an S3 server), where there is Python 3.12 or later
 ## make check       format, lint, types, contracts between the packages, kinds of facts said once
@@ -36,7 +37,7 @@ QUICK  := $(addprefix tests/,core config store vault registers audit calls opera
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: install deb help demo test test-quick test-deep test-packages bench check pictures tour reference build lock peers clean
+.PHONY: install deb help demo test test-quick test-deep test-postgresql test-packages bench check pictures tour reference build lock peers clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "dialgate needs Python 3.11 to 3.14; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -91,6 +92,14 @@ test-quick: $(READY)
 # Thousands of cases each, in no other run, and every property with all its examples: CI runs them after make test.
 test-deep: $(READY)
 	$(PYTEST) $(APART) $(UNUSED) -m "(deep or hypothesis) and not load"
+
+# What is made twice on the store: the operations and the life of a call; and gates that are killed, stopped, asked and
+# put back. tests/store is in make test, on both engines. Buckets and years of data are the same on both.
+ON_POSTGRESQL := tests/operations tests/calls $(patsubst %,tests/e2e/test_%.py,ask memory objection requests retention siprec stop)
+test-postgresql: $(READY)
+	@rm -f .pytest_cache/v/cache/lastfailed
+	$(FEW) $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder $(UNUSED) --store postgresql -m "not load and not deep and not packages" \
+	  --ignore tests/operations/test_bucket.py --ignore tests/operations/test_ten_years.py $(ON_POSTGRESQL) || { $(ALONE) --store postgresql; }
 
 # Needs root, a network, and mmdebstrap, lintian, buildah, netavark, binutils, python3-venv.
 test-packages: $(READY)

@@ -1,4 +1,4 @@
-"""Run what failed beside other tests once more, each by itself: ``python -m tests.alone``.
+"""Run what failed beside other tests once more, each by itself: ``python -m tests.alone``, with pytest's options.
 
 Many tests speak over sockets and wait for processes; a machine that runs several at once can be late for one of them.
 So what failed in a run is run again with nothing beside it, three times, and must pass each time. It is named, whatever
@@ -27,7 +27,7 @@ def main() -> int:
     for name in names:
         print(f"failed beside others, run again alone {TIMES} times: {name}", flush=True)
         for _ in range(TIMES):
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", name]
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *sys.argv[1:], name]
             if subprocess.run(command).returncode:
                 print(f"failed alone, too: {name}")
                 return 1

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gate.config import load
 from gate.core.facts.lists import Objection
 from gate.operations.audit.signed_log import origin_of
@@ -230,6 +232,7 @@ def spooled(gate: RunningGate, *kinds: str) -> None:
     gate.wait(there, PATIENCE, f"{kinds} are not in the spool")
 
 
+@pytest.mark.engine("sqlite")
 def test_killed_while_its_database_is_locked_a_gate_keeps_what_had_happened(tmp_path: Path) -> None:
     with running(tmp_path / "gate", announcement=0.6) as gate, Phones(port=gate.trunk_port) as far:
         with Phones(to=gate.address) as near:
@@ -264,6 +267,7 @@ def test_killed_while_its_database_is_locked_a_gate_keeps_what_had_happened(tmp_
         assert_takes_calls(gate, NEXT)
 
 
+@pytest.mark.engine("sqlite")
 def test_killed_at_the_very_moment_of_an_objection_a_gate_keeps_it(tmp_path: Path) -> None:
     """Nothing waits: the gate is killed as soon as the objection is in its spool, whatever the store has of it."""
     with running(tmp_path / "gate", announcement=0.6) as gate, Phones(port=gate.trunk_port) as far:
@@ -283,6 +287,7 @@ def test_killed_at_the_very_moment_of_an_objection_a_gate_keeps_it(tmp_path: Pat
         assert_evidence_holds(gate)
 
 
+@pytest.mark.engine("sqlite")
 def test_killed_twice_in_the_middle_of_a_replay_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path) -> None:
     gate = RunningGate(tmp_path / "gate", announcement=0.6)
     count = 3000

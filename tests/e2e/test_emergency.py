@@ -42,6 +42,7 @@ def helped(near: Phones, number: str) -> Talk:
     return talk
 
 
+@pytest.mark.engine("sqlite")
 def test_law_3_5_it_rings_whatever_has_failed_and_is_written_down_after(disk: Path, tmp_path: Path) -> None:
     route = free_port()
     gate = with_route(RunningGate(tmp_path / "gate", announcement=0.6, data=disk / "data"), route)
