@@ -50,7 +50,7 @@ from gate.core.facts.calls import HangUp, LegsEnded, OneSided
 from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
 from gate.core.terms import Decision, Reason, Verdict
-from gate.ports import Fact, Incoming, Timer
+from gate.ports import Fact, Incoming, Openings, Timer
 from gate.store.queries import UNDECIDED
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -229,6 +229,10 @@ class CallManager:
         later still."""
         self._metrics.decided(claimed_by, Verdict.BLOCK.value, reason.value)
         self._refusals.shed(claimed_by, reason)
+
+    def openings(self) -> Openings:
+        """As ``ports.LineEvents.openings``."""
+        return Openings() if self._settings.policy.go_on_unrecorded else self._recorder.openings
 
     def _emergency(self, incoming: Incoming) -> Decision | None:
         """The decision of an emergency call, None for any other call. A claim that was refused does not stop it."""

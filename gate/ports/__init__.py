@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gate.core.calls_in import CallingIn
 from gate.core.facts import Fact
@@ -86,6 +86,16 @@ class RecorderEvents(Protocol):
         ...
 
 
+class Openings(NamedTuple):
+    """Recordings that are asked for and not open yet, and that a call waits for."""
+
+    oldest: float = 0.0
+    """Seconds that the first of them has waited."""
+    waiting: int = 0
+    done: int = 0
+    """How many were opened, in all."""
+
+
 __all__ = [
     "Anchored",
     "Fact",
@@ -93,6 +103,7 @@ __all__ = [
     "LineEvents",
     "Loop",
     "MediaRelay",
+    "Openings",
     "Played",
     "RecorderEvents",
     "RecordingClosed",
@@ -184,7 +195,11 @@ class LineEvents(Protocol):
 
     def shed(self, claimed_by: str, reason: Reason) -> None:
         """The line has refused an attempt of this caller (empty: nobody known) before anything was done for it;
-        ``reason``: by what is late, the line itself, decisions or the media relay."""
+        ``reason``: by what is late, the line itself, decisions, the recorder or the media relay."""
+        ...
+
+    def openings(self) -> Openings:
+        """The recordings that calls wait for; none where calls go on without one."""
         ...
 
     def undecided(self, call_id: str) -> None:

@@ -35,7 +35,7 @@ import structlog
 from gate.clock import Clock
 from gate.core.rtp import SIDES, parse
 from gate.errors import RecorderError
-from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
+from gate.ports import Openings, RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.keys import KeyListener, key_types
 from gate.recorder.taps import Tap, WaitingPackets
@@ -153,6 +153,8 @@ class RecorderClient:
         self._openings: dict[str, float] = {}
         """When each that the recorder has not answered was asked for, in seconds of looking, the oldest first; given up
         or not."""
+        self._opened = 0
+        """How many it has answered, in all."""
         self._refused: list[tuple[_Done, Exception]] = []
         self._calls: dict[str, _Call] = {}
         """Those that the running process has opened and not closed, and those that none hears."""
@@ -203,6 +205,17 @@ class RecorderClient:
             and self._silent < self._quiet_seconds
             and not self._slow()
         )
+
+    @property
+    def openings(self) -> Openings:
+        """Recordings that it has yet to open. From any thread."""
+        with self._lock:
+            waiting, count = self._waiting, len(self._openings)
+            for call_id in self._openings:
+                if asked := waiting.get(("open", call_id)):
+                    return Openings(time.monotonic() - asked[1] + self._open_seconds, count, self._opened)
+                count -= 1  # given up
+        return Openings(done=self._opened)
 
     def _slow(self) -> bool:
         with self._lock:
@@ -563,6 +576,7 @@ class RecorderClient:
             waiting = self._waiting.pop(key, None)
             if key[0] == "open":
                 self._openings.pop(key[1], None)
+                self._opened += 1
         if waiting is not None:
             self._guarded(waiting[0], result, error)
 

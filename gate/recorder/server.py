@@ -48,6 +48,8 @@ TOLD_SECONDS = 10.0
 """A gate that has died may not have acted on what it was told this recently; a note about it does no harm."""
 MANY_MESSAGES, MANY_BYTES = 64, 1 << 16
 """No socket is full that holds less, whatever size of buffer the kernel grants."""
+BEFORE_OTHERS = -10
+"""Added to its nice value (setpriority(2)): whoever picked up waits for it. What it takes is bounded by the calls."""
 MAX_UNSENT = 10_000
 """Messages of calls kept for a gate that does not read; beyond it the oldest go. The others never wait."""
 MIN_FREE_BYTES = 256 << 20
@@ -149,9 +151,11 @@ class Server:
         self._moved = self._moved or said is not None or not self._behind
 
     def _read_control(self) -> tuple[int | None, bool]:
-        """Read the socket until it is empty: (what ``InStep`` said, whether so much was read that more may wait)."""
+        """Read the socket until it is empty, and obey, openings first, for a callee waits for each: (what ``InStep``
+        said, whether so much was read that more may wait)."""
         count = size = 0
         said: int | None = None
+        asked: list[m.ToRecorder] = []
         while True:
             try:
                 data = self._control.recv(m.MAX_MESSAGE)
@@ -174,7 +178,9 @@ class Server:
             elif isinstance(message, m.InStep):
                 said = message.at
             else:
-                self._calls.obey(message)
+                asked.append(message)
+        for message in sorted(asked, key=lambda each: not isinstance(each, m.OpenRecording)):
+            self._calls.obey(message)
         return said, count >= MANY_MESSAGES or size >= MANY_BYTES
 
     def _take_posts(self) -> None:
@@ -259,11 +265,20 @@ def harden_process() -> bool:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _come_first()
     _raise_file_limit()
     library = ctypes.CDLL(None, use_errno=True)
     with contextlib.suppress(AttributeError):
         library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     return _lock_memory(library)
+
+
+def _come_first() -> None:
+    """Before other programs, where that is permitted (``CAP_SYS_NICE``, ``RLIMIT_NICE``): in its session; and its
+    session before others, where the kernel shares the processor out by session (sched(7), autogroup)."""
+    with contextlib.suppress(OSError):
+        os.nice(BEFORE_OTHERS)
+        Path("/proc/self/autogroup").write_text(str(BEFORE_OTHERS), encoding="ascii")
 
 
 def _raise_file_limit() -> None:

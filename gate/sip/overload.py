@@ -1,8 +1,8 @@
 """How late the line is, and what share of new calls it lets in.
 
-Five queues are measured, none of them by a rate: datagrams (from their arrival in the kernel to their turn), those
-inside a call by themselves, for they come first, timers (from when they are due), decisions (``PendingCalls.look``),
-media (the oldest command to the relay). Each counts with the least that anything in it has waited
+Six queues are measured: datagrams (from their arrival in the kernel to their turn), those inside a call by themselves,
+for they come first, timers (from when they are due), decisions and openings of recordings (``Backlog``), media (the
+oldest command to the relay). Each counts with the least that anything in it has waited
 lately. A queue that is long for a moment is a burst and drains, and nobody is sent away for it; one that has been late
 for a while stands, and grows.
 
@@ -16,7 +16,8 @@ What is let in is shared out by caller (an account, a PBX, a carrier; who has pr
 max-min fairness: each is let in up to the same number of calls, and what one does not need is the others'. So who calls
 as ever is let in, and whoever calls more than anybody else is sent away first.
 
-Whoever is sent away is refused by the reason of the queue that is late: the line itself, decisions, or the media relay.
+Whoever is sent away is refused by the reason of the queue that is late: the line itself, decisions, the recorder, or
+the media relay. So a call is let in while the recorder will open its recording in time, and not announced an apology.
 
 An INVITE in its usual form, read as far as is needed to send it away.
 
@@ -80,6 +81,7 @@ _LINE = ("datagrams", "inside", "timers")
 LINE_LATE = Reason.TOO_MANY_CALLS, "The gate has more calls than it can carry in time."
 _LATE = {
     "decisions": (Reason.DECISION_LATE, "Decisions take too long: the store of the gate is slow."),
+    "recorder": (Reason.RECORDER_UNAVAILABLE, "The recorder opens recordings too late."),
     "media": (Reason.MEDIA_UNAVAILABLE, "The media relay answers too late."),
 }
 """By the queue that is late: the reason of a refusal, and its words."""

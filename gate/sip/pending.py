@@ -15,11 +15,31 @@ TRYING_AFTER = 0.15
 GIVE_UP_AFTER = 3.0
 """Seconds until an undecided INVITE is refused."""
 BUSY = 0.06
-"""Seconds that the oldest has waited at least where decisions wait for each other."""
+"""Seconds that the oldest has waited at least where decisions wait for each other, or openings of recordings."""
 SLOWEST = 10.0
-"""Decisions a second that any machine makes."""
+"""So many a second any machine makes."""
 NEWEST = 0.2
-"""What the last look counts for in the rate of decisions: at 50 ms a look, a quarter of a second is remembered."""
+"""What the last look counts for in their rate: at 50 ms a look, a quarter of a second is remembered."""
+
+
+class Backlog:
+    """How long what is asked for now will wait. Line thread."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._done, self._rate, self._looked = 0, 0.0, monotonic()
+
+    def look(self, oldest: float, waiting: int, done: int) -> float:
+        """Now and then: seconds that the oldest has waited; or, where they wait for each other, that one will wait that
+        comes now, if that is more (Little's law: how many there are, by how many are done a second). By the age of
+        the oldest alone one would know too late how many have been let in. ``done``: how many, in all."""
+        now = self._monotonic()
+        rate = (done - self._done) / max(now - self._looked, 0.001)
+        self._done, self._looked = done, now
+        if oldest < BUSY:
+            return oldest
+        self._rate = self._rate + NEWEST * (rate - self._rate) if self._rate else rate
+        return max(oldest, (waiting - 1) / max(self._rate, SLOWEST))
 
 
 @dataclass(slots=True)
@@ -61,7 +81,7 @@ class PendingCalls:
         self._by_id: dict[str, Pending] = {}
         self._by_key: dict[TransactionKey, Pending] = {}
         self._attempts: dict[Attempted, Pending] = {}
-        self._taken, self._rate, self._looked = 0, 0.0, monotonic()
+        self._taken, self._backlog = 0, Backlog(monotonic)
 
     def __contains__(self, call_id: object) -> bool:
         return call_id in self._by_id
@@ -76,16 +96,8 @@ class PendingCalls:
         return self._monotonic() - first.since if first else 0.0
 
     def look(self) -> float:
-        """Now and then: seconds that the oldest has waited; or, where they wait for each other, that one will wait that
-        comes now, if that is more (Little's law: how many there are, by how many are decided a second). By the age of
-        the oldest alone one would know too late how many have been let in."""
-        now, oldest = self._monotonic(), self.oldest
-        rate = self._taken / max(now - self._looked, 0.001)
-        self._taken, self._looked = 0, now
-        if oldest < BUSY:
-            return oldest
-        self._rate = self._rate + NEWEST * (rate - self._rate) if self._rate else rate
-        return max(oldest, (len(self) - 1) / max(self._rate, SLOWEST))
+        """Now and then: as ``Backlog.look``."""
+        return self._backlog.look(self.oldest, len(self), self._taken)
 
     @property
     def full(self) -> bool:

@@ -117,6 +117,13 @@ def test_an_event_that_has_no_frame_fails_its_call_and_no_other(wire: Wire) -> N
     assert isinstance(closed, m.Closed) and closed.recording and closed.recording.interrupted
 
 
+def test_what_a_callee_waits_for_comes_before_what_nobody_does(wire: Wire) -> None:
+    wire.send_at_once(m.Close("unknown"), m.OpenRecording("a", "rec-a", "2026-01-05", {}), m.Close("a"))
+    assert [(type(told), told.call_id) for told in (wire.next(), wire.next(), wire.next())] == [  # type: ignore[union-attr]
+        (m.Opened, "a"), (m.Closed, "unknown"), (m.Closed, "a"),
+    ]  # fmt: skip
+
+
 def test_a_closing_that_nobody_read_is_left_as_a_note(tmp_path: Path) -> None:
     wire = Wire(tmp_path / "recordings")
     wire.send(m.OpenRecording("a", "rec-a", "2026-01-05", {}))

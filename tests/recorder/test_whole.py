@@ -12,6 +12,7 @@ import pytest
 
 from gate.exports.audio import ExportReport, export_wav
 from gate.ports import RecordingOpened
+from gate.recorder import server
 from gate.vault.keyfile import PrivateKey
 from gate.vault.reader import open_recording
 from tests.support.recorder_room import PAYLOADS, Phone, Room
@@ -111,6 +112,21 @@ def test_without_recipients_nothing_opens(tmp_path: Path) -> None:
     with pytest.raises(RecorderError):
         room.open("a")
     assert room.client.available()
+    room.shut()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a priority of its own needs root or RLIMIT_NICE")
+def test_it_comes_before_other_programs_where_that_is_permitted(tmp_path: Path) -> None:
+    room = Room(tmp_path / "recordings", forked=True)
+    pid = room.client.pid
+    assert pid is not None
+    threads = {int(each.name) for each in Path(f"/proc/{pid}/task").iterdir()}
+    assert len(threads) == 2, "the loop, and the thread that waits for disks and holds the interpreter at times"
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert {os.getpriority(os.PRIO_PROCESS, each) for each in threads} == {max(-20, own + server.BEFORE_OTHERS)}
+    session = Path(f"/proc/{pid}/autogroup")
+    if session.exists():
+        assert session.read_text().split()[-1] == str(server.BEFORE_OTHERS)
     room.shut()
 
 

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from gate.config import Emergency, Pbx
+from gate.ports import Openings
 from gate.sip.message import SipMessage
 from gate.sip.overload import GOAL, LATE, RETRY_SECONDS, SPAN, STANDS, OverloadControl
 from gate.sip.peers import Endpoint
@@ -31,7 +32,7 @@ def measured(overload: OverloadControl, clock: Clock, queue: str, late: float, s
         overload.note(queue, late)
 
 
-@pytest.mark.parametrize("queue", ["datagrams", "timers", "decisions", "media"])
+@pytest.mark.parametrize("queue", ["datagrams", "timers", "decisions", "recorder", "media"])
 def test_a_queue_that_stands_sheds_and_one_that_is_long_for_a_moment_does_not(queue):
     clock = Clock()
     overload = OverloadControl(clock)
@@ -71,6 +72,7 @@ def test_the_three_queues_do_not_excuse_each_other():
     ("delays", "reason"),
     [({"datagrams": 0.6}, "too_many_calls"), ({"inside": 0.6}, "too_many_calls"), ({"timers": 0.6}, "too_many_calls"),
      ({"decisions": 0.6, "timers": 0.1, "media": 0.3}, "decision_late"),
+     ({"recorder": 0.6, "timers": 0.1, "media": 0.2}, "recorder_unavailable"),
      ({"media": 0.6, "datagrams": 0.1, "decisions": 0.2}, "media_unavailable"),
      ({"timers": 0.5, "decisions": 0.7, "media": 0.6}, "too_many_calls"),
      ({"decisions": 3.0, "timers": 0.5}, "decision_late")],
@@ -309,17 +311,21 @@ def late(running: RunningLine, share: float = 0.0) -> None:
 
 
 @pytest.mark.parametrize("overflow", [False, True])
-@pytest.mark.parametrize("late", ["decisions", "media", "full"])
+@pytest.mark.parametrize("late", ["decisions", "recorder", "media", "full"])
 def test_a_call_is_sent_away_by_the_reason_of_what_is_late(late, overflow):
-    """Decisions that do not come, commands to the relay without an answer, as many calls as may wait for a decision."""
+    """Decisions that do not come, recordings that do not open, commands to the relay that have no answer, as many calls
+    as may wait for a decision."""
     config = config_for("127.0.0.1:9", pbx=False)
     pbx = Pbx("pbx1", ("127.0.0.1",), PRESENTED, refusal=486, overflow=overflow)
     call_manager = ScriptedCallManager(silent=True)
     with RunningLine(replace(config, pbx=(pbx,)), call_manager) as running, Phone(running.address) as phone:
         if late == "full":
             running.line._engine.ingress.pending.limit = 1
+        if late == "recorder":
+            call_manager.recordings = Openings(2.0, 5, 0)
         if late == "media":
             running.relay.late = lambda: 2.0
+        if late in ("recorder", "media"):
             until(lambda: running.line._engine.overload.sheds)
 
         def sent_away() -> bool:
@@ -328,7 +334,8 @@ def test_a_call_is_sent_away_by_the_reason_of_what_is_late(late, overflow):
 
         until(sent_away)
         _, caller, reason = call_manager.wait("shed")
-        assert (caller, reason) == ("trunk:pbx1", "media_unavailable" if late == "media" else "decision_late")
+        why = {"recorder": "recorder_unavailable", "media": "media_unavailable"}.get(late, "decision_late")
+        assert (caller, reason) == ("trunk:pbx1", why)
         heard = phone.recv(PATIENCE, only="503" if overflow else "486")
         assert heard.get("X-Dialgate-Reason") == reason
         assert f'text="{reason}"' in heard.get("Reason")

@@ -14,7 +14,7 @@ from typing import Any
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.core.calls_in import CallingIn
 from gate.core.terms import Reason
-from gate.ports import Anchored, Incoming, SessionEvents
+from gate.ports import Anchored, Incoming, Openings, SessionEvents
 from gate.sip.line import SipLine
 from gate.store.legs import LegFile
 from tests.support.sip_peer import Peer
@@ -121,6 +121,8 @@ class ScriptedCallManager:
     """Its callers may hear the far end before it answers."""
     not_again: str = ""
     """Why no call of its is dialled again."""
+    recordings: Openings = field(default_factory=Openings)
+    """Those that calls wait for."""
 
     def _see(self, *what: str) -> None:
         with self.arrived:
@@ -188,6 +190,9 @@ class ScriptedCallManager:
 
     def shed(self, claimed_by: str, reason: Reason) -> None:
         self._see("shed", claimed_by, reason)
+
+    def openings(self) -> Openings:
+        return self.recordings
 
     def undecided(self, call_id: str) -> None:
         self._see("undecided", call_id)
