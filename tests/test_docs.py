@@ -284,9 +284,12 @@ def test_files_and_names_of_the_code_exist() -> None:
 )
 def test_few_files_are_opened_to_understand_one_thing(title: str, most: int) -> None:
     text = document(ROOT / ".github" / "CONTRIBUTING.md").text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    steps = re.findall(r"^\d+\. `([\w/]+\.py)`", text, re.MULTILINE)
-    assert 5 < len(steps) <= most and len(set(steps)) == len(steps)
-    assert all((ROOT / step).is_file() for step in steps)
+    steps = dict(re.findall(r"^\d+\. `([\w/]+\.py)`: (.*(?:\n   .*)*)", text, re.MULTILINE))
+    assert 5 < len(steps) <= most and len(re.findall(r"^\d+\. ", text, re.MULTILINE)) == len(steps)
+    for step, does in steps.items():
+        source = (ROOT / step).read_text(encoding="utf-8")
+        for name in re.findall(r"`([A-Z]\w+)`", does):
+            assert re.search(rf"\b{name}\b", source), f"{step} has no {name}"
 
 
 def _named(dotted: str) -> bool:

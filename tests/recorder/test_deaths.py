@@ -109,9 +109,7 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
     phone = Phone(opened.caller_port)
     room.client.start("a", PAYLOADS)
     room.settle()
-    for payload in tone(300, 150):
-        phone.say(payload)
-        time.sleep(0.02)
+    phone.talk(tone(300, 150))
     pid = room.client.pid
     assert pid is not None
     assert room.client.writes(opened.recording_id)
@@ -306,9 +304,7 @@ def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
     room.client.start("long", PAYLOADS)
     room.settle()
     voice = [os.urandom(1000) for _ in range(100)]
-    for payload in voice:
-        talker.say(payload)
-        time.sleep(0.02)
+    talker.talk(voice)
     call_id, message = room.events.failed.get(timeout=PATIENCE)
     assert call_id == "long" and message == "File too large"
     Phone(long.callee_port).press(9)
@@ -341,9 +337,7 @@ def test_a_disk_that_takes_no_more_is_not_available_though_it_looks_empty(tmp_pa
     phone = Phone(opened.caller_port)
     room.client.start("a", PAYLOADS)
     room.settle()
-    for _ in range(60):
-        phone.say(b"v" * 1000)
-        time.sleep(0.02)
+    phone.talk([b"v" * 1000] * 60)
     assert room.events.failed.get(timeout=PATIENCE)[0] == "a"
     until(lambda: not room.client.available())
     for _ in range(3):  # times that it tells how it is, a probe before each
@@ -393,9 +387,7 @@ def test_a_full_disk_fails_what_records_and_refuses_what_would(small_disk: Path)
         until(lambda: not room.client.available())
         with pytest.raises(RecorderError, match="full"):
             room.open("b")
-        for _ in range(100):
-            phone.say(b"v" * 160)
-            time.sleep(0.02)
+        phone.talk([b"v" * 160] * 100)
         assert room.events.failed.get(timeout=PATIENCE) == ("a", "No space left on device")
         ballast.unlink()
         until(room.client.available)

@@ -125,14 +125,10 @@ def test_a_recorder_without_a_processor_for_a_second_keeps_its_recordings(tmp_pa
     for number in range(3000):
         room.client.media_changed(f"other-{number}", PAYLOADS)
     assert not room.client.available(), "behind, so nothing new"
-    for payload in speech[:30]:
-        phone.say(payload)
-        time.sleep(0.02)
+    phone.talk(speech[:30])
     room.client.pause("a")
     time.sleep(0.01)
-    for _ in range(20):
-        phone.say(b"secret" * 20)
-        time.sleep(0.02)
+    phone.talk([b"secret" * 20] * 20)
     room.client.close("a", lambda result, error: answers.put((result, error)))
     os.kill(pid, signal.SIGCONT)
     closed, error = answers.get(timeout=PATIENCE)

@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from tests.support.running_gate import RunningGate, dialgate
 from tests.support.sip_peer import Phone
 from tests.support.sip_stream import certificate
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import until
 
 _PACKAGES = {
     "kamailio": "kamailio",
@@ -74,10 +73,8 @@ class Edge:
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._processes.append(process)
-        end = time.monotonic() + PATIENCE
-        while not ready():
-            assert process.poll() is None and time.monotonic() < end, self.said()
-            time.sleep(0.05)
+        until(lambda: process.poll() is not None or ready(), self.said)
+        assert process.poll() is None, self.said()
 
     def _relays(self) -> bool:
         return "Startup complete" in self.said()

@@ -8,7 +8,6 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from functools import cache
@@ -23,6 +22,7 @@ from gate.config.write import amend
 from gate.errors import GateError
 from gate.store.postgresql import Postgresql, PostgresqlStore, copy_rows
 from gate.store.reader import open_reader, open_writer
+from tests.support.waiting import until
 
 PROGRAMS: Final = Path("/usr/lib/postgresql/17/bin")
 _SETTINGS: Final = {"listen_addresses": "", "max_connections": "60", "shared_buffers": "64MB", "autovacuum": "off"}
@@ -66,15 +66,14 @@ class Server:
         with (self.folder / "log").open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
         atexit.register(self.stop)
-        until = time.monotonic() + 60
-        while True:
-            try:
-                psycopg.connect(self.dsn()).close()
-                return
-            except psycopg.OperationalError:
-                if self.process.poll() is not None or time.monotonic() > until:
-                    raise
-            time.sleep(0.05)
+        until(self._answers, "it does not answer")
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, "it has ended"
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(self.dsn()).close()
+            return True
+        return False
 
     def standby(self, *, synchronous: bool = True) -> Server:
         """A copy that follows it; ``synchronous``: each commit waits for it."""
@@ -85,10 +84,8 @@ class Server:
         if synchronous:
             self.do("ALTER SYSTEM SET synchronous_standby_names = '*'")
             self.do("SELECT pg_reload_conf()")
-        until = time.monotonic() + 30
-        while self.do("SELECT sync_state FROM pg_stat_replication") != [("sync" if synchronous else "async",)]:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        wanted = [("sync" if synchronous else "async",)]
+        until(lambda: self.do("SELECT sync_state FROM pg_stat_replication") == wanted)
         return made
 
     def stop(self) -> None:
@@ -117,10 +114,7 @@ class Server:
         """Change a setting of the running server, and wait until it holds."""
         self.do(f"ALTER SYSTEM SET {name} = {value}")
         self.do("SELECT pg_reload_conf()")
-        until = time.monotonic() + 30
-        while self.do(f"SHOW {name}") != [(value,)]:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        until(lambda: self.do(f"SHOW {name}") == [(value,)])
 
     def do(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """A statement in a session of its own."""

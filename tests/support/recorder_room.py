@@ -8,7 +8,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,12 @@ class Phone:
         self.raw(rtp(payload, self.seq, self.ts, pt=pt, ssrc=self.ssrc))
         self.seq += 1
         self.ts += 160
+
+    def talk(self, payloads: Iterable[bytes]) -> None:
+        """At the pace of a call, 20 ms a packet."""
+        for payload in payloads:
+            self.say(payload)
+            time.sleep(0.02)
 
     def press(self, event: int, packets: int = 5) -> None:
         """A key as a phone sends it: one timestamp, three copies of the end."""

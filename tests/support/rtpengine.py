@@ -7,14 +7,13 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.running_gate import free_port
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 def required() -> None:
@@ -40,10 +39,9 @@ class Rtpengine:
         command += ["--port-min=61000", "--port-max=61999", "--num-threads=1"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        end = time.monotonic() + PATIENCE
-        while b"Startup complete" not in (said := self._log.read_bytes()):
-            assert self._process.poll() is None and time.monotonic() < end, said
-            time.sleep(0.02)
+        process = self._process
+        until(lambda: process.poll() is not None or b"Startup complete" in self._log.read_bytes(), self._log.read_bytes)
+        assert process.poll() is None, self._log.read_bytes()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,13 +8,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 SIPP = shutil.which("sipp")
 
@@ -82,16 +81,17 @@ class Sipp:
 
     def wait_listening(self, seconds: float = PATIENCE) -> None:
         """Until the port is taken."""
-        end = time.monotonic() + seconds
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        while time.monotonic() < end:
+
+        def taken() -> bool:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
                 try:
                     probe.bind((self.host, self.port))
                 except OSError:
-                    return
-            time.sleep(0.02)
-        raise TimeoutError("sipp does not listen")
+                    return True
+            return False
+
+        until(taken, "sipp does not listen", seconds)
 
     def result(self, seconds: float | None = None) -> Result:
         """Wait for the end (killed when it takes longer) and read what it wrote."""
