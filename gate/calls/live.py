@@ -35,7 +35,7 @@ Up = tuple[bool | None, bool | None, list[TrunkHealth]]
 
 
 class LiveView:
-    """``gate.control.server.Live``."""
+    """What can be watched. ``begin``, ``look`` and ``end`` are called on one thread, which is its own."""
 
     def __init__(
         self,

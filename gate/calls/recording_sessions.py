@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from gate.clock import Clock
     from gate.config import Config, Siprec
     from gate.media.relay import RtpIoMedia
-    from gate.ports import SessionAsked, SessionLine
+    from gate.ports import SessionAsked
     from gate.recorder.client import RecorderClient
+    from gate.sip.line import SipLine
     from gate.store.store import EvidenceStore
     from gate.store.transaction import StoreTransaction
     from gate.vault.keystore import KeyStoreDb
@@ -79,7 +80,7 @@ class RecordingSessions:
     """Implements ``ports.recording_sessions.SessionEvents``; hears of the recorder's failures, too. Line thread."""
 
     def __init__(
-        self, *, config: Config, line: SessionLine, media: RtpIoMedia, recorder: RecorderClient, store: EvidenceStore,
+        self, *, config: Config, line: SipLine, media: RtpIoMedia, recorder: RecorderClient, store: EvidenceStore,
         keys: KeyStoreDb, retry_queue: RetryQueue, screener: Screener, clock: Clock, new_id: Callable[[], str],
         metrics: Metrics, mend: Callable[[str, float], None], stalled: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip

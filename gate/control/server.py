@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
@@ -34,7 +34,6 @@ from gate.control.files import Files, files_socket
 from gate.control.messages import CarryOut, parsed
 from gate.control.sockets import fault, status
 from gate.control.work import LARGEST_BODY, Busy, Workers, answer, body, log
-from gate.core.rows.calls import LiveNow
 from gate.errors import ControlError, GateError
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller, Request
@@ -42,6 +41,8 @@ from gate.operations.status.session import Watch
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+
+    from gate.calls.live import LiveView
 
 
 LOOK_SECONDS: Final = 0.2
@@ -56,26 +57,10 @@ STUCK_SECONDS: Final = 30.0
 ROLES_SECONDS: Final = 10.0
 
 
-class Live(Protocol):
-    """What can be watched. Every method is called on one thread, which is its own."""
-
-    def begin(self) -> None:
-        """Somebody watches now."""
-        ...
-
-    def look(self) -> LiveNow:
-        """The gate as it is. Raises ``GateError``."""
-        ...
-
-    def end(self) -> None:
-        """Nobody watches any more."""
-        ...
-
-
 class Watchers:
     """The watchers of one gate. Lives on the event loop."""
 
-    def __init__(self, live: Live, authoriser: Authoriser) -> None:
+    def __init__(self, live: LiveView, authoriser: Authoriser) -> None:
         self._live = live
         self._authoriser = authoriser
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="watch")
@@ -189,7 +174,7 @@ async def serve(
     metrics: CollectorRegistry,
     stop: asyncio.Event,
     ready: Callable[[], None] = lambda: None,
-    live: Live | None = None,
+    live: LiveView | None = None,
     refused: Refused | None = None,
     unusual: Unusual | None = None,
     count: Count = lambda _verdict, _reason: None,

@@ -368,7 +368,7 @@ class SessionEvents(Protocol):
     """What the line tells of recording sessions."""
 
     def asked(self, asked: SessionAsked) -> None:
-        """A new one. Answer with ``SessionLine.take`` and ``accept``, or with ``hang_up``."""
+        """A new one. Answer with ``SipLine.take`` and ``accept``, or with ``hang_up``."""
         ...
 
     def changed(self, session_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
@@ -385,21 +385,4 @@ class SessionEvents(Protocol):
 
     def over(self, session_id: str, cause: str) -> None:
         """It has ended, or did not come about, but not by ``hang_up``."""
-        ...
-
-
-class SessionLine(Loop, Protocol):
-    """What the service asks of the line."""
-
-    def take(self, session_id: str, first: str, done: Callable[[Mapping[str, Mapping[int, str]] | None], None]) -> None:
-        """Make its media ports; ``first``: the side (``caller`` or ``callee``) of the first stream. ``done`` gets the
-        codec maps; where it cannot be it gets None, and the session is refused."""
-        ...
-
-    def accept(self, session_id: str) -> None:
-        """200: audio may come."""
-        ...
-
-    def hang_up(self, session_id: str, reason: str) -> None:
-        """Refuse it, or end it."""
         ...

@@ -258,10 +258,11 @@ class SipLine:
         """The call manager is done with the call; whatever is left of it may go."""
         self._running().forget(call_id)
 
-    # --- recording sessions (ports.SessionLine) -----------------------------------------------------------------------
+    # --- recording sessions -----------------------------------------------------------------------
 
     def take(self, session_id: str, first: str, done: Callable[[Mapping[str, Mapping[int, str]] | None], None]) -> None:
-        """Make a recording session's media ports."""
+        """Make a recording session's media ports; ``first``: the side (``caller`` or ``callee``) of the first stream.
+        ``done`` gets the codec maps; where it cannot be it gets None, and the session is refused."""
         bridge = self._running().bridges.get(session_id)
         if isinstance(bridge, RecordingBridge):
             bridge.begin(first, done)

@@ -123,7 +123,7 @@ class RecordingBridge(Bridge):
             self._settled(None)
 
     def begin(self, first: str, done: Callable[[_Payloads | None], None]) -> None:
-        """As ``SessionLine.take``."""
+        """As ``SipLine.take``."""
         if self.stage is not Stage.DIALLING or self.caller.over:
             return
         for place in self._usable()[:2]:
