@@ -151,6 +151,7 @@ _WAITS = "The store takes nothing: {} with facts, and no call begins. dialgate m
 WEBHOOK_SECONDS = 2.0
 UPLOAD_SECONDS = 10.0
 SLOW_SECONDS = 60.0
+ERASE_SECONDS = 10.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
 
 
@@ -499,6 +500,7 @@ class GateProcess:
             old = partial(folder.store.call, lambda tx: tx.forget_attempts(folder.clock.now()))
             chores.append(chore(old, "attempts_not_forgotten", every=ATTEMPT_LASTS.total_seconds()))
             chores.append(chore(self._beat, "other_gates_not_told", every=nodes.BEAT_SECONDS))
+            chores.append(chore(folder.one(Eraser).finish, "not_erased_for_another_gate", every=ERASE_SECONDS))
         if self._config.storage.checkpoints_mail:
             post = CheckpointPost(self._config, folder.store, folder.clock)
             chores.append(chore(post.look, "checkpoint_not_mailed", every=60.0, again=3600.0))

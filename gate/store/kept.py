@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from gate.converting import convert
-from gate.core.evidence import stamp
+from gate.core.evidence import LOG_BITS, stamp
 from gate.core.facts.retention import RetentionReason, RetentionSwept
 from gate.core.rows import Page
 from gate.core.rows.calls import RecordingRow
@@ -102,6 +102,15 @@ def here_among(tx: Source, recording_ids: Sequence[str]) -> set[str]:
     """Those of these recordings that are this gate's; at most ``SLICE`` ids."""
     sql = f"SELECT recording_id FROM recordings AS r WHERE recording_id IN ({marks(recording_ids)}) AND {_HERE}"  # noqa: S608
     return {*tx.values(str, sql, [*recording_ids, tx.own.start, tx.own.stop])}
+
+
+def waiting_elsewhere(tx: Source) -> list[tuple[str, int]]:
+    """Calls whose recording's erasure was decided and is another gate's to carry out, each with that gate's log."""
+    sql = (
+        f"SELECT r.call_id, r.leaf_index >> {LOG_BITS} FROM recordings AS r WHERE r.erasing_at IS NOT NULL"  # noqa: S608
+        f" AND r.erased_at IS NULL AND r.call_id IS NOT NULL AND NOT ({_HERE}) ORDER BY r.recording_id"
+    )
+    return tx.values(tuple[str, int], sql, [tx.own.start, tx.own.stop])
 
 
 def known_among(tx: Source, recording_ids: Sequence[str]) -> set[str]:

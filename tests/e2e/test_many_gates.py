@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
-from gate.core.evidence import index_of
+from gate.core.evidence import index_of, keys_of, log_of
 from gate.errors import GateError
 from gate.store.transaction import NODE_LASTS
 from tests.support import postgresql
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not postgresql.PROGRAMS.exists(), reason="apt-ge
 def gates(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[RunningGate]]:
     """Two that run: of logs 0 and 1, with one key of the number hashes."""
     most = 2 if "at_once" in request.function.__name__ else 1000
-    with gates_on_one_database(tmp_path, 2, calls_at_once=most) as made:
+    with gates_on_one_database(tmp_path, getattr(request, "param", 2), calls_at_once=most) as made:
         yield [each.start() for each in made]
 
 
@@ -182,6 +182,62 @@ def test_a_call_is_proven_by_the_gate_that_made_it_and_another_names_its_log(gat
         assert proven >= {index_of(rung["leaf_index"]) for rung in made["rungs"]} != set()
         with pytest.raises(GateError, match=f"is in log {log}, which another gate signs"):
             gates[1 - log].client.call("calls_prove", call_id=call["call_id"])
+
+
+@pytest.mark.parametrize("gates", [3], indirect=True)
+def test_an_erasure_waits_visibly_for_a_gate_that_is_away(gates: list[RunningGate]) -> None:
+    """Each gate has a recording of the person, with keys of its own: the one that is away ends the erasure."""
+    number, (away, one, other) = "01134960777", gates
+    for gate in gates:
+        with Phones(port=gate.trunk_port), Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial(number)], "up", PATIENCE)
+            near.hang_up(talk)
+            closed = "SELECT 1 FROM recordings WHERE closed_at IS NOT NULL AND leaf_index >= ? AND leaf_index < ?"
+            own = keys_of(gates.index(gate))
+            gate.wait(lambda own=own: gate.rows(closed, own.start, own.stop), PATIENCE, "no recording")  # noqa: B023
+            gate.wait(lambda gate=gate: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
+    recordings = one.rows("SELECT recording_id, path, leaf_index FROM recordings ORDER BY leaf_index")
+    assert [log_of(each["leaf_index"]) for each in recordings] == [0, 1, 2]
+    files = [gate.data / "recordings" / each["path"] for gate, each in zip(gates, recordings, strict=True)]
+    assert all(file.is_file() for file in files)
+    assert away.stop() == 0
+
+    opened = one.client.call("request_open", asks="erasure", channel="post", name="Pat", numbers=[number])
+    request = {"request": opened["reference"]}
+    one.client.call("request_verify_identity", **request, checked="passport seen")
+    assert one.client.call("request_search", **request)["found"] == 3
+    one.client.call("request_decide", **request, grant=True)
+    with pytest.raises(GateError, match="recordings wait for another gate, which has file and keys"):
+        one.client.call("request_carry_out", **request, execute=True)
+    other.wait(lambda: not files[2].exists(), PATIENCE, "the gate that runs has not erased its recording")
+
+    says = "1 recording to be erased by the gate of log 0: is it running?"
+
+    def waits() -> bool:
+        return bool(one.client.call("request_show", **request)["warning"] == says)
+
+    one.wait(waits, PATIENCE, "the request does not say what it waits for")
+    assert [each["warning"] for each in other.client.call("request_list")["items"]] == [says]
+    for gate in (one, other):
+        assert f"{opened['reference']} is open: {says}" in gate.client.call("status")["warnings"]
+    shown = one.client.call("request_show", **request)
+    assert (shown["state"], shown["carried_out"]) == ("granted", None)
+    with pytest.raises(GateError, match="there is no confirmation letter"):
+        one.client.call("request_letter", **request, kind="confirmation")
+    assert files[0].exists() and not files[1].exists()
+
+    away.start()
+    one.wait(lambda: one.client.call("request_show", **request)["carried_out"], PATIENCE, "it is still open")
+    done = one.client.call("request_show", **request)
+    assert (done["warning"], done["carried_out"]["recordings"], done["carried_out"]["calls"]) == ("", 3, 3)
+    assert not any(file.exists() for file in files)
+    erased = one.rows("SELECT leaf_index, subject FROM facts WHERE kind = 'recording_erased' ORDER BY leaf_index")
+    assert [log_of(each["leaf_index"]) for each in erased] == [0, 1, 2], "each receipt is its own gate's"
+    assert "erased" in one.client.call("request_letter", **request, kind="confirmation")["text"]
+    assert not [each for each in one.client.call("status")["warnings"] if opened["reference"] in each]
+    for gate in gates:
+        assert gate.stop() == 0
+        gate.verified()
 
 
 def test_a_gate_whose_log_another_writes_refuses_calls_and_stops(gates: list[RunningGate]) -> None:

@@ -161,6 +161,12 @@ class Eraser:
         self._scrub()  # a gate that died after the last commit had not cut the log
         return done
 
+    def finish(self) -> None:
+        """Erase what other gates have decided of this gate's recordings, then do the erasures that waited for it.
+        Raises ``GateError``."""
+        if self._store.call(kept.erasing) and self._retention.at_start().erased:
+            self.resume()
+
     def again(
         self,
         request: str,

@@ -37,7 +37,7 @@ from gate.operations.operation import (
     about,
     operation,
 )
-from gate.operations.requests.standing import Standing, freed_of, open_standings, read, standing_of
+from gate.operations.requests.standing import Standing, freed_of, open_standings, read, standing_of, waits_for
 from gate.operations.requests.steps import READY, load
 from gate.store import requests as book
 from gate.store import slices as kept
@@ -120,7 +120,7 @@ def request_show(folder: DataFolder, asked: Show, _caller: Caller) -> Shown:
     def work(tx: StoreTransaction) -> Shown:
         row, course, request = load(tx, asked.request)
         today = folder.today()
-        standing = standing_of(row, course, request, today, freed_of(tx, request, course))
+        standing = standing_of(row, course, request, today, freed_of(tx, request, course), waits_for(tx, row, course))
         reasons = {act.value: forbidden(request, act, today) for act in Act}
         return Shown(
             **{name: getattr(standing, name) for name in standing.__struct_fields__},

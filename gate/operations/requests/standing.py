@@ -31,6 +31,8 @@ from gate.core.rows.requests import RequestRow
 from gate.errors import StoreError
 from gate.log import Logger
 from gate.operations.operation import Response
+from gate.showing import many
+from gate.store import kept
 from gate.store import requests as book
 from gate.store.queries import Source
 
@@ -259,9 +261,9 @@ class Standing(Row, frozen=True):
 
 
 def standing_of(
-    row: RequestRow, course: list[FactRow], request: Request, today: date, freed: Sequence[str] = ()
+    row: RequestRow, course: list[FactRow], request: Request, today: date, freed: Sequence[str] = (), waits: str = ""
 ) -> Standing:
-    """A request as it stands on a day; ``freed``: what ``freed_of`` says."""
+    """A request as it stands on a day; ``freed``: what ``freed_of`` says, ``waits``: what ``waits_for`` says."""
     clock = request.clock_on(today)
     steps = possible(request, today)
     acknowledge = request.acknowledge_by() if request.state not in OVER else None
@@ -286,7 +288,7 @@ def standing_of(
         ico_due=clock.ico_date if clock else None,
         policy_due=policy_day(request.received) if request.state not in OVER else None,
         days_left=(clock.due - today).days if clock else None,
-        warning=warning_of(request, clock, acknowledge, today) or (FREED if freed else ""),
+        warning=warning_of(request, clock, acknowledge, today) or (FREED if freed else waits),
         stuck=bool(request.stuck(today)),
         paused_on=request.stands_still,
         late=_late(request, acknowledge, today),
@@ -330,7 +332,20 @@ def read(tx: Source, row: RequestRow, today: date) -> Standing:
     """A request as the store has it."""
     course = book.course(tx, row.id)
     request = replay(course)
-    return standing_of(row, course, request, today, freed_of(tx, request, course))
+    return standing_of(row, course, request, today, freed_of(tx, request, course), waits_for(tx, row, course))
+
+
+def waits_for(tx: Source, row: RequestRow, course: list[FactRow]) -> str:
+    """In words, for which gates an erasure waits that was begun; empty where it waits for none."""
+    begun = last(course, kinds.Carrying) if row.carrying_at and not row.carried_at else None
+    if begun is None:
+        return ""
+    calls = {*begun.calls}
+    waiting = [log for call_id, log in kept.waiting_elsewhere(tx) if call_id in calls]
+    gates = " and ".join(f"{log}" for log in sorted(set(waiting)))
+    if not waiting:
+        return ""
+    return f"{many(len(waiting), 'recording')} to be erased by the gate of log {gates}: is it running?"
 
 
 def freed_of(tx: Source, request: Request, course: list[FactRow]) -> list[str]:

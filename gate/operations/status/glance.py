@@ -30,14 +30,16 @@ from gate.operations.nodes import node_warnings
 from gate.operations.operation import EVERYBODY, Caller, Masked, Request, Response, operation
 from gate.operations.registers.in_force import RegisterStatus, register_status, register_warnings
 from gate.operations.requests.complaints import complaint_warnings
-from gate.operations.requests.standing import OpenRequests, counted, open_standings
+from gate.operations.requests.standing import OpenRequests, counted, open_standings, waits_for
 from gate.operations.retention.copies import copy_warnings
 from gate.operations.retention.holds import hold_warnings
 from gate.operations.status import trunk_tests
 from gate.operations.status.trunk_tests import TrunkTested
 from gate.showing import local, many
 from gate.store import queries
+from gate.store import requests as book
 from gate.store.requests import nameless
+from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -83,7 +85,18 @@ def store_warnings(folder: DataFolder) -> list[str]:
     """Warn of what is wrong with a database: its standbys, what was erased, the gates that share it."""
     if isinstance(folder.place, Path):
         return []
-    return [*_standby_warnings(folder), *_left_warnings(folder), *node_warnings(folder)]
+    return [*_standby_warnings(folder), *_left_warnings(folder), *_erasure_warnings(folder), *node_warnings(folder)]
+
+
+def _erasure_warnings(folder: DataFolder) -> list[str]:
+    """Warn of erasures that are open because another gate has not done its part."""
+
+    def waiting(tx: StoreTransaction) -> list[str]:
+        rows = [row for each in book.unfinished(tx) if (row := book.find(tx, each))]
+        found = [(row.reference, waits_for(tx, row, book.course(tx, row.id))) for row in rows]
+        return [f"{reference} is open: {why}" for reference, why in found if why]
+
+    return folder.store.call(waiting)
 
 
 def _left_warnings(folder: DataFolder) -> list[str]:
