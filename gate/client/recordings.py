@@ -24,6 +24,7 @@ from gate.core.rtp import (
     SIDES,
     STATIC_PAYLOADS,
     EventFrame,
+    KeyListener,
     MapFrame,
     Packet,
     PacketFrame,
@@ -36,7 +37,6 @@ from gate.errors import AuditError
 from gate.exports.audio import ExportReport, export_wav
 from gate.operations.calls.recordings import RecordingPiece, RecordingTake, RecordingTaken
 from gate.operations.retention.copies import CopyEntered
-from gate.recorder.keys import KeyListener
 from gate.vault.keyfile import PrivateKey
 from gate.vault.reader import open_recording
 

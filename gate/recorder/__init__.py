@@ -8,7 +8,6 @@ Map, in the order a packet passes:
 - ``server``     the process: no dump, no swap; one single-threaded loop: control, taps, chunks that are due
 - ``calls``      the open recordings: carries out the gate's requests, confines a fault to its call, reports endings
 - ``taps``       the two UDP ports of a call, drained with the kernel's arrival times
-- ``keys``       key presses in RFC 4733 events: one press, one digit
 - ``recording``  one call: waiting, keeping, paused, over; builds the chunks, and the coarse loudness curve that goes
                  into the sealed trailer
 - ``finisher``   the helper thread that waits for disks, so that the loop never does

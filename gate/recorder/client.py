@@ -33,11 +33,10 @@ import msgspec
 import structlog
 
 from gate.clock import Clock
-from gate.core.rtp import SIDES, parse
+from gate.core.rtp import SIDES, KeyListener, key_types, parse
 from gate.errors import RecorderError
 from gate.ports import Openings, RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
-from gate.recorder.keys import KeyListener, key_types
 from gate.recorder.taps import Tap, WaitingPackets
 
 Spawn = Callable[[socket.socket], "subprocess.Popen[bytes]"]

@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from gate.core import rtp
-from gate.core.rtp import SIDES, STATIC_PAYLOADS, codec, parse, type_payloads
+from gate.core.rtp import ASSUMED_KEYS, SIDES, STATIC_PAYLOADS, KeyListener, codec, key_types, parse, type_payloads
 from gate.errors import RecorderError
-from gate.recorder.keys import ASSUMED_KEYS, KeyListener, key_types
 from gate.recorder.taps import MAX_PACKET, Instant, Tap
 from gate.vault.sealer import Seal, SealedWriter
 

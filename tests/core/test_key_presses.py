@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from gate.core.rtp import parse
-from gate.recorder.keys import KeyListener
+from gate.core.rtp import KeyListener, parse
 
 MS = 1_000_000
 
