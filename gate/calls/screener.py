@@ -173,9 +173,12 @@ class Screener:
     def taken_back(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> str:
         """Why an attempt that was allowed may not be connected any more: what the person has said since, on another
         call or to the firm (LAW 1.7a); empty where it may. Hours and registers stay as they were at the decision, and
-        so does all else of which no reason of theirs can come: it is not looked up."""
+        so does all else of which no reason of theirs can come."""
         number = _read(attempt.raw_number)
-        theirs = _theirs(tx, number.e164 if isinstance(number, Number) else "")
+        e164 = number.e164 if isinstance(number, Number) else ""
+        if e164:
+            tx.look_up(lambda: self._look_ups(attempt, e164, now))
+        theirs = _theirs(tx, e164)
         decision = screening.decide(
             attempt, number=number, registers=(), **theirs, last_unattended=None, rules=self.rules, now=now
         )

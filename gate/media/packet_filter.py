@@ -95,6 +95,7 @@ class PacketFilter:
         names = _named(address, port), _named(address, port + 1)
         self._sockets = list(zip(_descriptors(names, port, likely), names, (port, port + 1), strict=True))
         _filtered.update(number for number, _, _ in self._sockets)
+        self._refused = 0
 
     def release(self) -> None:
         """The sockets are to be closed."""
@@ -119,15 +120,20 @@ class PacketFilter:
         self._put([_program(addresses, [port + above for port in ports]) for above in (0, 1)])
 
     def refused(self) -> int:
-        """How many packets the RTP socket has dropped; what a queue had no room for is counted among them."""
+        """How many packets the RTP socket has dropped; what a queue had no room for is counted among them.
+
+        Every party is asked four times a second: whose socket it is, is looked at where that count has changed alone.
+        """
         number, name, _ = self._sockets[0]
-        if not _is_bound(number, name):
-            return 0
         room = _room
         room.size.value = _MEMINFO.size
         if _kernel.getsockopt(number, _SOL_SOCKET, _SO_MEMINFO, room.counts, room.at):
             return 0
-        return int(_MEMINFO.unpack_from(room.counts)[-1])
+        count = int(_MEMINFO.unpack_from(room.counts)[-1])
+        if count != self._refused and not _is_bound(number, name):
+            return 0
+        self._refused = count
+        return count
 
     def stand_in(self, address: str) -> socket.socket:
         """A socket in the place of the RTP socket: while it is open, it gets what comes to the port from this address,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
 from gate.errors import MediaError
+from gate.media import packet_filter as kernel
 from gate.media.packet_filter import PacketFilter, next_numbers
 
 
@@ -73,6 +75,27 @@ def test_nothing_passes_at_first_and_then_the_named_ports_of_the_named_address(
         friend.sendto(b"of nobody", rtp.getsockname())
         assert heard(rtp) == []
         assert packet_filter.refused() == 5
+
+
+def test_a_count_of_drops_is_that_ports_own_and_one_that_stands_costs_one_question(
+    pair: tuple[str, socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, rtp, _ = pair
+    packet_filter = PacketFilter(host, rtp.getsockname()[1])
+    packet_filter.shut()
+    with bound(host) as stranger, bound(host) as other:
+        for _ in range(2):
+            stranger.sendto(b"no", rtp.getsockname())
+        assert packet_filter.refused() == 2
+        looked = []
+        with monkeypatch.context() as patched:
+            patched.setattr(kernel, "_is_bound", lambda *_: looked.append(True))
+            assert packet_filter.refused() == 2
+        assert not looked
+        stranger.sendto(b"no", rtp.getsockname())
+        assert packet_filter.refused() == 3
+        os.dup2(other.fileno(), rtp.fileno())  # the number is another socket's now
+        assert packet_filter.refused() == 0
 
 
 def test_several_addresses_are_let_in_and_no_other(pair: tuple[str, socket.socket, socket.socket]) -> None:

@@ -207,6 +207,26 @@ def test_a_group_of_decisions_asks_once_and_writes_in_few_statements(stores):
     assert sum("json_build_array" in sql for sql in sent) == 1
 
 
+def test_whether_an_allowed_call_may_still_be_connected_is_asked_at_once(stores):
+    """Whoever has picked up waits for it, twice a call."""
+    store, numbers = stores[2], ("+447700900001", "+447700900002", *NUMBERS)
+    for each in (store, stores[0]):
+        put(each, *own_lists())
+    plain = [
+        stores[0].call(lambda tx, n=n: SCREENER.taken_back(tx, replace(ATTEMPT, raw_number=n), NOON)) for n in numbers
+    ]
+    for number, why in zip(numbers, plain, strict=True):
+        found: list[str] = []
+
+        def work(tx, number=number):
+            return SCREENER.taken_back(tx, replace(ATTEMPT, raw_number=number), NOON)
+
+        sent = statements_of(store, lambda work=work, found=found: found.append(store.call(work)))
+        assert found == [why]
+        assert sum("SELECT" in sql for sql in sent) == 1, sent
+    assert len(set(plain)) > 1
+
+
 def test_where_one_of_a_group_fails_the_database_the_others_are_kept(stores):
     store = stores[2]
     put(store, decision("twice"))
