@@ -132,8 +132,8 @@ def check(what: str, found: Sequence[Counted]) -> None:
     counts = [parts(each) for each in found]
     budget = json.loads(BUDGET.read_text()) if BUDGET.exists() else {}
     if os.environ.get("BUDGET") == "write":
-        usual = sorted(counts, key=lambda each: sum(each["functions"].values()))[len(counts) // 2]
-        budget[what] = {kind: {"in all": round(sum(of.values()), 1), **of} for kind, of in usual.items()}
+        least = {kind: min((each[kind] for each in counts), key=lambda of: sum(of.values())) for kind in counts[0]}
+        budget[what] = {kind: {"in all": round(sum(of.values()), 1), **of} for kind, of in least.items()}
         BUDGET.write_text(json.dumps(budget, indent=1) + "\n")
         return
     over = []
