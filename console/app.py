@@ -128,6 +128,7 @@ class ConsoleApp(TypedAhead[None]):
         self._attention_of: object = None
         self._attention_at = 0.0
         self._away_told = False
+        self._key_held = False
         for theme in THEMES:
             self.register_theme(without_colour(theme) if self.no_color else theme)
         self.theme = setup.theme if setup.theme in {theme.name for theme in THEMES} else THEMES[0].name
@@ -144,6 +145,7 @@ class ConsoleApp(TypedAhead[None]):
         # Not by DEFAULT_MODE: with Python 3.12 its Input runs, and looks for the screen, before that is on the stack.
         self.switch_mode(self.setup.mode if self.setup.mode in keys.MODES else keys.MODES[0])
         self.set_timer(REST_SECONDS, self._load_rest)
+        self.set_interval(1.0, self.look_at_keys)
 
     @work(group="rest")
     async def _load_rest(self) -> None:
@@ -153,6 +155,13 @@ class ConsoleApp(TypedAhead[None]):
             await on_thread(partial(load, mode))
         if len(sys.modules) > before:
             settle()
+
+    def look_at_keys(self) -> None:
+        """Private keys that were not used for a while are forgotten, and it is said."""
+        held, opener = self._key_held, self.setup.opener
+        self._key_held = opener is not None and opener.left() > 0
+        if held and not self._key_held:
+            self.notify("No private key is open any more.", timeout=6)
 
     def on_unmount(self) -> None:
         """Wait for nobody; forget the key."""

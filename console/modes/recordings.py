@@ -25,6 +25,7 @@ from console.modes.retention_holds import ask_for_hold
 from console.theme import BAD, DIM, OK, WARN
 from console.widgets.ask import Field
 from console.widgets.report import Section
+from console.widgets.status import StatusLine
 from console.widgets.wave import Wave
 from console.widgets.working import worked
 from gate.client.listening import Envelope, Listening
@@ -222,7 +223,8 @@ class RecordingDetail(DetailScreen):
         """Forget the keys."""
         if self.app.setup.opener is not None:
             self.app.setup.opener.lock()
-            self.notify("No key is open any more.", timeout=3)
+            self.app.look_at_keys()
+            self.query_one(StatusLine).look()
 
     @work
     async def action_export(self) -> None:

@@ -62,6 +62,11 @@ def pieces(
     return said
 
 
+def key_held(left: float) -> list[tuple[str, str]]:
+    """How long a private key stays open here; nothing where none is."""
+    return [(f"key open {words.length(left)[0]}", WARN)] if left else []
+
+
 def pieces_then(moment: MomentShown, *, short: bool) -> list[tuple[str, str]]:
     """What it says of a moment: that all is as of then, the checkpoint that proves it, what was erased since."""
     head = moment.checkpoint
@@ -140,10 +145,12 @@ class StatusLine(Widget):
     def _pieces(self) -> list[tuple[str, str]]:
         feed, now, short = self.app.feed, self.app.feed.now(), self.content_size.width < 100
         words.it_is(now)
-        training = [("TRAINING, made up", BAD)] if self.app.setup.training else []
+        opener = self.app.setup.opener
+        here = [("TRAINING, made up", BAD)] if self.app.setup.training else []
+        here += key_held(opener.left() if opener is not None else 0.0)
         if feed.moment is not None:
-            return training + pieces_then(feed.moment, short=short)
-        return training + pieces(
+            return here + pieces_then(feed.moment, short=short)
+        return here + pieces(
             feed.link, feed.session, feed.snapshot, feed.heard_at, now, self.app.attention, short=short
         )
 

@@ -47,7 +47,7 @@ def start(
         Setup(
             socket=config.control_socket,
             now=SystemClock().now,
-            opener=None if read_only else made_late(opener, before={"holder": "", "lock": None}),
+            opener=None if read_only else made_late(opener, before={"holder": "", "left": 0.0, "lock": None}),
             files=OutputFiles(),
             papers=made_late(pages),
             searches=KeptSearches(),

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -170,6 +171,10 @@ class _Pipe:
             raise ExportError(f"{self.path} failed (exit code {code})", hint="can it play here? try another sound")
 
 
+KEPT_SECONDS: Final = 900.0
+"""So long after they were used last keys stay open."""
+
+
 class KeyOpener:
     """Opens recordings with the private keys that were unlocked. Every method blocks, so it is called on a worker's
     thread, and raises ``GateError``. What opens a recording has the gate write a leaf first, with ``purpose``."""
@@ -181,6 +186,7 @@ class KeyOpener:
         self._named = tuple(keys)
         self._player = player
         self._privates: list[PrivateKey] = []
+        self._until = 0.0
 
     def keys(self) -> Sequence[Path]:
         """Those named on the command line, then those of the folder beside the configuration."""
@@ -195,7 +201,8 @@ class KeyOpener:
         if not key.is_file():
             raise UsageError(f"there is no key file {key}", hint="give the path of a private key: NAME.key")
         private = load_private(key, passphrase)
-        self._privates = [each for each in self._privates if each.id != private.id] + [private]
+        self._privates = [each for each in self._held() if each.id != private.id] + [private]
+        self._until = monotonic() + KEPT_SECONDS
         return self.holder()
 
     def change_passphrase(self, key: Path, old: str, new: str) -> str:
@@ -206,7 +213,16 @@ class KeyOpener:
 
     def holder(self) -> str:
         """Names of those whose keys are open."""
+        self.left()
         return ", ".join(each.recipient.name for each in self._privates)
+
+    def left(self) -> float:
+        """Seconds until the keys that are open are forgotten, which they are when it is asked after that; 0: none is
+        open."""
+        left = self._until - monotonic()
+        if left <= 0:
+            self.lock()
+        return left if self._privates else 0.0
 
     def lock(self) -> None:
         """Forget every key."""
@@ -282,7 +298,7 @@ class KeyOpener:
         """
         must_be_new(output)
         held = held_of(self._client, request)
-        privates = self._open() if recordings_in(held) else list(self._privates)
+        privates = self._open() if recordings_in(held) else self._held()
         made = write_pack(self._config, self._client, held, privates, output, progress=progress)
         return dataclasses.asdict(made)
 
@@ -314,17 +330,23 @@ class KeyOpener:
             since=since,
             until=until,
             recipient=recipient,
-            privates=list(self._privates),
+            privates=self._held(),
             purpose=purpose,
             output=output,
             progress=heed,
         )
         return result
 
+    def _held(self) -> list[PrivateKey]:
+        """What is open, for use."""
+        if self.left():
+            self._until = monotonic() + KEPT_SECONDS
+        return [*self._privates]
+
     def _open(self) -> list[PrivateKey]:
-        if not self._privates:
+        if not (held := self._held()):
             raise UsageError("no key is open", hint="open a private key first")
-        return list(self._privates)
+        return held
 
     def _taken(self, recording_id: str, purpose: str) -> tuple[list[PrivateKey], RecordingTaken]:
         privates = self._open()

@@ -11,7 +11,7 @@ import pytest
 
 from gate.client.files import OutputFiles
 from gate.client.listening import Listening
-from gate.client.opening import KeyOpener
+from gate.client.opening import KEPT_SECONDS, KeyOpener
 from gate.client.recordings import pressed
 from gate.config import load
 from gate.core.rtp import encode_map, encode_packet
@@ -57,6 +57,20 @@ def test_a_key_is_found_opened_and_forgotten(gate: RunningGate) -> None:
     assert one.unlock(key, words(gate)) == one.holder() != ""
     one.lock()
     assert one.holder() == ""
+
+
+def test_a_key_that_is_not_used_is_forgotten(gate: RunningGate, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, now = opener(gate), 1000.0
+    monkeypatch.setattr("gate.client.opening.monotonic", lambda: now)
+    one.unlock(one.keys()[0], words(gate))
+    assert one.left() == KEPT_SECONDS
+    now += KEPT_SECONDS - 1
+    assert one.left() == 1 and one.envelope(recording(gate), "it is used").seconds > 0
+    assert one.left() == KEPT_SECONDS, "counted from its last use"
+    now += KEPT_SECONDS
+    with pytest.raises(UsageError, match="no key is open"):
+        one.envelope(recording(gate), "too late")
+    assert (one.left(), one.holder(), one._privates) == (0, "", [])
 
 
 def test_a_bundle_for_an_auditor_with_the_key_that_is_open(gate: RunningGate, tmp_path: Path) -> None:

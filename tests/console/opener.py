@@ -35,6 +35,7 @@ class MadeUpOpener:
         self.heard: list[tuple[float, float]] = []
         """From where it was played, and how fast, each time."""
         self._holder = ""
+        self.seconds = 900.0
 
     def keys(self) -> Sequence[Path]:
         return [self.folder / "ann.key"]
@@ -48,6 +49,9 @@ class MadeUpOpener:
 
     def holder(self) -> str:
         return self._holder
+
+    def left(self) -> float:
+        return self.seconds if self._holder else 0.0
 
     def lock(self) -> None:
         self._holder = ""

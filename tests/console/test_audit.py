@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -427,6 +428,22 @@ async def test_what_was_wrong_stands_in_the_form_which_keeps_what_was_typed(held
         await until(pilot, shows(pilot, "Written:"))
         assert [each[0] for each in opener.asked] == ["bundle", "unlock", "unlock", "bundle"]
         assert "correct horse" not in str(opener.asked)
+
+
+async def test_a_passphrase_in_the_burst_that_names_its_key_lands_in_its_own_field(
+    held: Served, tmp_path: Path
+) -> None:
+    opener = Bundler(tmp_path, begin(held))
+    app: Any = app_of(held, opener=opener, exports=tmp_path)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await pilot.press("8")
+        await until(pilot, shows(pilot, "rows"))
+        for letter in f"e\rcase 17\r\r{tmp_path / 'ann.key'}\rcorrect horse\r":
+            app.post_message(events.Key({" ": "space", "\r": "enter"}.get(letter, letter), letter))
+        await until(pilot, shows(pilot, "Written:"))
+        assert opener.asked[0] == ("unlock", "ann.key")
+        assert "correct horse" not in str(opener.asked) + screen_text(app) + str(held.facts("words"))
+        assert [fact["body"]["text"] for fact in held.facts("words")] == ["case 17"]
 
 
 async def test_an_export_is_stopped(held: Served, tmp_path: Path) -> None:

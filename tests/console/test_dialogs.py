@@ -25,7 +25,7 @@ from console.widgets.working import Working
 from gate.control.client import ControlClient
 from gate.types import Progress
 from tests.console.asked import CALLED
-from tests.console.conftest import Themed, app_of, shows, typed, until
+from tests.console.conftest import Themed, app_of, screen_text, shows, typed, until
 from tests.console.opener import PASSPHRASE, MadeUpOpener
 from tests.console.served import Served
 from tests.support.waiting import PATIENCE
@@ -34,7 +34,8 @@ from tests.support.waiting import PATIENCE
 def at_once(app: Any, *keys: str) -> None:
     """Keys that are there together, as from a key that repeats or a line that stalled."""
     for key in keys:
-        app.post_message(events.Key(key, "\r" if key == "enter" else None))
+        signs = {"enter": "\r", "space": " "}
+        app.post_message(events.Key(key, signs.get(key, key if len(key) == 1 else None)))
 
 
 async def test_two_enters_in_a_question_ask_once_and_leave_the_mode(shared: Served) -> None:
@@ -192,6 +193,22 @@ def granted(served: Served) -> str:
     call("request_search", request=reference)
     call("request_decide", request=reference, grant=True)
     return reference
+
+
+async def test_a_passphrase_in_the_burst_that_makes_a_pack_lands_in_its_own_field(
+    served: Served, tmp_path: Path
+) -> None:
+    reference, opener = granted(served), MadeUpOpener(tmp_path)
+    app = app_of(served, opener=opener, exports=tmp_path)
+    async with app.run_test(size=(100, 40), notifications=True) as pilot:
+        await pilot.press("7")
+        await until(pilot, shows(pilot, reference))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "What may be done now"))
+        at_once(app, "f", *({" ": "space"}.get(letter, letter) for letter in PASSPHRASE), "enter", "enter")
+        await until(pilot, shows(pilot, "The pack is written", "apple-river"))
+        assert [each[0] for each in opener.asked] == ["unlock", "pack"]
+        assert PASSPHRASE not in str(opener.asked) + screen_text(app)
 
 
 @pytest.mark.parametrize("key", ["enter", "escape"])

@@ -115,3 +115,18 @@ async def test_a_passphrase_that_is_typed_in_one_burst_lands_in_no_other_field(
         assert not [each for each in opener.asked if PASSPHRASE in " ".join(each)]
         assert not [field for field in app.screen.query(Input) if PASSPHRASE in field.value]
         assert PASSPHRASE not in screen_text(app)
+
+
+async def test_how_long_a_key_stays_open_is_counted_down_and_its_end_is_said(shared: Served, tmp_path: Path) -> None:
+    opener = MadeUpOpener(tmp_path)
+    app = app_of(shared, opener=opener)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened_list(pilot)
+        assert "key open" not in screen_text(app)
+        opener.unlock(tmp_path / "ann.key", PASSPHRASE)
+        await until(pilot, lambda: "key open 15:00" in screen_text(app))
+        opener.seconds = 42.0
+        await until(pilot, lambda: "key open 0:42" in screen_text(app))
+        opener.lock()
+        await until(pilot, lambda: "No private key is open any more." in screen_text(app))
+        await until(pilot, lambda: "key open" not in screen_text(app))
