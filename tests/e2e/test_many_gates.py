@@ -1,4 +1,4 @@
-"""Two gates, each a process with a log of its own, and one database."""
+"""Two gates or three, each a process with a log of its own, and one database; three behind one edge."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 from gate.core.evidence import index_of, keys_of, log_of
 from gate.errors import GateError
 from gate.store.transaction import NODE_LASTS
-from tests.support import postgresql
+from tests.support import edge, postgresql
+from tests.support.edge import Edge
 from tests.support.gates import gates_on_one_database
 from tests.support.phones import Phones
-from tests.support.running_gate import RunningGate, dialgate
+from tests.support.running_gate import UNLISTED, RunningGate, dialgate, free_port
 from tests.support.sip_peer import Phone
+from tests.support.sipp import Sipp
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(not postgresql.PROGRAMS.exists(), reason="apt-get install postgresql-17")
@@ -263,3 +265,97 @@ def test_a_gate_whose_log_another_writes_refuses_calls_and_stops(gates: list[Run
     assert one.rows("SELECT ended_by FROM calls WHERE number = '+441134960001'") == [{"ended_by": "caller"}]
     assert one.stop() == 0
     one.verified()
+
+
+CARRIED = Path(__file__).parents[1] / "sip/scenarios/uac_carried_or_sent_away.xml"
+CALLS, RATE, TALK_MS = 150, 4, 3000
+
+
+@pytest.mark.peer
+@pytest.mark.load
+def test_of_three_gates_behind_an_edge_one_is_drained_under_load_and_no_call_is_cut_or_refused(tmp_path: Path) -> None:
+    """Then all are drained: a call is refused for that reason, and an emergency call is put through."""
+    edge.required()
+    help_port = free_port()
+    with gates_on_one_database(tmp_path, 3, overflow=True) as made:
+        front = Edge(made[0])
+        front.gate.set("edge", gates=[f"127.0.0.1:{gate.port}" for gate in made])
+        for gate in made:
+            gate.set("calling", redial_hours=0)
+            gate.set("emergency", trunk=f"127.0.0.1:{help_port}")
+            gate.set("edge", address=f"127.0.0.1:{front.inner}", public="127.0.0.1")
+        callees = [Sipp("uas", port=gate.trunk_port, calls=10**6, trace=False) for gate in made]
+        callees.append(Sipp("uas", port=help_port, calls=10**6, trace=False))
+        try:
+            for each in made:
+                each.start()
+            front.start()
+            drained_under_load(made, front, callers(tmp_path))
+            all_drained(made, front, callers(tmp_path))
+            for each in made:
+                assert each.stop() == 0
+                each.verified()
+        finally:
+            front.stop()
+            for callee in callees:
+                callee.stop()
+
+
+def callers(folder: Path) -> Path:
+    """Calls through a proxy, each from a caller of its own, that talk for a while."""
+    text = (
+        CARRIED.read_text()
+        .replace("<sip:sipp@", "<sip:u[call_number]@")
+        .replace("branch=z9hG4bK-[pid]", "rport;branch=z9hG4bK-[pid]")
+    )
+    text = text.replace(
+        "      Max-Forwards: 70\n      Content-Length", "      [routes]\n      Max-Forwards: 70\n      Content-Length"
+    )
+    text = text.replace('<pause milliseconds="200"/>', f'<pause milliseconds="{TALK_MS}"/>')
+    (folder / "callers.xml").write_text(text)
+    return folder / "callers.xml"
+
+
+def drained_under_load(made: list[RunningGate], front: Edge, scenario: Path) -> None:
+    one, drained, _ = made
+    near = Sipp(
+        scenario, remote=front.at("tcp"), calls=CALLS, rate=RATE, service=UNLISTED, trace=False,
+        extra=("-t", "t1", "-l", str(CALLS)),
+    )  # fmt: skip
+
+    def at(gate: RunningGate) -> list[dict[str, Any]]:
+        """Its calls in the order of time."""
+        log = made.index(gate)
+        return one.rows("SELECT at, verdict FROM calls WHERE leaf_index >> 40 = ? ORDER BY at", log)
+
+    one.wait(lambda: all(map(at, made)), PATIENCE, "not every gate has a call")
+    asked = dialgate("nodes", "drain", "1", config=one.config)["nodes"][1]
+    assert asked["state"] in ("open", "drained")
+    one.wait(lambda: "gate_stopping" in drained.client.call("status")["not_ready"], PATIENCE, "it is not drained")
+    begun = [len(at(gate)) for gate in made]
+    one.wait(lambda: not drained.client.call("status")["calls"], PATIENCE, "its calls do not end")
+    one.wait(lambda: len(at(one)) > begun[0] + 5, PATIENCE, "the others have no calls")
+    assert len(at(drained)) == begun[1], "the edge sends calls to a gate that is drained"
+    dialgate("nodes", "resume", "1", config=one.config)
+    one.wait(lambda: len(at(drained)) > begun[1], PATIENCE, "it has no calls after it was resumed")
+    done = near.result()
+    assert (done.successful, done.failed) == (CALLS, 0), done.errors[-2000:]
+    one.wait(lambda: not any(gate.client.call("status")["calls"] for gate in made), PATIENCE, "calls are left")
+    ends = one.rows("SELECT verdict, state, ended_by, cause, count(*) AS n FROM calls GROUP BY 1, 2, 3, 4")
+    assert ends == [{"verdict": "allow", "state": "ended", "ended_by": "caller", "cause": "hung_up", "n": CALLS}]
+
+
+def all_drained(made: list[RunningGate], front: Edge, scenario: Path) -> None:
+    for gate in made:
+        dialgate("nodes", "drain", config=gate.config)
+    for gate in made:
+        gate.wait(lambda gate=gate: "gate_stopping" in gate.client.call("status")["not_ready"], PATIENCE, "not drained")
+    warnings = made[0].client.call("status")["warnings"]
+    assert [each for each in warnings if each.startswith("No gate takes new calls: 3 gates drained")], warnings
+    for number, reason in ((UNLISTED, "gate_stopping"), ("999", "emergency_call")):
+        near = Sipp(scenario, remote=front.at("tcp"), service=number, extra=("-t", "t1"))
+        done = near.result()
+        assert (done.successful, done.failed) == (1, 0), done.errors[-2000:]
+        assert ("SIP/2.0 200" in done.messages.split("BYE sip")[0]) == (number == "999"), done.messages
+        (row,) = made[0].rows("SELECT count(*) AS n FROM calls WHERE reason = ?", reason)
+        assert row["n"] == 1
