@@ -7,19 +7,20 @@ Types come from the sections themselves (strictly: ``true`` is no number, ``"5"`
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
 from gate.config.faults import Fault, Key, Readable, Section, line_of, lines
 from gate.config.rules import faults_of
-from gate.config.schema import Config
+from gate.config.schema import Config, MediaConfig, Sip, Storage
 from gate.converting import convert
 from gate.errors import ConfigError
 
@@ -30,27 +31,93 @@ _ALONE = {"trunk"}
 _LARGEST = 1 << 20
 
 
-def load(path: Path, *, secrets: bool = True, today: date | None = None) -> Config:
+def load(path: Path, *, secrets: bool = True, today: date | None = None, node: tuple[int, int] | None = None) -> Config:
     """The configuration in ``path``, with ``base`` set to its folder.
 
     ``secrets=False`` leaves the files of passwords and tokens unlooked at, for people who may ask the gate but not read
     them. ``today`` (in London): a review of the policy after it is a fault; None: that is not looked at.
 
+    ``node``: which gate of how many reads it (``of_node``); None: as ``NODE`` in the environment says.
+
     Raises ``ConfigError`` with every fault of the file, one a line: ``FILE:LINE: KEY: what is wrong; what to do``.
     """
-    return judged(_text(path), path, secrets=secrets, today=today)
+    return judged(_text(path), path, secrets=secrets, today=today, node=node or named_node())
 
 
-def judged(text: str, path: Path, *, secrets: bool = True, today: date | None = None) -> Config:
-    """The configuration that ``text`` would be in ``path``; raises as ``load``."""
-    data = _table(path, text)
+def judged(
+    text: str, path: Path, *, secrets: bool = True, today: date | None = None, node: tuple[int, int] = (0, 1)
+) -> Config:
+    """The configuration that ``text`` would be in ``path``, of this ``node``; raises as ``load``."""
+    data = of_node(_table(path, text), *node)
     base = path.resolve().parent
     readable, faults = read(data)
+    store = data.get("store", {})
+    if node[1] > 1 and isinstance(store, dict) and not store.get("dsn"):
+        faults.append(Fault(("store", "dsn"), "several gates share one database; name it: dialgate manual postgresql"))
     faults += faults_of(readable, base, secrets=secrets, today=today)
     if faults:
         raise _error(path, lines(text), faults)
     values: dict[str, Any] = {name: section for name, section in readable.sections.items() if section is not None}
     return Config(**values | readable.in_order, base=str(base))
+
+
+NODE: Final = "DIALGATE_NODE"
+"""A variable of the environment, ``1/3``: which of how many gates on this machine, from 0."""
+MOST_NODES: Final = 64
+_APART: Final = 10
+"""Ports from one gate to the next."""
+
+
+def named_node() -> tuple[int, int]:
+    """Which gate ``NODE`` names, of how many; the only one where it names none. Raises ``ConfigError``."""
+    if not (text := os.environ.get(NODE, "")):
+        return 0, 1
+    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text)
+    if not found or not int(found[1]) < int(found[2]) <= MOST_NODES:
+        raise ConfigError(f"{NODE}={text} names no gate", hint="0/3 is the first of three")
+    return int(found[1]), int(found[2])
+
+
+def of_node(data: dict[str, Any], number: int, count: int) -> dict[str, Any]:
+    """A parsed file as gate ``number`` of ``count`` on one machine reads it.
+
+    The first has the folder, the log and the ports of the file; each further one a folder in ``nodes`` of the first's,
+    the next log, and ports ``_APART`` higher. The ports for media are shared out. The first alone watches folders that
+    somebody drops files into.
+    """
+    names = ("storage", "store", "sip", "control", "media", "edge", "registers", "ingest")
+    if count == 1 or not all(isinstance(data.get(name, {}), dict) for name in names):
+        return data
+    made = {name: dict(data.get(name, {})) for name in names}
+    sip, edge, media, by = made["sip"], made["edge"], made["media"], number * _APART
+    listen = sip.get("listen", Sip().listen)
+    if edge.get("address") and not edge.get("gates"):
+        edge["gates"] = [_moved(edge.get("gate") or listen, each * _APART) for each in range(count)]
+    sip["listen"] = _moved(listen, by)
+    for section, name in (("sip", "tcp"), ("sip", "tls"), ("control", "http"), ("edge", "gate")):
+        if made[section].get(name):
+            made[section][name] = _moved(made[section][name], by)
+    first, last = (media.get(name, getattr(MediaConfig(), name)) for name in ("port_min", "port_max"))
+    if isinstance(first, int) and isinstance(last, int):
+        each = (last - first + 1) // count // 2 * 2
+        media |= {"port_min": first + number * each, "port_max": first + (number + 1) * each - 1}
+    if number:
+        storage, log = made["storage"], made["store"].get("log", 0)
+        storage["data"] = f"{storage.get('data', Storage().data)}/nodes/{number}"
+        for name in ("memory", "checkpoints_copy"):
+            if storage.get(name):
+                storage[name] = f"{storage[name]}/node-{number}"
+        made["store"]["log"] = log + number if isinstance(log, int) else log
+        if made["control"].get("socket"):
+            made["control"]["socket"] += f".{number}"
+        made["registers"]["watch"] = made["ingest"]["folder"] = ""
+    return data | made
+
+
+def _moved(address: Any, by: int) -> Any:
+    """With a port that is so much higher; what is no address stays, and is a fault."""
+    host, _, port = str(address).rpartition(":")
+    return f"{host}:{int(port) + by}" if port.isascii() and port.isdigit() else address
 
 
 def read(data: dict[str, Any]) -> tuple[Readable, list[Fault]]:

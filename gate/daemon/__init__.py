@@ -7,5 +7,6 @@
 - ``chores``     the periodic tasks beside the calls: one loop for all; the registers' drop folder, recordings from
                  elsewhere, the log signed, compared and mailed
 - ``at_line``    requests of other threads to the line thread, and the recorder's reports
+- ``nodes``      several gates on one machine: a process that starts each, and starts again what crashed
 - ``process``    structured logs; Python's garbage collection and thread switching
 """

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from gate.config import Announcement, Config, Pbx, departures, load, origins, read_secret, review_due
 from gate.config.call_rules import forgeable
 from gate.config.faults import lines
-from gate.config.write import NOTICE, document, write_new
+from gate.config.write import NOTICE, amend, document, write_new
 from gate.errors import ConfigError, UsageError
 from gate.media.prompts import prepare
 from tests.support.example import make_example
@@ -467,3 +467,49 @@ def test_a_command_of_the_console_is_whole(tmp_path, given, wrong):
     ):
         path = write(tmp_path, VALID + f"\n[console.commands]\n'f7' = {json.dumps(whole)}\n")
         assert load(path).console.commands == {"f7": whole}
+
+
+def test_several_gates_read_one_file_each_with_a_folder_a_log_and_ports_of_its_own(tmp_path: Path) -> None:
+    make_example(tmp_path / "gate")
+    path = tmp_path / "gate" / "config.toml"
+    amend(
+        path,
+        {
+            "store": {"dsn": "postgresql://dialgate@/evidence?host=/run", "log": 4},
+            "storage": {"memory": "/mnt/second"},
+            "sip": {"listen": "127.0.0.1:5060", "tcp": "127.0.0.1:5060"},
+            "control": {"http": "127.0.0.1:8080", "socket": "/run/dialgate/control.sock"},
+            "registers": {"watch": "drop"},
+            "limits": {"max_calls": 100},
+            "edge": {"address": "127.0.0.1:5080", "public": "203.0.113.5", "udp": 5090},
+        },
+    )
+    alone, *gates = load(path), *(load(path, node=(number, 3)) for number in range(3))
+    assert [each.data.relative_to(alone.data).as_posix() for each in gates] == [".", "nodes/1", "nodes/2"]
+    assert [each.store.log for each in gates] == [4, 5, 6]
+    assert [each.storage.memory for each in gates] == ["/mnt/second", "/mnt/second/node-1", "/mnt/second/node-2"]
+    assert [(each.sip.listen, each.sip.tcp) for each in gates] == [(f"127.0.0.1:{n}",) * 2 for n in (5060, 5070, 5080)]
+    assert [each.control.http for each in gates] == [f"127.0.0.1:{n}" for n in (8080, 8090, 8100)]
+    assert len({each.control_socket for each in gates}) == 3
+    assert [each.registers.watch for each in gates] == ["drop", "", ""]
+    assert all(each.edge.gates == ("127.0.0.1:5060", "127.0.0.1:5070", "127.0.0.1:5080") for each in gates)
+    taken = [range(each.media.port_min, each.media.port_max + 1) for each in gates]
+    assert (taken[0].start, taken[-1].stop <= alone.media.port_max + 1) == (alone.media.port_min, True)
+    assert taken[0].stop == taken[1].start and taken[1].stop == taken[2].start
+    assert gates[0].account == gates[2].account == alone.account
+
+
+@pytest.mark.parametrize("text", ["3/3", "x", "1/65", "1/3/4", "-1/3"])
+def test_a_gate_that_is_named_and_is_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("DIALGATE_NODE", text)
+    with pytest.raises(ConfigError, match="names no gate"):
+        load(write(tmp_path, VALID))
+
+
+def test_several_gates_without_a_database_or_with_too_few_ports_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, VALID)
+    with pytest.raises(ConfigError, match=r"store\.dsn: several gates share one database") as refused:
+        load(path, node=(1, 3))
+    assert "media.port_max" in str(refused.value)
