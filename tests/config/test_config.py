@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from gate.config import Announcement, Config, Pbx, departures, load, origins, read_secret, review_due
 from gate.config.call_rules import forgeable
 from gate.config.faults import lines
+from gate.config.load import of_node
 from gate.config.write import NOTICE, amend, document, write_new
 from gate.errors import ConfigError, UsageError
 from gate.media.prompts import prepare
@@ -478,10 +479,10 @@ def test_several_gates_read_one_file_each_with_a_folder_a_log_and_ports_of_its_o
             "store": {"dsn": "postgresql://dialgate@/evidence?host=/run", "log": 4},
             "storage": {"memory": "/mnt/second"},
             "sip": {"listen": "127.0.0.1:5060", "tcp": "127.0.0.1:5060"},
-            "control": {"http": "127.0.0.1:8080", "socket": "/run/dialgate/control.sock"},
+            "control": {"socket": "/run/dialgate/control.sock"},
             "registers": {"watch": "drop"},
             "limits": {"max_calls": 100},
-            "edge": {"address": "127.0.0.1:5080", "public": "203.0.113.5", "udp": 5090},
+            "edge": {"address": "127.0.0.1:5099", "public": "203.0.113.5", "udp": 5090},
         },
     )
     alone, *gates = load(path), *(load(path, node=(number, 3)) for number in range(3))
@@ -489,7 +490,7 @@ def test_several_gates_read_one_file_each_with_a_folder_a_log_and_ports_of_its_o
     assert [each.store.log for each in gates] == [4, 5, 6]
     assert [each.storage.memory for each in gates] == ["/mnt/second", "/mnt/second/node-1", "/mnt/second/node-2"]
     assert [(each.sip.listen, each.sip.tcp) for each in gates] == [(f"127.0.0.1:{n}",) * 2 for n in (5060, 5070, 5080)]
-    assert [each.control.http for each in gates] == [f"127.0.0.1:{n}" for n in (8080, 8090, 8100)]
+    assert of_node({"control": {"http": "127.0.0.1:8080"}}, 2, 3)["control"]["http"] == "127.0.0.1:8100"
     assert len({each.control_socket for each in gates}) == 3
     assert [each.registers.watch for each in gates] == ["drop", "", ""]
     assert all(each.edge.gates == ("127.0.0.1:5060", "127.0.0.1:5070", "127.0.0.1:5080") for each in gates)
