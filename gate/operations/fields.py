@@ -60,10 +60,10 @@ class RequestField:
 def fields_of(request: type[Request[Any]]) -> Mapping[str, RequestField]:
     """The fields by their names, in the order in which they are declared; the day of a step and those of pages
     last."""
-    told = inspect.type_info(request)
-    assert isinstance(told, inspect.StructType)  # noqa: S101 - every request is one
+    info = inspect.type_info(request)
+    assert isinstance(info, inspect.StructType)  # noqa: S101 - every request is one
     kinds = {each.name: each.type for each in msgspec.structs.fields(request)}
-    found = {each.name: _field(each, kinds[each.name]) for each in told.fields}
+    found = {each.name: _field(each, kinds[each.name]) for each in info.fields}
     return {name: found[name] for name in sorted(found, key=_place)}
 
 
@@ -75,14 +75,14 @@ def _place(name: str) -> int:
 
 
 def _field(field: inspect.Field, annotation: object) -> RequestField:
-    kind, said = _unwrapped(field.type)
+    kind, marks = _unwrapped(field.type)
     many = isinstance(kind, inspect.VarTupleType | inspect.ListType)
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
         kind, inner = _unwrapped(kind.item_type)
-        said += inner
+        marks += inner
     schema: dict[str, Any] = {}
     extra: dict[str, Any] = {}
-    for each in reversed(said):
+    for each in reversed(marks):
         schema |= each.extra_json_schema or {}
         extra |= each.extra or {}
     choices: tuple[str, ...] = tuple(extra.get("choices", ()))
@@ -119,18 +119,18 @@ def _literals(annotation: object) -> tuple[object, ...]:
 
 def _unwrapped(kind: inspect.Type) -> tuple[inspect.Type, list[inspect.Metadata]]:
     """The type without what is said of it and without None, and what is said: of the whole before of its part."""
-    said: list[inspect.Metadata] = []
+    marks: list[inspect.Metadata] = []
     while True:
         if isinstance(kind, inspect.Metadata):
-            said.append(kind)
+            marks.append(kind)
             kind = kind.type
         elif isinstance(kind, inspect.UnionType):
             rest = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
             if len(rest) != 1:
-                return kind, said
+                return kind, marks
             kind = rest[0]
         else:
-            return kind, said
+            return kind, marks
 
 
 _KINDS: Mapping[type[inspect.Type], Kind] = {

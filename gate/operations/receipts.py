@@ -197,12 +197,12 @@ def _found(reader: Reader, code: str, keyed: str, vkey: str) -> ReceiptShown | N
         return None
     (row,) = rows
     (body,) = reader.values(tuple[str | None], "SELECT body FROM facts WHERE leaf_index = ?", [row.leaf_index])[0]
-    said = decode(body, ReceiptStatement) if body is not None and row.number is not None else None
-    checkpoint = signed_over(reader, row.leaf_index) if said else None
+    statement = decode(body, ReceiptStatement) if body is not None and row.number is not None else None
+    checkpoint = signed_over(reader, row.leaf_index) if statement else None
     return ReceiptShown(
         code=shown(code),
-        kept=said is not None,
-        said=said,
+        kept=statement is not None,
+        said=statement,
         leaf_index=row.leaf_index,
         told_how=row.told_how,
         told=row.told,

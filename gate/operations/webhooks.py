@@ -161,8 +161,8 @@ class WebhookPost:
         try:
             for event in events:
                 if self._wanted(event):
-                    said = self._send(event, now)
-                    if not said.startswith("2") and not self._given_up(event, said, now):
+                    answer = self._send(event, now)
+                    if not answer.startswith("2") and not self._given_up(event, answer, now):
                         return
                 self._done(event)
         finally:
@@ -187,17 +187,17 @@ class WebhookPost:
         """Send what was put aside (None: all of it), in its order, until one is not taken: the ids of those that were,
         and the last answer."""
         taken: list[str] = []
-        said = ""
+        answer = ""
         chosen = self._chosen(event)
         for done, each in enumerate(chosen):
             progress(done / len(chosen), "sending")
             found = self._found(each)
-            said = self._send(found, self._folder.clock.now()) if found else "204 it is there no more"
-            if not said.startswith("2"):
+            answer = self._send(found, self._folder.clock.now()) if found else "204 it is there no more"
+            if not answer.startswith("2"):
                 break
             taken.append(each.id)
             self._forget({each.id})
-        return taken, said
+        return taken, answer
 
     def drop(self, event: str | None) -> list[str]:
         """Never send it (None: all of them); the ids."""
@@ -350,19 +350,21 @@ class WebhookPost:
             return f"no answer: {error}"
         return f"{answer.status} {answer.reason}"
 
-    def _given_up(self, event: Event, said: str, now: datetime) -> bool:
+    def _given_up(self, event: Event, answer: str, now: datetime) -> bool:
         """True where it was the last try: it is put aside."""
         kept = self._progress
-        kept.said = said[:200]
+        kept.said = answer[:200]
         if kept.tries < len(PAUSES):
             kept.again_at = (now + timedelta(seconds=PAUSES[kept.tries])).isoformat()
             kept.tries += 1
-            log.warning("webhook_not_taken", webhook=self._webhook.name, message=event.id, said=said, tries=kept.tries)
+            log.warning(
+                "webhook_not_taken", webhook=self._webhook.name, message=event.id, said=answer, tries=kept.tries
+            )
             return False
         data = event.data if event.leaf is None and event.mark is None else None
         with self._lock:
             kept.aside = [*kept.aside, Aside(event.id, event.type, event.at, kept.said, data)][-MOST_ASIDE:]
-        log.error("webhook_put_aside", webhook=self._webhook.name, message=event.id, said=said)
+        log.error("webhook_put_aside", webhook=self._webhook.name, message=event.id, said=answer)
         return True
 
     def _done(self, event: Event) -> None:
@@ -518,8 +520,8 @@ def webhook_list(folder: DataFolder, asked: WebhookList, caller: Caller) -> Webh
 def webhook_retry(folder: DataFolder, asked: WebhookRetry, caller: Caller) -> WebhookTaken:
     """Send once more what a webhook's receiver has not taken, in its order, until one is not taken again."""
     post = _named(folder, asked.name)
-    taken, said = post.retry(asked.event, caller.progress)
-    return WebhookTaken(name=post.name, ids=taken, left=len(post.standing().aside), answer=said)
+    taken, answer = post.retry(asked.event, caller.progress)
+    return WebhookTaken(name=post.name, ids=taken, left=len(post.standing().aside), answer=answer)
 
 
 @operation(WebhookDrop, "webhook_drop", roles=ADMINS)

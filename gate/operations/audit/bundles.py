@@ -186,8 +186,8 @@ def in_child(job: Job, progress: Progress | None = None) -> Made:
         finally:
             child.kill()
         errors.seek(0)
-        said = errors.read().decode("utf-8", "replace").strip().splitlines()
-    raise GateError(f"the bundle could not be made: {said[-1] if said else 'its process ended'}", hint="export anew")
+        lines = errors.read().decode("utf-8", "replace").strip().splitlines()
+    raise GateError(f"the bundle could not be made: {lines[-1] if lines else 'its process ended'}", hint="export anew")
 
 
 _ERRORS: Final = {each.__name__: each for each in (AuditError, StoreError, UsageError, VaultError)}

@@ -122,8 +122,8 @@ def audit_restore(folder: DataFolder, asked: AuditRestore, caller: Caller) -> Re
         )
     places = [asdict(each) for each in given_up.places]
     accepted = EvidenceRestored(after=given_up.after, to=given_up.to, places=places)
-    said = Beside(of=accepted.kind, text=asked.reason)
-    folder.store.call(lambda tx: [tx.append(folder.fact(body, "log", caller.actor)) for body in (accepted, said)])
+    reason = Beside(of=accepted.kind, text=asked.reason)
+    folder.store.call(lambda tx: [tx.append(folder.fact(body, "log", caller.actor)) for body in (accepted, reason)])
     signed = folder.log.checkpoint()
     return Restored(**asdict(given_up), size=signed.size, rolled_back=bool(folder.trust.look()))
 

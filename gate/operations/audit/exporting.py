@@ -133,8 +133,8 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
         openers=asked.openers,
         reader=reader_sha256(),
     )
-    said = Beside(of=begun.kind, text=asked.purpose)
-    folder.store.call(lambda tx: [tx.append(folder.fact(body, bundle, caller.actor)) for body in (begun, said)])
+    purpose = Beside(of=begun.kind, text=asked.purpose)
+    folder.store.call(lambda tx: [tx.append(folder.fact(body, bundle, caller.actor)) for body in (begun, purpose)])
     return ExportBegun(
         bundle=bundle,
         recipient=convert(who, Recipient),

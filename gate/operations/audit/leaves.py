@@ -77,8 +77,8 @@ def audit_leaves(folder: DataFolder, asked: AuditLeaves, caller: Caller) -> Page
         found = search.leaves_window(
             reader, asked.after, asked.before, asked.limit, asked.kind, asked.text, unfolded=unfolded
         )
-        said = sentences(reader, found.items, whole=_may_read(caller))
-        items = [replace(row, said=said[row.index], folded=_folded(reader, row, unfolded)) for row in found.items]
+        texts = sentences(reader, found.items, whole=_may_read(caller))
+        items = [replace(row, said=texts[row.index], folded=_folded(reader, row, unfolded)) for row in found.items]
         return replace(found, items=items)
 
     return folder.read(read)
@@ -155,15 +155,15 @@ def sentences(tx: Source, rows: Sequence[Leaf] | Sequence[LeafShown], *, whole: 
     facts = {index_of(key): (call_id, body) for key, call_id, body in found}
     calls = _calls(tx, {call_id for call_id, _ in facts.values() if call_id})
     names = _names(tx, rows)
-    said = {}
+    texts = {}
     for row in rows:
         call_id, body = facts.get(row.index, (None, None))
         call = _call(row, calls.get(call_id or ""))
         number = calls.get(call_id or "", ("", ""))[0]
-        said[row.index] = sentence(
+        texts[row.index] = sentence(
             row.kind, row.actor, _subject(row, call, names), call, (body or "") if whole else "", number=number
         )
-    return said
+    return texts
 
 
 def sentence(kind: str, actor: str, subject: str, call: str, body: str, *, number: str = "") -> str:

@@ -160,7 +160,7 @@ class CrmFile:
             rows, lines = [rows[place] for place in even], [lines[place] for place in even]
         self.rows += len(rows) + len(bad)
         references = self._references(rows)
-        said = self._opted_out(rows, lines)
+        objections = self._opted_out(rows, lines)
         subscribers = self._subscribers(part, rows, lines, references, screener.now)
         for place, column in zip(self._places, self.columns, strict=True):
             values = [row[place] for row in rows]
@@ -169,9 +169,9 @@ class CrmFile:
                 if len(filled) < len(values):
                     values = [values[at] for at in filled]
                     who, where = [references[at] for at in filled], [lines[at] for at in filled]
-                    self._screen(part, screener, column, values, who, where, said, subscribers, bad)
+                    self._screen(part, screener, column, values, who, where, objections, subscribers, bad)
                     continue
-            self._screen(part, screener, column, values, references, lines, said, subscribers, bad)
+            self._screen(part, screener, column, values, references, lines, objections, subscribers, bad)
         self.bad_rows += len(bad)
         return part
 
@@ -503,13 +503,13 @@ def main(arguments: Sequence[str]) -> int:
     end_with(parent)
     aside(memory)
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
-    told = [0.0]
+    reported = [0.0]
 
     def tell(part: Part) -> None:
         if part.done is not None:  # the newest only
-            if part.done - told[0] < 0.002:
+            if part.done - reported[0] < 0.002:
                 return
-            told[0] = part.done
+            reported[0] = part.done
         _write_line(_ChildLine(part=part))
 
     given = HandedOverFile(given_as, job.said)
@@ -524,8 +524,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _write_line(said: _ChildLine) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
+def _write_line(line: _ChildLine) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -126,10 +126,10 @@ class Outcome:
     """Why it is still there in clear; empty where it is gone."""
 
 
-def hand_in(path: Path, told: CallName, swap: bool, ask: Ask) -> RecordingIngested:
+def hand_in(path: Path, call: CallName, swap: bool, ask: Ask) -> RecordingIngested:
     """Seal one file, and then remove it. Raises ``GateError``; ``NotRemoved`` where it is sealed and still there."""
     with open_file(path, LARGEST) as file:
-        asked = RecordingIngest(path=str(path)[-4096:], call_id=told.call_id, number=told.number, at=told.at, swap=swap)
+        asked = RecordingIngest(path=str(path)[-4096:], call_id=call.call_id, number=call.number, at=call.at, swap=swap)
         # Whoever asks closes the file that it is given: another descriptor, of the same open file.
         with HandedOverFile(os.dup(file.fileno()), str(path), LARGEST) as given:
             sealed = ask(asked, given)
@@ -149,9 +149,9 @@ def note_of(path: Path, section: Ingest) -> tuple[CallName, bool]:
             raise
     except (msgspec.MsgspecError, ValueError) as error:
         raise UsageError(f"what lies beside it is not understood: {error}", hint="see ingest.names") from None
-    if (told := call_named(path.name, section.names)) is None:
+    if (call := call_named(path.name, section.names)) is None:
         raise UsageError("its name says of no call", hint='see ingest.names, or write NAME.json: {"call_id": "…"}')
-    return told, section.swap
+    return call, section.swap
 
 
 class IngestFolder:
@@ -226,8 +226,8 @@ class IngestFolder:
 
     def _one(self, path: Path, ask: Ask) -> Outcome:
         try:
-            told, swap = note_of(path, self._section)
-            return Outcome(path.name, hand_in(path, told, swap, ask))
+            call, swap = note_of(path, self._section)
+            return Outcome(path.name, hand_in(path, call, swap, ask))
         except NotRemoved as error:
             return Outcome(path.name, why=error.message.replace(path.name, "it"))
         except GateError as error:

@@ -201,7 +201,7 @@ def read_cells(kind: str, since: str, now: datetime) -> tuple[str, str, str]:
     """What two cells of a row say of who has its numbers: kind and day as they are kept, empty where a cell is empty
     or cannot be read; and what is wrong with them."""
     faults, day = [], ""
-    if (said := " ".join(kind.casefold().split())) and said not in _WORDS:
+    if (word := " ".join(kind.casefold().split())) and word not in _WORDS:
         faults.append(f'"{kind.strip()[:40]}" is neither individual nor corporate')
     if since := since.strip():
         try:
@@ -210,4 +210,4 @@ def read_cells(kind: str, since: str, now: datetime) -> tuple[str, str, str]:
             faults += [] if day else [f'"{since[:40]}" is a day to come']
         except ValueError:
             faults.append(f'"{since[:40]}" is not a day; write 02/03/2026 or 2026-03-02')
-    return str(_WORDS.get(said, "")), day, "; ".join(faults)
+    return str(_WORDS.get(word, "")), day, "; ".join(faults)

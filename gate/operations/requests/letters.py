@@ -240,7 +240,7 @@ def consent_letter(folder: DataFolder, asked: WriteConsentLetter, caller: Caller
             )
         ((number, who, given_at),) = found
         now = folder.clock.now()
-        told, stopped = london_day((ended.body or {})["at"]), london_day(ended.at)
+        withdrawn, stopped = london_day((ended.body or {})["at"]), london_day(ended.at)
         consents = tx.consents(number)
         if standing_withdrawal(consents, live_consents(consents, now)) is None:
             raise UsageError(
@@ -252,14 +252,14 @@ def consent_letter(folder: DataFolder, asked: WriteConsentLetter, caller: Caller
             kind=LetterKind.WITHDRAWAL,
             reference="",
             asks=Asks.OBJECTION,
-            received=told,
+            received=withdrawn,
             today=folder.today(),
             leaves=_leaves([given, ended]),
             name=who,
             contact=asked.to,
             numbers=(number,),
             given_on=london_day(given_at),
-            told_on=told if told < stopped else None,
+            told_on=withdrawn if withdrawn < stopped else None,
             stopped_on=stopped,
             all_calls=any(each.scope is Scope.ALL for each in tx.objections(number)),
         )

@@ -184,9 +184,9 @@ def _calls(tx: StoreTransaction, lines: Sequence[str], found: list[HeldAttempt])
     calls = []
     for each in found:
         by_transfer = each.call_id in theirs
-        said = f"after a transfer: {outcome(each)}" if by_transfer else outcome(each)
-        said += " (another person is heard in it)" if each.call_id in shared else ""
-        calls.append(HeldCall(**asdict(each), outcome=said, by_transfer=by_transfer))
+        words = f"after a transfer: {outcome(each)}" if by_transfer else outcome(each)
+        words += " (another person is heard in it)" if each.call_id in shared else ""
+        calls.append(HeldCall(**asdict(each), outcome=words, by_transfer=by_transfer))
     return calls
 
 

@@ -308,9 +308,9 @@ def amend(
 ) -> list[str]:
     """Add numbers to what is known of the person, and return them all; ``chosen``: those of calls that a search
     chose."""
-    told = list(dict.fromkeys([*given_numbers(row, course), *numbers]))
-    found = [each for each in dict.fromkeys(chosen) if each not in told]
-    lines = [*told, *found]
+    named = list(dict.fromkeys([*given_numbers(row, course), *numbers]))
+    found = [each for each in dict.fromkeys(chosen) if each not in named]
+    lines = [*named, *found]
     if lines != row.lines or found != chosen_of(course):
         known = AskedBy(
             name=row.name,

@@ -214,16 +214,16 @@ def hold_warnings(folder: DataFolder) -> list[str]:
         )
     )
     unsaid, due = [row for row in rows if not row.ground], [row for row in rows if row.ground]
-    told = []
+    texts = []
     if unsaid:
         of = f"{many(len(unsaid), 'hold')}, the first of {unsaid[0].reference}"
-        told.append(f"Nobody has said the ground of {of}: dialgate hold ground {unsaid[0].id} --ground …")
-    told += [
+        texts.append(f"Nobody has said the ground of {of}: dialgate hold ground {unsaid[0].id} --ground …")
+    texts += [
         f"The hold {row.reference} was to be looked at on {row.review_on}: dialgate hold ground {row.id} "
         f"--ground {row.ground} --review DATE, or dialgate hold release {row.id}"
         for row in due[:5]
     ]
-    return told
+    return texts
 
 
 def _target(asked: HoldAdd) -> tuple[Target, str]:

@@ -250,14 +250,14 @@ _NO_MEMORY: Final = (
 
 
 def _letters_due(folder: DataFolder) -> list[str]:
-    config, told = folder.config, []
+    config, found = folder.config, []
     if config.calling.live and (due := authority_due(config, folder.today())):
-        told.append(due)
+        found.append(due)
     name, since = config.letters.templates, "worded before the shipped sentences changed. dialgate letters check"
     with suppress(LetterError):  # what cannot be read is told when a letter is made
         if name and (old := outdated(config.path(name))):
-            told.append(f"{', '.join(old)} of yours: {since}")
-    return [f"Letters: {each}" for each in told]
+            found.append(f"{', '.join(old)} of yours: {since}")
+    return [f"Letters: {each}" for each in found]
 
 
 SOON_DAYS: Final = 5
