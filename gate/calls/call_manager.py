@@ -49,7 +49,7 @@ from gate.core.calls_in import Acknowledged, CallingIn, InEvent, ObjectionKept, 
 from gate.core.facts.calls import HangUp, LegsEnded, OneSided
 from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
-from gate.core.terms import Decision, Reason, Verdict
+from gate.core.terms import Attempt, Decision, Reason, Verdict
 from gate.ports import Fact, Incoming, Openings, Timer
 from gate.store.queries import UNDECIDED
 from gate.store.store import EvidenceStore
@@ -229,6 +229,10 @@ class CallManager:
         later still."""
         self._metrics.decided(claimed_by, Verdict.BLOCK.value, reason.value)
         self._refusals.shed(claimed_by, reason)
+
+    def refuses(self, attempt: Attempt) -> bool:
+        """As ``ports.LineEvents.refuses``."""
+        return self._screener.refuses(attempt, self._clock.now())
 
     def openings(self) -> Openings:
         """As ``ports.LineEvents.openings``."""

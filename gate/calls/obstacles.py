@@ -206,8 +206,10 @@ class Obstacles:
         if no_place(calls, self._settings.max_calls, mine, callers):
             return Reason.TOO_MANY_CALLS
         if claimed_by in self._settings.redirected:  # nothing of it is announced or recorded here
-            return self._usage.ask(claimed_by, now)
-        return self._unheard(incoming) or self._usage.ask(claimed_by, now)
+            obstacle = self._usage.ask(claimed_by, now)
+        else:
+            obstacle = self._unheard(incoming) or self._usage.ask(claimed_by, now)
+        return obstacle or (Reason(incoming.late) if incoming.late else None)
 
     def to_dial_again(self, incoming: Incoming) -> Reason | None:
         """The reason that forbids another INVITE for a running call."""

@@ -73,6 +73,16 @@ class Screener:
         """The decision for an attempt at ``now``; nothing is kept."""
         return self._check(tx, attempt, _read(attempt.raw_number), now, None)
 
+    def refuses(self, attempt: Attempt, now: datetime) -> bool:
+        """Whether rules and registers alone refuse it. Nothing is read of the store, where a consent may be. Any
+        thread."""
+        number = _read(attempt.raw_number)
+        decision = screening.decide(
+            attempt, number=number, registers=self._registers.view(number.e164) if isinstance(number, Number) else (),
+            consents=(), objections=(), stops=(), last_unattended=None, rules=self.rules, now=now,
+        )  # fmt: skip
+        return not decision.allowed
+
     def _check(
         self,
         tx: StoreTransaction,

@@ -155,6 +155,8 @@ class Incoming:
     carried: bool = True
     """False where SDP came, and offers no audio that the gate can carry (SRTP, or none); or audio in clear where
     an account's has to be encrypted."""
+    late: str = ""
+    """A reason code where the line has no time to carry the call: it is refused by this, if by nothing else."""
 
 
 class LineEvents(Protocol):
@@ -196,6 +198,10 @@ class LineEvents(Protocol):
     def shed(self, claimed_by: str, reason: Reason) -> None:
         """The line has refused an attempt of this caller (empty: nobody known) before anything was done for it;
         ``reason``: by what is late, the line itself, decisions, the recorder or the media relay."""
+        ...
+
+    def refuses(self, attempt: Attempt) -> bool:
+        """Whether rules and registers alone refuse it, whatever else is so; nothing is kept. Quick."""
         ...
 
     def openings(self) -> Openings:

@@ -458,8 +458,10 @@ class Ingress:
         if clear:
             incoming = replace(incoming, carried=False)
         if not self.engine.for_help(incoming.attempt.raw_number) and self.away.too_many(claimed_by):
-            self.away.send(pending)
-            return
+            if caller is None or not self.away.to_be_refused(incoming.attempt):
+                self.away.send(pending)
+                return
+            incoming = replace(incoming, late=self.away.why[0].value)
         self.pending.add(pending)
         try:
             self.engine.events.incoming(incoming)

@@ -12,6 +12,10 @@ while the delay falls, and while it is below. It is multiplied, never stepped, s
 above the capacity and at eight times that. So the line stays busy with as many calls as it can carry in time. Where
 nothing waits any more it opens within half a second.
 
+What rules and registers refuse in any case costs a tenth of what is carried, and is worth its leaf: it goes on to its
+decision though no more calls are let in. A share of it is sent away only where hardly any call is let in, and where it
+weighs more than those.
+
 What is let in is shared out by caller (an account, a PBX, a carrier; who has proven nothing is one of them), as in
 max-min fairness: each is let in up to the same number of calls, and what one does not need is the others'. So who calls
 as ever is let in, and whoever calls more than anybody else is sent away first.
@@ -42,7 +46,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gate.core.terms import Reason
+from gate.core.terms import Attempt, Purpose, Reason, Topic
+from gate.sip.admission import number_of
 from gate.sip.header_fields import SPACE, ambiguous, parameters
 from gate.sip.identity import raw_number
 from gate.sip.message import Address, SipMessage
@@ -74,6 +79,8 @@ REMEMBERED = 2.0
 """Seconds over which it is counted how often somebody calls."""
 LEAST = 0.05
 """Share that is always let in: by these it is seen that there is room again."""
+REFUSAL = 0.1
+"""What a refusal costs, as a part of a call that is carried; in truth a little less."""
 RETRY_SECONDS = 5
 """When a caller who was sent away may come again."""
 _LINE = ("datagrams", "inside", "timers")
@@ -85,6 +92,51 @@ _LATE = {
     "media": (Reason.MEDIA_UNAVAILABLE, "The media relay answers too late."),
 }
 """By the queue that is late: the reason of a refusal, and its words."""
+
+
+class Share:
+    """What share of some calls is let in, and whose."""
+
+    def __init__(self) -> None:
+        self.share = 1.0
+        self._asked: dict[str, int] = {}
+        """New calls since the last look, by caller."""
+        self._often: dict[str, float] = {}
+        """How often each has called lately; the numbers mean something beside each other alone."""
+        self._fair = 0.0
+        """As often anybody is let in."""
+        self.due: dict[str, float] = {}
+        """What is owed to the next call of a caller: at one whole it is let in. So the first one always is."""
+
+    @property
+    def often(self) -> float:
+        """How often they all have called lately."""
+        return sum(self._often.values())
+
+    def look(self, elapsed: float) -> None:
+        """Share it out anew, so many seconds after the last time."""
+        kept = exp(-elapsed / REMEMBERED)
+        often = {who: self._often.get(who, 0.0) * kept + self._asked.get(who, 0) for who in self._often | self._asked}
+        self._often = {who: times for who, times in often.items() if times >= NOTHING}
+        self._asked.clear()
+        room, left = self.share * self.often, len(self._often)
+        for times in sorted(self._often.values()):
+            self._fair = room / left
+            if times > self._fair:
+                break
+            room, left = room - times, left - 1
+
+    def lets_in(self, caller: str) -> bool:
+        """Whether the next one of this caller is."""
+        self._asked[caller] = self._asked.get(caller, 0) + 1
+        if self.share >= 1.0:
+            self.due.clear()
+            return True
+        times = self._often.get(caller, 0.0)
+        share = min(1.0, self._fair / times) if times else 1.0 if self._often else self.share
+        due = self.due.get(caller, 1.0 - share) + share
+        self.due[caller] = due - (due >= 1.0)
+        return due >= 1.0
 
 
 class OverloadControl:
@@ -101,15 +153,8 @@ class OverloadControl:
         self._late = "line"
         self._before = 0.0
         """The delay at the last look."""
-        self._share = 1.0
-        self._asked: dict[str, int] = {}
-        """New calls since the last look, by caller."""
-        self._often: dict[str, float] = {}
-        """How often each has called lately; the numbers mean something beside each other alone."""
-        self._fair = 0.0
-        """As often anybody is let in."""
-        self._due: dict[str, float] = {}
-        """What is owed to the next call of a caller: at one whole it is let in. So the first one always is."""
+        self._carried, self._refused = Share(), Share()
+        """Of calls that would be carried; and of those that rules and registers refuse whatever else is so."""
         self.shed = 0
         """Calls sent away since the start."""
 
@@ -141,13 +186,25 @@ class OverloadControl:
             change = OPENS if late < NOTHING else exp(-BY_GROWTH * grown - BY_EXCESS * (late - GOAL) * elapsed)
             if not self.sheds and change < 1.0:
                 _log.warning("calls_refused_late", reason=self.why[0].value, late=round(late, 3))
-            self._share = min(1.0, max(LEAST, self._share * change))
-        self._share_out(elapsed)
+            self._steer(change)
+        self._carried.look(elapsed)
+        self._refused.look(elapsed)
+
+    def _steer(self, change: float) -> None:
+        """Less of refusals is let in once hardly any call is, and where they weigh more than those; more, before any;
+        where nothing waits, more of both."""
+        weigh = self._refused.often * REFUSAL > self._carried.often * LEAST
+        of_refusals = self._refused.share < 1.0 if change > 1.0 else weigh and self._carried.share <= LEAST
+        shares = (
+            (self._carried, self._refused) if change == OPENS else (self._refused if of_refusals else self._carried,)
+        )
+        for each in shares:
+            each.share = min(1.0, max(LEAST, each.share * change))
 
     @property
     def sheds(self) -> bool:
         """True while some new calls are sent away."""
-        return self._share < 1.0
+        return self._carried.share < 1.0
 
     @property
     def why(self) -> tuple[Reason, str]:
@@ -155,29 +212,14 @@ class OverloadControl:
         which anything was."""
         return _LATE.get(self._late, LINE_LATE)
 
-    def _share_out(self, elapsed: float) -> None:
-        kept = exp(-elapsed / REMEMBERED)
-        often = {who: self._often.get(who, 0.0) * kept + self._asked.get(who, 0) for who in self._often | self._asked}
-        self._often = {who: times for who, times in often.items() if times >= NOTHING}
-        self._asked.clear()
-        room, left = self._share * sum(self._often.values()), len(self._often)
-        for times in sorted(self._often.values()):
-            self._fair = room / left
-            if times > self._fair:
-                break
-            room, left = room - times, left - 1
-
     def lets_in(self, caller: str = "") -> bool:
         """Whether the next new call of a caller is: of any number of them, its share, evenly."""
-        self._asked[caller] = self._asked.get(caller, 0) + 1
-        if not self.sheds:
-            self._due.clear()
-            return True
-        times = self._often.get(caller, 0.0)
-        share = min(1.0, self._fair / times) if times else 1.0 if self._often else self._share
-        due = self._due.get(caller, 1.0 - share) + share
-        self._due[caller] = due - (due >= 1.0)
-        return due >= 1.0
+        return self._carried.lets_in(caller)
+
+    def lets_refuse(self, caller: str) -> bool:
+        """The same of one that is not let in and would be refused by law: whether there is time for its reason, and its
+        leaf."""
+        return self._refused.lets_in(caller)
 
 
 LONGEST_UNREAD = 4096
@@ -278,12 +320,24 @@ class SendingAway:
         self._for_help = ingress.engine.config.emergency.numbers if ingress.engine.trunks.emergency else ()
         self.judged: bool | None = None
         """What ``too_many`` has said of the message in hand."""
+        self._in_time: bool | None = None
+        """Whether there is time for its reason, where it is to be refused."""
 
     def too_many(self, caller: str) -> bool:
         """Whether the new call in hand has to be sent away, as ``caller`` has its share. One message is judged once."""
         if self.judged is None:
             self.judged = self._ingress.pending.full or not self._engine.overload.lets_in(caller)
+            self._in_time = False if self._ingress.pending.full else None
         return self.judged
+
+    def to_be_refused(self, attempt: Attempt) -> bool:
+        """Whether a call that is too many is decided all the same: it is refused in any case, and there is time to say
+        why."""
+        if self._in_time is False or not self._engine.events.refuses(attempt):
+            return False
+        if self._in_time is None:
+            self._in_time = self._engine.overload.lets_refuse(attempt.claimed_by)
+        return self._in_time
 
     def send(self, pending: Pending) -> None:
         """Its answer: kept, for the same INVITE may be under way again, and a call that its caller has given up must
@@ -319,6 +373,12 @@ class SendingAway:
             return False
         if self._may_be_for_help(raw_number(request)) or not self.too_many(caller.claimed_by):
             return False
-        refusal, overflow = ingress.refused_with(request, caller, source, endpoint), caller.who.overflow
+        who = caller.who
+        attempt = Attempt(
+            number_of(request, caller), Purpose.MARKETING, Topic(who.topic), who.presentation, False, caller.claimed_by
+        )
+        if self.to_be_refused(attempt):
+            return False
+        refusal, overflow = ingress.refused_with(request, caller, source, endpoint), who.overflow
         self.send(Pending("", request, source, endpoint, caller.claimed_by, refusal, overflow))
         return True

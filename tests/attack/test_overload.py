@@ -55,6 +55,37 @@ def test_a_dialler_gone_wild_does_no_harm_to_the_calls_under_way(tmp_path: Path)
 
 
 @pytest.mark.load
+def test_a_listed_number_has_its_reason_and_its_leaf_while_others_are_sent_away(tmp_path: Path) -> None:
+    """A dialler gone wild, and among its calls such as are for a listed number."""
+    need_sipp()
+    gate = RunningGate(tmp_path / "gate", announcement=0.5)
+    gate.add_pbx(refusal=603)
+    gate.set("calling", redial_hours=0)
+    gate.start()
+    try:
+        far = Sipp("uas", port=gate.trunk_port, calls=10 * CALLS, timeout=150, trace=False)
+        far.wait_listening()
+        to_all = {"remote": gate.address, "timeout": 150, "trace": False}
+        wild = Sipp("uac", calls=CALLS, rate=RATE, service=NUMBER, **to_all)
+        gate.wait(lambda: gate.client.call("status")["line"]["shed"] > 0, PATIENCE, "nobody is sent away")
+        listed = Sipp(REFUSED, calls=CALLS // 10, rate=RATE // 10, service=LISTED, **to_all).result()
+        wild.result()
+        far.stop()
+        assert (listed.successful, listed.failed) == (CALLS // 10, 0), listed.errors[-500:]
+        assert gate.stop() == 0
+        facts = gate.rows("SELECT body FROM facts WHERE kind = 'refused_overload'")
+        shed = sum(json.loads(row["body"])["count"] for row in facts)
+        calls = gate.rows("SELECT verdict, reason FROM calls")
+        kept = [call["reason"] for call in calls if call["verdict"] == "block"]
+        print(f"{len(calls) - len(kept)} carried, {shed} sent away, {kept.count('listed_tps')} listed")
+        assert kept.count("listed_tps") > 0.9 * CALLS // 10
+        assert shed > CALLS // 10
+        gate.verified()
+    finally:
+        gate.stop()
+
+
+@pytest.mark.load
 def test_of_more_refusals_than_the_gate_can_keep_each_is_refused_and_none_kept_twice(tmp_path: Path) -> None:
     """Two thousand INVITEs a second for a listed number: each is refused, with a leaf of its own or counted. Where the
     machine keeps as many, twice as many, and so on."""

@@ -15,7 +15,7 @@ from gate.calls.usage import Usage
 from gate.config import load
 from gate.core.allowances import Allowance, Before, Used, asking, jumps, no_place
 from gate.core.days import london_day, midnight
-from gate.core.terms import Purpose, Reason
+from gate.core.terms import Attempt, Purpose, Reason, Topic
 from gate.daemon.opening import open_folder
 from gate.daemon.running import used_today
 from gate.ports import Fact
@@ -24,7 +24,7 @@ from gate.store.transaction import StoreTransaction
 from gate.vault.signing import CheckpointKey
 from tests.support.databases import query
 from tests.support.evidence import decision
-from tests.support.playbook import LISTED, Clock, Play
+from tests.support.playbook import LISTED, OWN, Clock, Play
 from tests.support.settings import write
 
 
@@ -64,6 +64,23 @@ def test_nor_can_they_with_calls_that_seem_to_come_back(play: Play) -> None:
         play.attempt(LISTED, call_id=f"x{number}", problem="loop_detected", source=source, claimed_by="unproven")
     assert play.told() == ["refuse loop_detected"] * 100
     assert play.kinds() == ["decision"] * LEAVES
+
+
+def test_where_the_line_is_late_what_is_listed_has_its_leaf_and_nothing_is_carried(play: Play) -> None:
+    for number, raw in enumerate([LISTED, "020 7946 0123"]):
+        play.begin(raw, call_id=f"x{number}", late="too_many_calls")
+        play.settle()
+    assert play.told() == ["refuse listed_tps", "refuse too_many_calls"]
+    assert [body["reason"] for body in bodies(play, "decision")] == ["listed_tps", "too_many_calls"]
+
+
+def test_what_rules_and_registers_refuse_is_known_before_the_store_is_asked(play: Play) -> None:
+    def refuses(raw: str, purpose: Purpose) -> bool:
+        return play.call_manager.refuses(Attempt(raw, purpose, Topic.GENERAL, OWN, False, "account:alice"))
+
+    assert refuses(LISTED, Purpose.MARKETING) and refuses("no number", Purpose.MARKETING)
+    assert not refuses("020 7946 0123", Purpose.MARKETING) and not refuses(LISTED, Purpose.SERVICE)
+    assert play.kinds() == []
 
 
 def limited(tmp_path: Path, **values: int) -> Play:

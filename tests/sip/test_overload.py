@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gate.config import Emergency, Pbx
 from gate.ports import Openings
 from gate.sip.message import SipMessage
-from gate.sip.overload import GOAL, LATE, RETRY_SECONDS, SPAN, STANDS, OverloadControl
+from gate.sip.overload import GOAL, LATE, LEAST, RETRY_SECONDS, SPAN, STANDS, OverloadControl
 from gate.sip.peers import Endpoint
 from gate.sip.pending import Pending, PendingCalls
 from tests.support.clocks import Clock
@@ -93,7 +93,7 @@ def test_the_reason_is_that_of_the_queue_that_is_late(delays, reason):
 
 def test_the_share_is_let_in_evenly():
     overload = OverloadControl(Clock())
-    overload._share = 0.25
+    overload._carried.share = 0.25
     told = [overload.lets_in() for _ in range(40)]
     assert told == [True, *[False] * 3] * 10
 
@@ -106,7 +106,7 @@ def test_the_share_is_the_same_number_of_calls_for_each_and_the_heaviest_is_sent
     calls = {f"quiet{n}": 1 for n in range(callers)} | {"loud": 100, "busy1": 10, "busy2": 10}
     let_in: Counter[str] = Counter()
     for look in range(200):
-        overload._share = 0.25
+        overload._carried.share = 0.25
         for who, times in calls.items():
             if look % 10 == 0 or times > 1:
                 let_in[who] += sum(overload.lets_in(who) for _ in range(times))
@@ -304,8 +304,8 @@ def late(running: RunningLine, share: float = 0.0) -> None:
     def stand() -> None:
         running.line._engine._sweeper.cancel()
         overload = running.line._engine.overload
-        overload._share, overload._looked = share, float("inf")
-        overload._due = {"trunk:pbx1": 0.0}
+        overload._carried.share, overload._looked = share, float("inf")
+        overload._carried.due = {"trunk:pbx1": 0.0}
 
     running.call(stand)
 
@@ -435,6 +435,50 @@ def test_what_is_sent_away_unread_gets_the_same_answer_as_what_was_read():
         running.call(lambda: None)
         assert call_manager.kinds() == ["shed", "shed"], "each once, however often it is sent"
         assert running.line.counts()["shed"] == 2
+
+
+def test_what_is_refused_in_any_case_is_asked_about_and_what_would_be_carried_is_sent_away():
+    """Read or unread; a share of those, too, where there is no time for them; nothing of a stranger's."""
+    call_manager = ScriptedCallManager(refused={"02079460001": "listed_tps"})
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
+        late(running)
+        for headers in ((), ("Accept-Contact: *",)):
+            for user, reason in (("02079460001", "listed_tps"), ("02079460002", "too_many_calls")):
+                phone.dial(user, headers=headers)
+                heard = phone.recv()
+                assert heard.get("X-Dialgate-Reason") == reason
+                phone.ack(heard)
+                running.call(lambda: None)
+        assert call_manager.kinds() == ["incoming", "shed"] * 2
+        assert {each.late for each in call_manager.incomings} == {"too_many_calls"}
+
+        def no_time() -> None:
+            refusals = running.line._engine.overload._refused
+            refusals.share, refusals.due = 0.0, {"trunk:pbx1": 0.0}
+
+        running.call(no_time)
+        for headers in ((), ("Accept-Contact: *",)):
+            phone.dial("02079460001", headers=headers)
+            assert phone.recv().get("X-Dialgate-Reason") == "too_many_calls"
+        running.call(lambda: None)
+        assert call_manager.kinds() == ["incoming", "shed"] * 2 + ["shed"] * 2
+
+
+@pytest.mark.parametrize(("listed", "least"), [(0.9, LEAST), (0.1, 1.0)])
+def test_refusals_are_the_last_to_be_sent_away_and_all_are_let_in_again_once_nothing_waits(listed, least):
+    """Where they are few they cost less than the calls that are let in all the same, and are never sent away."""
+    clock = Clock()
+    overload = OverloadControl(clock)
+    shares = []
+    for delay in [2 * LATE] * 100 + [0.0] * 20:
+        for number in range(10):
+            if not overload.lets_in() and number < 10 * listed:
+                overload.lets_refuse("")
+        measured(overload, clock, "datagrams", delay, SPAN)
+        shares.append((overload._carried.share, overload._refused.share))
+    assert all(carried <= LEAST or refused == 1.0 for carried, refused in shares[:100])
+    assert min(shares) == (LEAST, least)
+    assert shares[-1] == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("where", ["waits for its decision", "was let through"])

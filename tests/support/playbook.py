@@ -332,10 +332,11 @@ class Play:
         purpose: Purpose = Purpose.MARKETING,
         claimed_by: str = "account:alice",
         carried: bool = True,
+        late: str = "",
     ) -> None:
         """A phone dials; the decision is still to come."""
         attempt = Attempt(raw, purpose, Topic.GENERAL, OWN, False, claimed_by)
-        self.call_manager.incoming(Incoming(call_id, attempt, source, codecs, problem, carried=carried))
+        self.call_manager.incoming(Incoming(call_id, attempt, source, codecs, problem, carried=carried, late=late))
 
     def settle(self) -> None:
         """Until the store has committed and the line thread has nothing to do."""

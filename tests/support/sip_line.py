@@ -13,7 +13,7 @@ from typing import Any
 
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.core.calls_in import CallingIn
-from gate.core.terms import Reason
+from gate.core.terms import Attempt, Reason
 from gate.ports import Anchored, Incoming, Openings, SessionEvents
 from gate.sip.line import SipLine
 from gate.store.legs import LegFile
@@ -190,6 +190,9 @@ class ScriptedCallManager:
 
     def shed(self, claimed_by: str, reason: Reason) -> None:
         self._see("shed", claimed_by, reason)
+
+    def refuses(self, attempt: Attempt) -> bool:
+        return attempt.raw_number in self.refused
 
     def openings(self) -> Openings:
         return self.recordings
