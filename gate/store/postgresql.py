@@ -535,6 +535,22 @@ class Postgresql:
             raise StoreError(f"cannot read {self}: {error}", hint=getattr(error, "hint", "")) from error
         return connection
 
+    @property
+    def schemas(self) -> tuple[str, str]:
+        """Of the tables of a log as this gate sees them, and of every gate's."""
+        return VIEWS, TABLES
+
+    def open_past(self) -> PostgresqlConnection:
+        """A session of one state, whose own views and tables hide those of the store. Raises ``StoreError``."""
+        connection = self.connect()
+        try:
+            connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            refuse_newer(connection)
+        except (sqlite3.Error, StoreError) as error:
+            connection.close()
+            raise StoreError(f"cannot read {self}: {error}", hint=getattr(error, "hint", "")) from error
+        return connection
+
     def open_store(self, pepper: bytes) -> PostgresqlStore:
         """The store that is there. Raises ``StoreError`` or ``AuditError``."""
         return PostgresqlStore(self, pepper=pepper)

@@ -71,6 +71,15 @@ class Database(Protocol):
         """A connection that only reads, and sees one state in each transaction. Raises ``StoreError``."""
         ...
 
+    @property
+    def schemas(self) -> tuple[str, str]:
+        """Of the tables of a log as this gate sees them, and of every gate's."""
+        ...
+
+    def open_past(self) -> Connection:
+        """A connection whose own views and tables hide those of the store. Raises ``StoreError``."""
+        ...
+
     def open_store(self, pepper: bytes) -> EvidenceStore:
         """The store that is there. Raises ``StoreError`` or ``AuditError``."""
         ...

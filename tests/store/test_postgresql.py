@@ -29,7 +29,7 @@ from gate.core.evidence import log_of as log_of_key
 from gate.core.facts import lists
 from gate.core.numbers import mask
 from gate.core.screening import standing_objection
-from gate.errors import AuditError, ConfigError, StoreError
+from gate.errors import AuditError, ConfigError, StoreError, UsageError
 from gate.operations.audit.leaves import sentences
 from gate.ports import Fact
 from gate.store import contacts, kept, queries, reader, search
@@ -45,7 +45,7 @@ from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_
 pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
 from gate.store.dialect import FUNCTIONS, INSTEAD, statements, translated
-from gate.store.past import erasures_of
+from gate.store.past import PastReader, erased_since, erasures_of, find
 from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore, copy_rows, plain_columns
 from gate.store.postgresql import _tables as plain_tables
 from tests.support import postgresql
@@ -611,6 +611,37 @@ def test_what_runs_at_one_gate_is_not_closed_nor_erased_by_another(store, beside
             "the owner carries out what both decide"
         )
         assert gate.call(lambda tx: kept.here_among(tx, ids)) == set(found)
+
+
+def test_the_store_of_two_gates_as_it_stood(store, beside):
+    """Each log has its own order; what either has entered since is not there, and what it has changed is as it was."""
+    times = [START + timedelta(hours=hour) for hour in range(4)]
+    put(store, decision("c1", at=times[0]), objection("o1", at=times[0], number="+441632960111"))
+    put(
+        beside,
+        decision("d1", at=times[1], number="+441632960999"),
+        objection("o2", at=times[1], number="+441632960112"),
+    )
+    moment = times[1] + timedelta(minutes=1)
+    put(beside, lists.ObjectionRemoved(reason="a slip").fact("o1", times[2], "tester"))
+    put(store, decision("c2", at=times[3]))
+    leaves = beside.call(lambda tx: call_leaves(tx, ["c1"], [NUMBER]))
+    beside.call(lambda tx: erase_facts(tx, leaves, subject="r", at=times[3], actor="t", basis="request", what="calls"))
+    put(beside, Fact("note", "n", times[3], "t", {}))
+    for place, size in ((place_of(store), 2), (place_of(beside), 2)):
+        with Reader(place) as now:
+            then = find(now, moment, times[3])
+            assert (then.size, dict(then.sizes)) == (size, {0: 2, 3: 2})
+            (act,) = erased_since(now, then)
+            assert (act.why, act.facts) == ("r", 1)
+            assert now.values(str, "SELECT id FROM objections WHERE removed_at IS NULL ORDER BY id") == ["o2"]
+        with PastReader(place, then) as past:
+            assert past.head()[0] == size
+            assert past.values(str, "SELECT call_id FROM calls ORDER BY call_id") == ["c1", "d1"]
+            assert past.values(str, "SELECT id FROM objections WHERE removed_at IS NULL ORDER BY id") == ["o1", "o2"]
+            assert past.values(int, "SELECT count(*) FROM facts") == [4]
+    with Reader(place_of(store)) as now, pytest.raises(UsageError, match="it began on"):
+        find(now, times[0] - timedelta(seconds=1), times[3])
 
 
 def faults_of(place: Postgresql) -> list[str]:
