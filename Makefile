@@ -3,6 +3,7 @@
 ## make test-quick  in about a minute what a change breaks first: without other programs and gates
 ## make test-deep   the deep tests: state machines, mutants, kills, properties with all their examples
 ## make test-postgresql  operations, calls and gates with PostgreSQL as their store
+## make test-failover  gates on a PostgreSQL that Patroni keeps, killed and promoted by seed: some ten minutes
 ## make test-packages  the Debian package, the container and the manual as a newcomer types it: needs root and a network
 ## make peers       programs that tests talk to (a witness, an S3 server), where there is Python 3.12 or later
 ## make check       format, lint, types, contracts between the packages, kinds of facts said once
@@ -37,7 +38,7 @@ QUICK  := $(addprefix tests/,core config store vault registers audit calls opera
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: install deb help demo test test-quick test-deep test-postgresql test-packages bench check pictures tour reference build lock peers clean
+.PHONY: install deb help demo test test-quick test-deep test-postgresql test-failover test-packages bench check pictures tour reference build lock peers clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "dialgate needs Python 3.11 to 3.14; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -80,7 +81,7 @@ ALONE  = test $$? = 1 && $(BIN)/python -m tests.alone
 # tried with 25 examples at most, here and in the quick tests; with all of them in the deep ones.
 test: $(READY)
 	@rm -f .pytest_cache/v/cache/lastfailed
-	$(FEW) $(PYTEST) $(APART) -m "not load and not deep and not packages" || { $(ALONE); }
+	$(FEW) $(PYTEST) $(APART) -m "not load and not deep and not packages and not failover" || { $(ALONE); }
 	@rm -f .pytest_cache/v/cache/lastfailed
 	$(PYTEST) -m load $(LOAD) || { $(ALONE); }
 
@@ -100,6 +101,10 @@ test-postgresql: $(READY)
 	@rm -f .pytest_cache/v/cache/lastfailed
 	$(FEW) $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder $(UNUSED) --store postgresql -m "not load and not deep and not packages" \
 	  --ignore tests/operations/test_bucket.py --ignore tests/operations/test_ten_years.py $(ON_POSTGRESQL) || { $(ALONE) --store postgresql; }
+
+# Needs the Debian packages patroni and etcd-server.
+test-failover: $(READY)
+	$(PYTEST) $(UNUSED) -s -m failover tests/e2e/test_failover.py
 
 # Needs root, a network, and mmdebstrap, lintian, buildah, netavark, binutils, python3-venv.
 test-packages: $(READY)

@@ -15,12 +15,13 @@ from tests.support.running_gate import RunningGate, dialgate, free_port
 
 
 @contextmanager
-def gates_on_one_database(folder: Path, count: int, **pbx: Any) -> Iterator[list[RunningGate]]:
-    """So many gates that are not started yet: of logs 0, 1, …, with one key of the number hashes. ``pbx``: of
-    their PBX."""
-    server = postgresql.Server(postgresql.folder_of_server())
-    server.do("CREATE DATABASE evidence")
-    dsn = f"postgresql://dialgate@/evidence?host={server.folder}"
+def gates_on_one_database(folder: Path, count: int, dsn: str = "", **pbx: Any) -> Iterator[list[RunningGate]]:
+    """So many gates that are not started yet: of logs 0, 1, …, with one key of the number hashes. ``dsn``: of a
+    database that is there, and empty; ``pbx``: of their PBX."""
+    server = None if dsn else postgresql.Server(postgresql.folder_of_server())
+    if server is not None:
+        server.do("CREATE DATABASE evidence")
+        dsn = f"postgresql://dialgate@/evidence?host={server.folder}"
     made: list[RunningGate] = []
     try:
         for log in range(count):
@@ -41,4 +42,5 @@ def gates_on_one_database(folder: Path, count: int, **pbx: Any) -> Iterator[list
     finally:
         for each in made:
             each.kill()
-        server.stop()
+        if server is not None:
+            server.stop()
