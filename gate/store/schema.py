@@ -446,6 +446,11 @@ CREATE INDEX calls_in_hand ON calls (claimed_by, leaf_index)
 """No evidence: of gates that share a database each writes its own row again and again."""
 
 
+BESIDE: Final = "_beside"
+"""The end of the name of a change that only adds: gates of the version before it go on beside gates of its own, on
+PostgreSQL, until each is replaced. What that version reads goes with a later one, whose name does not end so."""
+
+
 class Step(NamedTuple):
     """A change of the tables."""
 
@@ -564,9 +569,11 @@ def refuse_newer(connection: Connection) -> set[str]:
     return unknown(_applied(connection))
 
 
-def unknown(applied: set[str]) -> set[str]:
-    """These changes. Raises ``StoreError`` where one of them is not known here."""
-    if newer := sorted(applied - {step.name for step in STEPS}):
+def unknown(applied: set[str], *, beside: bool = False) -> set[str]:
+    """These changes. Raises ``StoreError`` where one of them is not known here; ``beside``: and is not one that only
+    adds."""
+    newer = sorted(each for each in applied - {step.name for step in STEPS} if not (beside and each.endswith(BESIDE)))
+    if newer:
         raise StoreError(
             f"the database is of a newer version of Dialgate: it has had {', '.join(newer)}",
             hint="run that version, or restore the backup from before it was first started",

@@ -32,12 +32,13 @@ from gate.core.screening import standing_objection
 from gate.errors import AuditError, ConfigError, StoreError, UsageError
 from gate.operations.audit.leaves import sentences
 from gate.ports import Fact
-from gate.store import contacts, kept, queries, reader, search
+from gate.store import contacts, kept, queries, reader, schema, search
+from gate.store import postgresql as postgresql_store
 from gate.store.erasure import call_leaves, erase_facts
 from gate.store.projections import TABLES
 from gate.store.queries import logs
 from gate.store.reader import Reader, open_reader, open_writer, place_from_words, place_in_words
-from gate.store.schema import STEPS, made_by
+from gate.store.schema import BESIDE, STEPS, Step, made_by
 from gate.store.store import EvidenceStore
 from gate.store.transaction import NODE_LASTS, LookUps, last_word
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, own_lists, put, root_of, rows
@@ -557,6 +558,48 @@ def test_a_gate_that_stands_still_in_a_decision_holds_nobody_up(store, beside):
     go_on.set()
     assert isinstance(answers.get(timeout=30), StoreError)
     assert beside.call(lambda tx: tx.values(str, "SELECT call_id FROM calls")) == ["other"]
+
+
+def test_gates_of_two_versions_write_beside_each_other_until_the_older_is_replaced(store, monkeypatch):
+    """The newer adds a column, a table and an index. The older goes on through a lost session and a start anew."""
+    put(store, decision("c1"))
+    added = Step(
+        f"m999_more{BESIDE}",
+        "ALTER TABLE calls ADD COLUMN more TEXT;\nCREATE TABLE more (id INTEGER PRIMARY KEY) STRICT;\n"
+        "CREATE INDEX calls_more ON calls (more) WHERE more IS NOT NULL;\n",
+    )
+    place = place_of(store)
+
+    def newer(more=(added,)):
+        with monkeypatch.context() as patched:
+            for module in (schema, postgresql_store):
+                patched.setattr(module, "STEPS", (*STEPS, *more))
+            return PostgresqlStore(Postgresql(place.dsn, log=1), pepper=PEPPER)
+
+    beside = newer()
+    for n in range(4):
+        assert put(store, decision(f"o{n}")) == [1 + n]
+        put(beside, decision(f"n{n}"))
+        with closing(open_reader(place)) as read:
+            assert read.execute("SELECT count(*) FROM calls").fetchone() == (3 + 2 * n,)
+    with closing(place.connect()) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+    for each in (store, beside):
+        with suppress(StoreError):
+            put(each, decision("lost"))
+    put(store, decision("o9"))
+    store.close()
+    again = PostgresqlStore(place, pepper=PEPPER)
+    assert again.call(lambda tx: tx.head()[0]) >= 6
+    put(again, decision("o10"))
+    again.close()
+    beside.close()
+    newer((added, Step("m999_taken_away", "DROP INDEX calls_more"))).close()
+    with pytest.raises(StoreError, match="of a newer version of Dialgate: it has had m999_taken_away"):
+        PostgresqlStore(place, pepper=PEPPER)
 
 
 def test_the_last_word_through_two_gates_is_the_one_that_was_entered_later(store, beside):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sqlite3
 
 import pytest
@@ -16,7 +17,7 @@ from gate.store import schema
 from gate.store.erasure import erase_facts
 from gate.store.projections import CALLS, CONSENTS, HOLDS, OBJECTIONS, RECORDINGS, TOUCHED
 from gate.store.reader import open_reader, open_writer
-from gate.store.schema import STEPS, Step, bring_up_to_date, refuse_newer
+from gate.store.schema import BESIDE, STEPS, Step, bring_up_to_date, refuse_newer
 from tests.support.databases import query
 from tests.support.evidence import PEPPER, START, a_call, decision, open_store, own_lists, put
 
@@ -335,3 +336,48 @@ def test_every_table_of_ours_is_strict(tmp_path):
     assert {table.name for table in ours} >= {"facts", "leaves", "tiles", "checkpoints", "calls"}
     assert [table.name for table in ours if not table.strict] == []
     database.close()
+
+
+ALONE = {"m035_gates_of_one_database"}
+"""Changes since versions run side by side that no earlier version can run beside, each for its reason: those before
+this one refuse whatever is newer."""
+ADDS = re.compile(
+    r"CREATE TABLE \w+ \(|CREATE (UNIQUE )?INDEX \w+ ON|UPDATE \w+ SET"
+    r"|ALTER TABLE \w+ ADD COLUMN (?!.*NOT NULL(?!.*DEFAULT))"
+)
+
+
+def contracting(step: Step) -> list[str]:
+    """The statements that take something away from a version that reads the tables as they were, or refuse its rows."""
+    statements = [" ".join(re.sub(r"--[^\n]*", "", each).split()) for each in step.sql.split(";\n")]
+    return [each for each in statements if each and not ADDS.match(each)]
+
+
+def test_a_change_adds_and_what_it_replaces_goes_a_version_later():
+    """Gates of two versions share a database while they are replaced one by one."""
+    later = STEPS[[step.name for step in STEPS].index("m034_attempts_at_many_gates") + 1 :]
+    for step in later:
+        if step.name.endswith(BESIDE):
+            assert contracting(step) == [], step.name
+        else:
+            assert step.name in ALONE, f"name it {step.name}{BESIDE}, or say in ALONE why none runs beside it"
+
+
+@pytest.mark.parametrize(
+    ("sql", "fits"),
+    [
+        ("CREATE TABLE a (b TEXT) STRICT", True),
+        ("CREATE INDEX a_b ON a (b)", True),
+        ("ALTER TABLE a ADD COLUMN c TEXT", True),
+        ("ALTER TABLE a ADD COLUMN c TEXT NOT NULL DEFAULT ''", True),
+        ("UPDATE a SET c = b", True),
+        ("ALTER TABLE a ADD COLUMN c TEXT NOT NULL", False),
+        ("ALTER TABLE a RENAME COLUMN b TO c", False),
+        ("ALTER TABLE a DROP COLUMN b", False),
+        ("DROP TABLE a", False),
+        ("DROP INDEX a_b;\nCREATE INDEX a_b ON a (c)", False),
+        ("DELETE FROM a", False),
+    ],
+)
+def test_what_only_adds_is_told_from_what_takes_away(sql, fits):
+    assert (contracting(Step("m999_x_beside", sql)) == []) is fits
