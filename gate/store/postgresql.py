@@ -653,7 +653,7 @@ def _key_by_leaf(connection: PostgresqlConnection, table: str) -> None:
     connection.session.execute(f"ALTER TABLE {table} DROP COLUMN log, ADD PRIMARY KEY (leaf_index)")
 
 
-def refuse_newer(connection: PostgresqlConnection) -> set[str]:
+def refuse_newer(connection: Connection) -> set[str]:
     """The names of the changes that the tables have had. Raises ``StoreError`` where one of them is not known here, but
     for what only adds: gates are replaced one by one, and those of the version before run until it is their turn."""
     (there,) = connection.execute(f"SELECT to_regclass('{TABLES}.migrations') IS NOT NULL").fetchone()
