@@ -256,6 +256,7 @@ class DataFolder:
         config = self.config.retention
         return Retention(
             store=self.store,
+            read=self.read,
             keys=self.keys,
             files=self.files,
             terms=Terms(LONDON, config.months, config.years),

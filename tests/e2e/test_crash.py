@@ -243,6 +243,15 @@ def test_killed_while_its_database_is_locked_a_gate_keeps_what_had_happened(tmp_
                 objector.press("9")
                 near.hang_up(over)
                 spooled(gate, "objection", "ended")
+                told: dict[str, Any] = {}
+
+                def why() -> bool:
+                    told.update(dialgate("status", config=gate.config, check=False))
+                    return bool(told["not_ready"])
+
+                gate.wait(why, PATIENCE, "the status does not say what is wrong")
+                assert told["not_ready"] == ["evidence_unavailable"] and told["registers"]
+                assert any("refused: evidence_unavailable" in each for each in told["attention"])
                 (said,) = [
                     each for each in dialgate("doctor", config=gate.config, check=False)["findings"]
                     if each["subject"] == "spool"

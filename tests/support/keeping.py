@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from gate.audit.verify import verify
@@ -15,6 +15,7 @@ from gate.errors import VaultError
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
 from gate.store.projections import TABLES
+from gate.store.reader import Reader
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.publickey import Recipient
@@ -24,6 +25,8 @@ from gate.vault.sealer import Seal
 from tests.support.databases import query
 from tests.support.evidence import PEPPER, decision, open_store
 from tests.support.vault import private_key
+
+T = TypeVar("T")
 
 LONDON = ZoneInfo("Europe/London")
 NOW = datetime(2027, 3, 2, 12, tzinfo=UTC)
@@ -93,10 +96,16 @@ class Keeping:
         self.keys = KeyStoreDb(folder / "keys.db")
         self.retention = self.with_terms(**options)
 
+    def read(self, query: Callable[[Reader], T]) -> T:
+        """As ``DataFolder.read``."""
+        with Reader(self.store.path) as reader:
+            return query(reader)
+
     def with_terms(self, months: int = 12, years: Mapping[str, int] | None = None) -> Retention:
         """Another retention on the same folder."""
         return Retention(
             store=self.store,
+            read=self.read,
             keys=self.keys,
             files=SealedFiles(self.recordings),
             terms=Terms(LONDON, months, years or {}),

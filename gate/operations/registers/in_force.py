@@ -20,7 +20,7 @@ from gate.operations.operation import EVERYBODY, AsOf, Caller, Request, Response
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.store.transaction import StoreTransaction
+    from gate.store.queries import Source
 
 B = TypeVar("B", bound=Body)
 REMEMBERED: Final = 500
@@ -44,7 +44,7 @@ class RegisterStatus(Request[RegistersInForce], frozen=True):
 @operation(RegisterStatus, "register_status", roles=EVERYBODY)
 def register_status(folder: DataFolder, asked: RegisterStatus, caller: Caller) -> RegistersInForce:
     """Age, size, coverage and identity of each register, and the file that was last refused since."""
-    refused = folder.store.call(_refused)
+    refused = folder.read(_refused)
     watched = folder.config.registers.watch
     rows = states(folder) if folder.past is None else _states_then(folder)
     return RegistersInForce(
@@ -60,7 +60,7 @@ def states(folder: DataFolder) -> list[RegisterState]:
 
 def _states_then(folder: DataFolder) -> list[RegisterState]:
     """The same as of a moment, by the imports in the log: of a file that was damaged they say nothing."""
-    found = {body.name: (at, body) for at, body in folder.store.call(lambda tx: newest(tx, RegisterImported))}
+    found = {body.name: (at, body) for at, body in folder.read(lambda tx: newest(tx, RegisterImported))}
     return [_state_then(name, found.get(name), folder.today()) for name in REGISTER_TITLES]
 
 
@@ -120,7 +120,7 @@ def _warnings(row: RegisterState) -> Iterator[str]:
         )
 
 
-def newest(tx: StoreTransaction, kind: type[B]) -> list[tuple[str, B]]:
+def newest(tx: Source, kind: type[B]) -> list[tuple[str, B]]:
     """Time and body of the newest facts of a kind, oldest first."""
     rows = tx.rows(
         FactRow,
@@ -140,7 +140,7 @@ def written(rows: Iterable[FactRow], kind: type[B]) -> list[tuple[str, B]]:
     return found
 
 
-def _refused(tx: StoreTransaction) -> dict[str, RefusedFile]:
+def _refused(tx: Source) -> dict[str, RefusedFile]:
     """The last refusal of each register, where no import came after it."""
     taken = {body.name: at for at, body in newest(tx, RegisterImported)}
     return {

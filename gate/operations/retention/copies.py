@@ -220,7 +220,7 @@ def copies_destroyed(folder: DataFolder, asked: CopiesDestroyed, caller: Caller)
 def copy_warnings(folder: DataFolder) -> list[str]:
     """Copies in clear that are past their day."""
     today = folder.today().isoformat()
-    late = [each for each in folder.store.call(open_copies) if each.until < today]
+    late = [each for each in folder.read(open_copies) if each.until < today]
     if not late:
         return []
     return [

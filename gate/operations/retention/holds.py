@@ -205,7 +205,7 @@ def hold_ground(folder: DataFolder, asked: HoldGroundSet, caller: Caller) -> Hol
 
 def hold_warnings(folder: DataFolder) -> list[str]:
     """Holds whose ground nobody has said, and those whose review is due."""
-    rows = folder.store.call(
+    rows = folder.read(
         lambda tx: tx.rows(
             HoldRow,
             "SELECT * FROM holds WHERE released_at IS NULL AND kind = ?"

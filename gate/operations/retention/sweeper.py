@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec.structs import asdict
 
@@ -39,8 +39,9 @@ from gate.log import Logger
 from gate.operations.erasure.recordings import BATCH, Outcome, RecordingEraser, hold_of, recording_of
 from gate.store import kept
 from gate.store.paging import parts
+from gate.store.queries import Source
+from gate.store.reader import Reader
 from gate.store.store import EvidenceStore
-from gate.store.transaction import StoreTransaction
 from gate.types import Progress, batched
 from gate.vault.sealed_files import SealedFiles
 
@@ -85,6 +86,17 @@ class Plan:
         )
 
 
+T = TypeVar("T")
+
+
+class Read(Protocol):
+    """``DataFolder.read``."""
+
+    def __call__(self, query: Callable[[Reader], T], /) -> T:
+        """What ``query`` finds. Raises ``StoreError``."""
+        ...
+
+
 class Retention:
     """Blocking and thread-safe; one sweep at a time."""
 
@@ -92,6 +104,7 @@ class Retention:
         self,
         *,
         store: EvidenceStore,
+        read: Read,
         keys: KeyStoreDb,
         files: SealedFiles,
         terms: Terms,
@@ -101,7 +114,7 @@ class Retention:
     ) -> None:
         """``sweep_at``: when the daily sweep begins, a time of day where
         ``terms`` counts its days."""
-        self._store = store
+        self._store, self._read = store, read
         self.terms = terms
         self.backup_days = backup_days
         self.sweep_at = sweep_at
@@ -196,14 +209,14 @@ class Retention:
         after: tuple[str, str] | None = None
         horizon = self.terms.horizon(until)
         while True:
-            rows, holds, after = self._store.call(partial(self._page, horizon=horizon, after=after))
+            rows, holds, after = self._read(partial(self._page, horizon=horizon, after=after))
             open_ = [recording_of(row) for row in rows if not row.erasing_at]
             yield open_, [hold_of(row) for row in holds], len(rows) - len(open_)
             if after is None:
                 return
 
     def _page(
-        self, tx: StoreTransaction, horizon: datetime, after: tuple[str, str] | None
+        self, tx: Source, horizon: datetime, after: tuple[str, str] | None
     ) -> tuple[list[KeptRecording], list[HoldRow], tuple[str, str] | None]:
         rows, following = kept.oldest(tx, horizon, after, PAGE)
         return rows, kept.holds_on(tx, [row.recording_id for row in rows]), following
@@ -330,7 +343,7 @@ class Retention:
     # --- steps
 
     def _last(self) -> LastSweep | None:
-        return self._store.call(kept.last_sweep)
+        return self._read(kept.last_sweep)
 
     def _waits(self, last: LastSweep | None) -> str:
         before = last.terms if last else RetentionTerms(months=MONTHS, years={})
@@ -340,7 +353,7 @@ class Retention:
         if last is None:  # where the clock was right from the first day on, the first sweep has nothing to erase
             return f"recordings are due, and no sweep was ever made: is the clock right? {_LOOK}" if self._due() else ""
         # Of all sweeps, not of the last one: that may have been made while the clock was behind, or ahead.
-        swept = self._store.call(partial(kept.swept_until, day=today.isoformat()))
+        swept = self._read(partial(kept.swept_until, day=today.isoformat()))
         if swept is None or (today - date.fromisoformat(swept)).days <= STEADY_DAYS:
             return ""
         return f"the last sweep was on {swept}, and today is {today}: is the clock right? {_LOOK}"

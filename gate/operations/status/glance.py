@@ -267,6 +267,9 @@ SOON_DAYS: Final = 5
 def attention(answer: GateStatus, log: LogNow) -> Iterator[str]:
     """A sentence for each thing that somebody must see to."""
     yield from answer.alarms
+    for code in answer.not_ready:
+        if not code.startswith("register_"):  # these have more to say
+            yield f"Marketing calls are refused: {code}. dialgate manual reason-codes"
     for each in answer.registers:
         name, left = each.name.upper(), each.days_left
         if each.state != "ok" or left is None or left < 0:
