@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import closing, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 
@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from gate.audit.heads import Findings
 from gate.audit.leaves import LeafCheck, check_derived
 from gate.config import Config, Store
-from gate.core.evidence import leaf_key, stamp
+from gate.core.evidence import LOG_BITS, leaf_key, stamp
 from gate.core.evidence import log_of as log_of_key
 from gate.core.facts import lists
 from gate.core.numbers import mask
@@ -685,6 +685,57 @@ def test_the_store_of_two_gates_as_it_stood(store, beside):
             assert past.values(int, "SELECT count(*) FROM facts") == [4]
     with Reader(place_of(store)) as now, pytest.raises(UsageError, match="it began on"):
         find(now, times[0] - timedelta(seconds=1), times[3])
+
+
+def fill_calls(place: Postgresql, count: int, logs: int) -> None:
+    """So many calls, one after the other through so many gates."""
+    with closing(place.connect()) as connection:
+        connection.session.execute(
+            "INSERT INTO dialgate.calls (leaf_index, call_id, at, number, raw, claimed_by, verdict, reason, source)"  # noqa: S608
+            f" SELECT ((n % {logs})::bigint << {LOG_BITS}) + n, 'k-' || n,"
+            " to_char(timestamp '2026-03-02 08:00' + n * interval '1 second', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+            " '+44113' || (4960000 + n % 20000), '', 'account:a' || n % 40,"
+            " CASE n % 5 WHEN 0 THEN 'block' ELSE 'allow' END,"
+            " CASE n % 5 WHEN 0 THEN 'listed_tps' ELSE 'not_listed' END,"
+            f" '127.0.0.1:5060' FROM generate_series(1, {count}) AS n"
+        )
+        connection.session.execute("ANALYZE dialgate.calls")
+
+
+SEARCHES = {
+    "list": {},
+    "number": {"number": "+441134960007"},
+    "reason": {"reason": "listed_tps"},
+    "found by a number": {"text": "0113 4960007"},
+    "found by the beginning of one": {"text": "011349600"},
+    "found by words": {"text": "listed_tps a5"},
+    "of a day": {"since": datetime(2026, 3, 2, 9, tzinfo=UTC), "until": datetime(2026, 3, 2, 10, tzinfo=UTC)},
+}
+
+
+@pytest.mark.parametrize("logs", [1, 3])
+def test_lists_and_searches_of_all_gates_calls_go_by_indexes(store, logs, monkeypatch):
+    """Of one gate, and of three that share the database, whose calls are one behind the other."""
+    place = place_of(store)
+    fill_calls(place, 60_000, logs)
+    asked = []
+    execute = PostgresqlConnection.execute
+
+    def noted(self, sql, parameters=()):
+        if " calls" in sql and sql.startswith(("SELECT", "WITH")):
+            asked.append((sql, parameters))
+        return execute(self, sql, parameters)
+
+    with Reader(place) as reader:
+        monkeypatch.setattr(PostgresqlConnection, "execute", noted)
+        for name, which in SEARCHES.items():
+            asked.clear()
+            page = search.calls_window(reader, **which)
+            assert page.items and {log_of_key(row.leaf_index) for row in page.items} == set(range(logs)), name
+            assert asked
+            for sql, parameters in [*asked]:
+                plan = "\n".join(row for (row,) in execute(reader.connection, f"EXPLAIN {sql}", parameters))
+                assert "Seq Scan" not in plan and "Index" in plan, (name, sql, plan)
 
 
 def faults_of(place: Postgresql) -> list[str]:
