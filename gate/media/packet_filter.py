@@ -95,6 +95,7 @@ class PacketFilter:
         names = _named(address, port), _named(address, port + 1)
         self._sockets = list(zip(_descriptors(names, port, likely), names, (port, port + 1), strict=True))
         _filtered.update(number for number, _, _ in self._sockets)
+        self.port = port
         self._refused = 0
 
     def release(self) -> None:

@@ -13,7 +13,8 @@ Facts of RTPProxy that shape this file (each has its test):
 
 - Its first update makes one leg's port and knows the other's peer; its second makes the other port, after which packets
   are taken: a leg without a peer takes whoever comes first, and keeps it against later updates. Hence ``PacketFilter``,
-  put before each port can take anything.
+  put before each port can take anything. Where a party's address is known exactly, its inner port is made first: the
+  outer one takes that address alone from its first instant on (``A``), and what it takes goes nowhere.
 - ``A``: the peer is the told address, whatever its source port, and audio goes to the told port, which a later update
   moves at once. Without it the first packet names the port that audio is taken from and goes to, for good.
 - ``A`` stays: a leg that was updated with it once never learns from its first packet again.
@@ -109,9 +110,7 @@ class Party(Session):
 
     def made_with(self, leg: RelayLeg) -> None:
         """Its ports are there; nothing passes yet."""
-        self.port, self._outer, self.inner = leg.port, leg.outer, leg.inner
-        self._within = PacketFilter(INNER, self.inner, leg.likely)
-        self.filters.append(self._within)
+        self.port, self._outer, self.inner, self._within = leg.port, leg.outer, leg.inner, leg.within
 
     def face(self, address: str, port: int, *, learns: bool = False, beside: tuple[str, ...] = ()) -> Job[None]:
         """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
@@ -128,6 +127,15 @@ class Party(Session):
             self.counted(answer)
         else:
             yield from asked(update)
+        self._faces()
+
+    def faces(self, address: str, port: int) -> None:
+        """It was made so that audio is taken from, and sent to, this address and port alone."""
+        self._told = address, port, False, ()
+        self._faces()
+
+    def _faces(self) -> None:
+        address, port, learns, beside = self._told
         self._outer.only(address, *([] if learns else [port]), also=beside)
         self._faced = address, self._received, self._outer.refused()
         self._exact, self._moved_to, self._refused = not (learns or beside), 0, self._faced[2]
@@ -243,20 +251,23 @@ def _rtp_sources(stand_in: socket.socket) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class RelayLeg:
-    """What making a session gave: the outer port and its filter, the inner port, and where its socket may be found."""
+    """What making a session gave: the outer port and the inner one, each with its filter."""
 
     port: int
     outer: PacketFilter
     inner: int
-    likely: list[int]
+    within: PacketFilter
 
 
-def make(*parties: Party) -> Job[None]:
-    """Make the sessions of a call, or none; each inner leg takes from the other one alone."""
+def make(*parties: Party, faced: tuple[str, int] | None = None) -> Job[None]:
+    """Make the sessions of a call, or none; each inner leg takes from the other one alone. ``faced``: the IPv4 address
+    and port that the first of them takes audio from and sends it to; without, it has to ``face`` them."""
     try:
-        legs = yield from made(*((party, party.bound, 0) for party in parties))
+        legs = yield from made(*((party, party.bound, 0) for party in parties), faced=faced)
         for party, leg in zip(parties, legs, strict=True):
             party.made_with(leg)
+        if faced is not None:
+            parties[0].faces(*faced)
     except Exception:
         yield [command for party in parties for command in party.delete()]
         raise
@@ -264,26 +275,38 @@ def make(*parties: Party) -> Job[None]:
         party.hear(other.inner)
 
 
-def made(*wanted: tuple[Session, str, int]) -> Job[list[RelayLeg]]:
+def made(*wanted: tuple[Session, str, int], faced: tuple[str, int] | None = None) -> Job[list[RelayLeg]]:
     """Make both legs of each session: the outer one bound to an address and shut, the inner one sending to a port. What
-    comes to the inner one goes nowhere as long as the outer one has no peer."""
+    comes to the inner one goes nowhere as long as the outer one has no peer. ``faced``: the outer peer of the first of
+    them, whose inner leg is the one that is shut."""
+    exact = [faced is not None and place == 0 for place in range(len(wanted))]
     for session, _, _ in wanted:
         session.made = True
+    commands: list[str] = []
+    for (session, bound, towards), known in zip(wanted, exact, strict=True):
+        outer = f"UA{session.inwards}{_at(bound)} {session.name} {INNER} {towards} i"
+        commands.append(f"UA{_at(INNER)} {session.name} {faced[0]} {faced[1]} o" if known and faced else outer)
     likely = next_numbers()
-    outer = yield from asked(
-        *(f"UA{each.inwards}{_at(bound)} {each.name} {INNER} {towards} i" for each, bound, towards in wanted)
-    )
-    filters = [PacketFilter(bound, int(words[0]), likely) for (_, bound, _), words in zip(wanted, outer, strict=True)]
-    for (session, _, _), packet_filter in zip(wanted, filters, strict=True):
-        session.filters.append(packet_filter)
-        packet_filter.shut()
-        packet_filter.drain()
+    first = yield from asked(*commands)
+    filters: list[PacketFilter] = []
+    for (session, bound, _), known, words in zip(wanted, exact, first, strict=True):
+        filters.append(PacketFilter(INNER if known else bound, int(words[0]), likely))
+        session.filters.append(filters[-1])
+        filters[-1].shut()
+        filters[-1].drain()
+    commands = []
+    for (session, bound, towards), known in zip(wanted, exact, strict=True):
+        inner = f"U{session.outwards}{_at(INNER)} {session.name} 0.0.0.0 0 o i"
+        commands.append(f"UA{_at(bound)} {session.name} {INNER} {towards} i o" if known else inner)
     likely = next_numbers()
-    inner = yield from asked(*(f"U{each.outwards}{_at(INNER)} {each.name} 0.0.0.0 0 o i" for each, _, _ in wanted))
-    return [
-        RelayLeg(int(first[0]), packet_filter, int(second[0]), likely)
-        for first, packet_filter, second in zip(outer, filters, inner, strict=True)
-    ]
+    second = yield from asked(*commands)
+    legs = []
+    for (session, bound, _), known, one, words in zip(wanted, exact, filters, second, strict=True):
+        port = int(words[0])
+        other = PacketFilter(bound if known else INNER, port, likely)
+        session.filters.append(other)
+        legs.append(RelayLeg(port, other, one.port, one) if known else RelayLeg(one.port, one, port, other))
+    return legs
 
 
 def _at(address: str) -> str:

@@ -290,11 +290,12 @@ class RtpIoMedia:
         faced = not (audio.nowhere or borrowed or self._addresses.nobody(audio))
 
         def job() -> Job[int]:
+            at_once = faced and not (side.party.made or learns or others or ":" in address)
             if missing := [each for each in (side.party, other.party) if not each.made]:
-                yield from make(*missing)
+                yield from make(*missing, faced=(address, audio.port) if at_once else None)
             if borrowed:
                 other.party.hear(side.party.inner)
-            elif faced:
+            elif faced and not at_once:
                 yield from side.party.face(address, audio.port, learns=learns, beside=others)
             return other.party.port
 
