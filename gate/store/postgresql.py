@@ -273,8 +273,10 @@ class PostgresqlConnection:
             self._held_open = True
             return self._nothing
         if sql.startswith("BEGIN"):
-            self._to_begin, self.holds = True, False
+            self._to_begin = True
             return self._nothing
+        if sql in ("COMMIT", "ROLLBACK"):
+            self.holds = False
         if (self._ended or self._to_begin) and sql in ("COMMIT", "ROLLBACK"):
             self._to_begin = self._ended = self._held_open = False
             return self._nothing

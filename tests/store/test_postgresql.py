@@ -47,7 +47,7 @@ pytest.importorskip("psycopg", reason="pip install dialgate[postgresql]")
 
 from gate.store.dialect import FUNCTIONS, INSTEAD, statements, translated
 from gate.store.past import PastReader, erased_since, erasures_of, find
-from gate.store.postgresql import Postgresql, PostgresqlConnection, PostgresqlStore, copy_rows, plain_columns
+from gate.store.postgresql import GROUP, Postgresql, PostgresqlConnection, PostgresqlStore, copy_rows, plain_columns
 from gate.store.postgresql import _tables as plain_tables
 from tests.support import postgresql
 from tests.support.running_gate import free_port
@@ -528,6 +528,25 @@ def test_two_gates_that_decide_on_the_same_accounts_in_another_order_never_wait_
                     each.submit(work, lambda let, error: answers.put(error or let), asks)  # noqa: B023 - asked for below
         assert [answers.get(timeout=30) for _ in range(128)] == [True] * 128
     assert alone == []
+
+
+def test_decisions_that_count_calls_are_made_in_groups_commit_by_commit(store, monkeypatch):
+    sizes = []
+    together = PostgresqlStore._together
+
+    def noted(self, group, answers):
+        sizes.append(len(group))
+        together(self, group, answers)
+
+    monkeypatch.setattr(PostgresqlStore, "_together", noted)
+    begin, answers = threading.Event(), queue.SimpleQueue()
+    store.submit(lambda tx: begin.wait(60), lambda *_: None)
+    for n in range(3 * GROUP):
+        work, asks = dials(store, f"c{n}", most=10**6)
+        store.submit(work, lambda let, error: answers.put(error or let), asks)
+    begin.set()
+    assert [answers.get(timeout=30) for _ in range(3 * GROUP)] == [True] * (3 * GROUP)
+    assert sizes == [GROUP] * 3
 
 
 def test_a_gate_that_stands_still_in_a_decision_holds_nobody_up(store, beside):
