@@ -273,10 +273,10 @@ class Request:
         since = self.waits_since
         waited = (today - since).days if since else 0
         if self.state is State.IDENTITY_ASKED and waited >= PROOF_DAYS:
-            return f"a proof of identity is waited for since {since}: ask again, or refuse"
+            return f"a proof of identity is waited for since {since:%d %b %Y}: ask again, or refuse"
         if self.state is State.REFUSED and waited >= TELL_DAYS:
             untold = " and ".join(f"the {who}" for who in ("person", "authority") if who not in self.told)
-            return f"refused on {since}, and {untold} not told"
+            return f"refused on {since:%d %b %Y}, and {untold} not told"
         return self.without_news(today)
 
     def without_news(self, today: date) -> str:
@@ -285,7 +285,7 @@ class Request:
         waits = self.asks is Asks.COMPLAINT and self.state not in (*OVER, State.GRANTED, State.REFUSED)
         if not waits or (today - since).days < NEWS_DAYS:
             return ""
-        return f"no answer and no news since {since}: write how it is going (letter progress)"
+        return f"no answer and no news since {since:%d %b %Y}: write how it is going (letter progress)"
 
     @property
     def stands_still(self) -> date | None:

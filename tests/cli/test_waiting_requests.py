@@ -34,7 +34,7 @@ def test_a_proof_of_identity_that_does_not_come_is_warned_of(firm: Moved) -> Non
     firm.on("2027-01-24")
     assert warned(firm, reference) == "" and attention(firm) == []
     firm.on("2027-01-25")
-    says = "a proof of identity is waited for since 2027-01-05: ask again, or refuse"
+    says = "a proof of identity is waited for since 05 Jan 2027: ask again, or refuse"
     assert warned(firm, reference) == says
     assert f"WARNING: {says}" in firm("request", "show", reference).out
     what = "a proof of identity, or that a refusal is told"
@@ -57,7 +57,7 @@ def test_a_refusal_that_nobody_is_told_of_is_warned_of(firm: Moved, asked: bool)
         firm("request", "ask-identity", reference)
         firm.on("2027-03-01")
     firm("request", "decide", reference, "--refuse", "identity_not_proven", "--reasons", "nothing came")
-    day = "2027-03-01" if asked else "2027-01-05"
+    day = "01 Mar 2027" if asked else "05 Jan 2027"
     firm.on("2027-03-07" if asked else "2027-01-11")
     assert warned(firm, reference) == ""
     firm.on("2027-03-08" if asked else "2027-01-12")

@@ -68,6 +68,7 @@ SCENES = (
     Scene("bad rows", ("tab",), ("[bad rows]", "rows")),
     Scene("calls", ("4",), ("dialling", "rows")),
     Scene("call", (*"jjjjj", "enter"), ("Registers as they were",)),
+    Scene("ladder", ("l",), ("phones", "carrier", "INVITE")),
     Scene("sort", ("4", "S"), ("Sort by",)),
     Scene("recordings", ("5",), ("closed", "rows")),
     Scene("recording", ("enter",), ("Sealed to",)),
@@ -85,6 +86,8 @@ SCENES = (
     Scene("keys", ("tab",), ("[keys]",)),
     Scene("verification", ("v",), ("Verify the log?",)),
     Scene("reports", ("8", "R"), ("Reports, and how",)),
+    Scene("month", ("8", "R", "enter"), ("The figures of a month",)),
+    Scene("moment", ("0", "at"), ("Show the gate as it stood",)),
     Scene("help", ("8", "question_mark"), ("Keys here",)),
     Scene("palette", ("8", "ctrl+p"), ("Search for commands",)),
 )
@@ -150,12 +153,18 @@ async def looks(pilot: Pilot[Any]) -> AsyncIterator[str]:
 
 # --- what a program can see -----------------------------------------------------------------------------------------
 
+_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _DRAWN = frozenset("│─┌┐└┘├┤┬┴┼╭╮╰╯━▌▐▁▂▃▄▅▆▇█▏▎▍▋▊▉▔░▒▓╸╺▖▗▘▝▀·…┃")
 
 
 def faults(app: Any) -> list[str]:
     """What is wrong with a screen: text that is hard to read, or cut, or outside."""
-    return [*_faint(app), *_outside(app), *_cut(app), *_names(app), *_empty(app), *_beside_weekdays(app)]
+    return [*_faint(app), *_outside(app), *_cut(app), *_names(app), *_empty(app), *_beside_weekdays(app), *_days(app)]
+
+
+def _days(app: Any) -> Iterator[str]:
+    """A person reads a day as ``19 Jul 2026``, everywhere."""
+    yield from (f"a day that is no day to read: {found}" for found in _DAY.findall(screen_text(app)))
 
 
 def _faint(app: Any) -> Iterator[str]:

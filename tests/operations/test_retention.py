@@ -202,7 +202,7 @@ def test_a_clock_that_is_ahead_erases_nothing(keeping):
     keeping.record("thirty days old", NOW - timedelta(days=30))
     assert keeping.retention.daily() is not None
     keeping.clock.time += timedelta(days=400)
-    assert "the last sweep was on 2027-03-02, and today is 2028-04-05" in waits(keeping.retention)
+    assert "the last sweep was on 02 Mar 2027, and today is 05 Apr 2028" in waits(keeping.retention)
     assert keeping.opens("thirty days old")
     keeping.clock.time -= timedelta(days=399)
     assert keeping.retention.waits() == ""

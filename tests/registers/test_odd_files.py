@@ -174,5 +174,5 @@ def test_a_device_is_not_read(folder: Path) -> None:
 
 def test_a_list_from_the_future_is_refused(folder: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_ns.txt", NUMBERS)
-    with pytest.raises(RegisterError, match="lies in the future: today is 2026-02-10"):
+    with pytest.raises(RegisterError, match="lies in the future: today is 10 Feb 2026"):
         importing(folder, source, as_of=TODAY + timedelta(days=1))

@@ -356,7 +356,8 @@ class Retention:
         swept = self._read(partial(kept.swept_until, day=today.isoformat()))
         if swept is None or (today - date.fromisoformat(swept)).days <= STEADY_DAYS:
             return ""
-        return f"the last sweep was on {swept}, and today is {today}: is the clock right? {_LOOK}"
+        last_on = f"{date.fromisoformat(swept):%d %b %Y}"
+        return f"the last sweep was on {last_on}, and today is {today:%d %b %Y}: is the clock right? {_LOOK}"
 
     def _due(self) -> bool:
         """Whether a sweep would erase anything."""
