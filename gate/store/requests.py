@@ -84,7 +84,7 @@ _UNTOLD = (
 # --- requests -----------------------------------------------------------------------------------------------------
 
 
-def find(tx: StoreTransaction, name: str) -> RequestRow | None:
+def find(tx: Source, name: str) -> RequestRow | None:
     """A request by its reference or its id."""
     sql = "SELECT * FROM requests WHERE reference = ? OR id = ?"
     rows = tx.rows(RequestRow, sql, (name.strip().upper(), name.strip()))
@@ -201,7 +201,7 @@ def _typed(text: str) -> str:
     return f"+44{plain[1:]}" if re.fullmatch(r"0[1-9]\d*", plain) else text.strip().lower()
 
 
-def unfinished(tx: StoreTransaction) -> list[str]:
+def unfinished(tx: Source) -> list[str]:
     """Ids of the requests whose erasure has begun and not ended."""
     return tx.values(str, "SELECT id FROM requests WHERE carrying_at IS NOT NULL AND carried_at IS NULL ORDER BY id")
 

@@ -38,8 +38,8 @@ from gate.operations.status.trunk_tests import TrunkTested
 from gate.showing import local, many
 from gate.store import queries
 from gate.store import requests as book
+from gate.store.queries import Source
 from gate.store.requests import nameless
-from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -91,12 +91,12 @@ def store_warnings(folder: DataFolder) -> list[str]:
 def _erasure_warnings(folder: DataFolder) -> list[str]:
     """Warn of erasures that are open because another gate has not done its part."""
 
-    def waiting(tx: StoreTransaction) -> list[str]:
+    def waiting(tx: Source) -> list[str]:
         rows = [row for each in book.unfinished(tx) if (row := book.find(tx, each))]
         found = [(row.reference, waits_for(tx, row, book.course(tx, row.id))) for row in rows]
         return [f"{reference} is open: {why}" for reference, why in found if why]
 
-    return folder.store.call(waiting)
+    return folder.read(waiting)
 
 
 def _left_warnings(folder: DataFolder) -> list[str]:
