@@ -59,6 +59,11 @@ def hour(quick: bool) -> Table:
     return _rows(import_module("tests.bench.bench_hour").run(*((2.0, 5.0, 3.0) if quick else ())))
 
 
+def gates(quick: bool) -> Table:
+    """1, 2 and 4 gates with one PostgreSQL, a quarter of a processor each, beside the queue model; as root."""
+    return _rows(import_module("tests.bench.bench_gates").run(*((3.0, (1, 2)) if quick else ())))
+
+
 def growth(quick: bool) -> Table:
     """What fleets carry, by the queue model: sent away, 99th percentile; use of locks, processors, database."""
     rows = import_module("tests.bench.queue_model").table()
@@ -156,6 +161,7 @@ BENCHES: dict[str, Callable[[bool], Table]] = {
         capacity,
         hour,
         soak,
+        gates,
         growth,
         parsers,
         media,

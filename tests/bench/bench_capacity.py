@@ -158,7 +158,7 @@ def bare_calls(rate: float, seconds: float) -> Point:
         return _point(near, int(rate * seconds), near.successful, near.delays, *meter.read())
 
 
-def _refused(remote: tuple[str, int], rate: float, seconds: float) -> Result:
+def refused(remote: tuple[str, int], rate: float, seconds: float) -> Result:
     count = int(rate * seconds)
     return Sipp(
         SCENARIO, remote=remote, calls=count, rate=rate, service=LISTED, timeout=seconds + 40, trace=False,
@@ -174,9 +174,9 @@ def _leaves(gate: RunningGate) -> int:
 def refusals(rate: float, seconds: float) -> Point:
     """The gate, under so many INVITEs for a listed number."""
     with served() as gate:
-        _refused(gate.address, min(rate, 50), 2)
+        refused(gate.address, min(rate, 50), 2)
         before, meter = _leaves(gate), Meter([_pid(gate)])
-        near = _refused(gate.address, rate, seconds)
+        near = refused(gate.address, rate, seconds)
         spent, memory = meter.read()
         kept = _leaves(gate) - before
     return _point(near, int(rate * seconds), kept, near.delays, spent, memory)
@@ -188,9 +188,9 @@ def bare_refusals(how: How, rate: float, seconds: float) -> Point:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dialgate-bench-")))
         gate = stack.enter_context(served(asked=True)) if how is How.ASKING else None
         pids, at = stack.enter_context(kamailio(place / "kamailio", how, gate))
-        _refused(at, min(rate, 50), 2)
+        refused(at, min(rate, 50), 2)
         before, meter = _leaves(gate) if gate else 0, Meter([*pids, _pid(gate)] if gate else pids)
-        near = _refused(at, rate, seconds)
+        near = refused(at, rate, seconds)
         kept = _leaves(gate) - before if gate else near.successful
         return _point(near, int(rate * seconds), kept, near.delays, *meter.read())
 

@@ -50,6 +50,8 @@ class Fleet:
     databases: int = 0
     """Servers of PostgreSQL; 0: each gate has SQLite."""
     database_cores: int = 8
+    share: float = 1.0
+    """Of its processors that a machine's gates have."""
 
 
 @dataclass(frozen=True)
@@ -136,14 +138,14 @@ def simulate(fleet: Fleet, load: Load, seed: int = 1) -> Outcome:
                     found.sent_away += 1
                     return
                 since = env.now
-                yield from cores.use(cost / commits)
+                yield from cores.use(cost / commits / fleet.share)
                 lock.used(since)
             if databases:
                 yield from databases[gate % len(databases)].use(ALONE[1])
                 yield env.timeout(ALONE[2] - ALONE[1])
         found.delays.append(env.now - began)
         if not load.refusals:
-            yield from cores.use(CALL * (1 - LOCKED))
+            yield from cores.use(CALL * (1 - LOCKED) / fleet.share)
 
     def talks(cores: _Used) -> None:
         share = load.a_second * load.answered * load.talk_seconds * TALK / fleet.machines
