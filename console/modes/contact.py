@@ -154,6 +154,7 @@ async def forget(screen: GateScreen, *idents: str) -> bool:
             counts=[numbers, ("Delete", (words.many(count, "contact"), BAD))],
             phrase=f"forget {count}",
             nothing="" if plans else "None of them is there any more.",
+            acts=[ContactsForget(id=ident, execute=digest, masked=True) for ident, digest in plans.items()],
         )
 
     async def act(_digest: str, reason: str, progress: Progress) -> str:

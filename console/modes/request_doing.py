@@ -29,6 +29,7 @@ from gate.errors import GateError
 from gate.operations.erasure.eraser import CarryOut
 from gate.operations.erasure.plan import Carried
 from gate.operations.keys.recipients import KeyList
+from gate.operations.operation import Request
 from gate.operations.requests.course import Decide
 from gate.operations.requests.searching import ContentsOf
 from gate.showing import clean
@@ -117,8 +118,10 @@ async def recipient(screen: GateScreen, reference: str, ids: Sequence[str]) -> s
 # --- erasures -----------------------------------------------------------------------------------------------------
 
 
-async def _plan(screen: GateScreen, reference: str, phrase: Callable[[Carried], str]) -> Plan:
-    """The gate's dry run of an erasure. Raises ``GateError``."""
+async def _plan(
+    screen: GateScreen, reference: str, phrase: Callable[[Carried], str], act: Callable[[str], Request[Any]]
+) -> Plan:
+    """The gate's dry run of an erasure; ``act``: what its digest is bound to. Raises ``GateError``."""
     answer = await screen.feed.ask(CarryOut(request=reference))
     whole = "all that is held of their numbers" if answer.whole else "only the calls that were found"
     counts = [
@@ -129,7 +132,8 @@ async def _plan(screen: GateScreen, reference: str, phrase: Callable[[Carried], 
         ("Kept", (words.many(answer.held_calls, "call"), WARN if answer.held_calls else DIM)),
         *(("Not reached", (f"a copy in clear: {clean(each.place)}", WARN)) for each in answer.copies),
     ]
-    return Plan(answer.digest or "", counts, phrase(answer), [clean(each) for each in answer.held_by])
+    digest = answer.digest or ""
+    return Plan(digest, counts, phrase(answer), [clean(each) for each in answer.held_by], acts=[act(digest)])
 
 
 def granting(screen: GateScreen, reference: str, remark: str) -> Danger:
@@ -143,7 +147,13 @@ def granting(screen: GateScreen, reference: str, remark: str) -> Danger:
         title=f"Grant the erasure {reference}",
         warning="This is what would be erased then. A grant cannot be taken back.",
         button="Grant",
-        dry_run=partial(_plan, screen, reference, lambda _plan: f"grant {reference}"),
+        dry_run=partial(
+            _plan,
+            screen,
+            reference,
+            lambda _plan: f"grant {reference}",
+            lambda _digest: Decide(request=reference, grant=True, reasons=remark.strip()),
+        ),
         act=act,
         reason=False,
     )
@@ -168,7 +178,13 @@ def erasing(screen: GateScreen, reference: str) -> Danger:
         title=f"Erase what {reference} asks for",
         warning="Keys and files are destroyed, and what the log says. Nothing brings it back.",
         button="Erase",
-        dry_run=partial(_plan, screen, reference, lambda plan: f"erase {words.many(plan.calls, 'call')}"),
+        dry_run=partial(
+            _plan,
+            screen,
+            reference,
+            lambda plan: f"erase {words.many(plan.calls, 'call')}",
+            lambda digest: CarryOut(request=reference, execute=True, digest=digest),
+        ),
         act=act,
     )
 

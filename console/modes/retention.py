@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ from console.modes.taking_back import hold_again
 from console.modes.waiting import settle
 from console.theme import DIM, WARN
 from console.widgets.ask import Field
-from console.widgets.danger import Danger, Plan, danger
+from console.widgets.danger import Danger, Plan, ahead, danger
 from console.widgets.pages import Rows
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column
@@ -256,7 +257,8 @@ class Mode(ListMode):
             self.returned()
 
     async def _dry_run(self) -> Plan:
-        return plan_of(await self.feed.ask(RetentionSweep()))
+        would = await self.feed.ask(RetentionSweep())
+        return replace(plan_of(would), acts=[RetentionSweep(execute=would.digest)])
 
     async def _sweep(self, digest: str, reason: str, progress: Progress) -> str:
         done = await self.feed.ask(RetentionSweep(execute=digest, reason=reason), progress=progress)
@@ -304,13 +306,19 @@ class Mode(ListMode):
                 raise UsageError(f"{on!r} is no day", hint=HOW) from None
             return await self.feed.ask(HoldRelease(hold_id=row.id, reason=told["reason"], told_on=day, evidence=proof))
 
+        try:
+            rehearsed = await ahead(self.feed, [HoldRelease(hold_id=row.id, reason="-", told_on=self._today())])
+            then = "\n".join(f"{what}: {shown[0]}" for each in rehearsed[:1] for what, shown in each.pairs)
+        except GateError as error:
+            then = f"As it stands it would be refused: {clean(error.message)}."
         answer = await filled(
             self,
             f"Release this {kind(row)[0]}?",
             (Field.from_request(HoldRelease, "reason"), *told_first),
             send,
             said=f"{words.text(row.reference)[0]}: {words.text(row.reason)[0]}\n"
-            f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}",
+            f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}\n"
+            f"{then}",
             act="Release",
         )
         if answer is not None and (said := words.waits(answer)):

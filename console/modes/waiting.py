@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from console import words
 from console.modes.request_doing import choose
+from console.widgets.danger import ahead
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
 from console.widgets.working import Working
@@ -51,6 +52,12 @@ async def settle(screen: GateScreen) -> bool:
         f" has changed; asked for by {words.text(row.asked_by)[0]}." + (why and f" {why}")
     )
     options = [(CONFIRM, "it is done, as it was asked for"), (WITHDRAW, "it is not done")]
+    try:
+        found = (await ahead(screen.feed, [ProposalConfirm(proposal_id=row.id)]))[:1]
+        said += "".join(f"\n{what}: {shown[0]}" for each in found for what, shown in each.pairs)
+    except GateError as error:
+        options = options[1:]
+        said += f"\nIt would be refused now: {clean(error.message)}."
     act = await choose(screen, "Confirm this?", "Act", options, said=said)
     if act is None:
         return False

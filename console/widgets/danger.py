@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -23,10 +23,14 @@ from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.widgets.report import Report, Section
 from console.words import Shown, trouble
 from gate.errors import GateError, RefusedError, UnansweredError
+from gate.operations.operation import Request, operation_of
+from gate.operations.rehearsal import GONE, TOO_LARGE, rehearsal_of, side_by_side
+from gate.showing import clean
 from gate.types import Progress
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
+    from console.feed import Feed
     from console.modes.base import GateScreen
 
 CHANGED = "plan_changed"
@@ -47,6 +51,8 @@ class Plan:
     """What stays because it is held, by the hold's name."""
     nothing: str = ""
     """Why there is nothing to do; then nothing can be done."""
+    acts: Sequence[Request[Any]] = ()
+    """What would be asked for: it is rehearsed, and where the gate would refuse it nothing can be done."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,40 @@ class Danger:
     """A reason is asked for."""
 
 
+REHEARSAL_SECONDS: Final = 30.0
+REHEARSED: Final = 3
+"""Requests that are rehearsed for one question."""
+
+
+async def ahead(feed: Feed, acts: Sequence[Request[Any]]) -> list[Section]:
+    """What would change, vanish and stay, and what the log would say: each act done on a shadow, and rolled back.
+    Raises ``GateError`` as the act would."""
+    found: list[Section] = []
+    for act in acts[:REHEARSED]:
+        try:
+            shown = await feed.ask(rehearsal_of(act, operation_of(act).name, masked=True), timeout=REHEARSAL_SECONDS)
+        except RefusedError as error:
+            if error.reason != TOO_LARGE:
+                raise
+            found.append(Section("", lines=[(clean(f"Not rehearsed: {error.message}."), "warn")]))
+            continue
+        pairs = [(what, (f"{now} → {then}", "bad" if then == GONE else "")) for what, now, then in side_by_side(shown)]
+        more = [(f"and {shown.more:,} rows more", "dim")] if shown.more else []
+        gone = [(f"  {clean(each)}", "dim") for thing in shown.gone for each in thing.of[:5]]
+        found.append(Section("Now → then", pairs, [*more, *gone]))
+        said = [(clean(each), "") for leaf in shown.leaves for each in leaf.said[:2]]
+        rest = sum(leaf.count - len(leaf.said[:2]) for leaf in shown.leaves)
+        found.append(Section("The log will say", lines=said + ([(f"and {rest:,} leaves more", "dim")] if rest else [])))
+        if shown.stays:
+            found.append(Section("Stays, and why", lines=[(each, "warn") for each in shown.stays]))
+        if shown.letter:
+            to = f"The letter to {clean(shown.to)}" if shown.to else "The letter"
+            found.append(Section(to, lines=[(clean(line), "") for line in shown.letter.splitlines()]))
+    if len(acts) > REHEARSED:
+        found.append(Section("", lines=[(f"and the same for {len(acts) - REHEARSED:,} more", "dim")]))
+    return found
+
+
 async def danger(screen: GateScreen, what: Danger) -> str | None:
     """Show the dialog; what was done, or None. Call it in a worker."""
     dialog = DangerDialog(what)
@@ -78,13 +118,19 @@ class DangerDialog(Dialog[str | None]):
 
     app: ConsoleApp
     AUTO_FOCUS = "#dialog-cancel"
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.DIALOG, Binding("enter", "enter", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keys.DIALOG,
+        Binding("enter", "enter", show=False, priority=True),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+    ]
     DEFAULT_CSS = f"""
     DangerDialog {{ {DIALOG_CSS} }}
     DangerDialog > Vertical {{ width: 74; max-width: 98%; height: auto; max-height: 96%; background: $surface;
         border: heavy $error; padding: 0 1; }}
     DangerDialog .dialog-title {{ color: $error; text-style: bold; }}
     DangerDialog VerticalScroll {{ height: auto; max-height: 9; }}
+    DangerDialog.-high VerticalScroll {{ max-height: 16; }}
     DangerDialog Report {{ padding: 0; }}
     DangerDialog Input {{ padding: 0 1; background: $panel; }}
     DangerDialog Input:focus {{ background: $primary 25%; }}
@@ -138,6 +184,7 @@ class DangerDialog(Dialog[str | None]):
         self._ready()
         try:
             plan = await self._what.dry_run()
+            rehearsed = await ahead(self.app.feed, plan.acts) if plan.acts and not plan.nothing else []
         except GateError as error:
             self._looked = True
             self._fail(error)
@@ -152,6 +199,7 @@ class DangerDialog(Dialog[str | None]):
             sections.append(Section("Held, and stays", lines=[(name, "warn") for name in plan.held]))
         if plan.nothing:
             sections = [Section("", lines=[(plan.nothing, "warn")]), *sections[1:]]
+        sections += rehearsed
         self.query_one(Report).show(sections)
         self.query_one("#danger-asks", Label).update(f"Type: {plan.phrase}" if not plan.nothing else "")
         self.query_one("#danger-phrase", Input).value = ""
@@ -162,6 +210,11 @@ class DangerDialog(Dialog[str | None]):
         """It can be done when the phrase and a reason are there."""
         event.stop()
         self._ready()
+
+    def action_page(self, way: int) -> None:
+        """More of what it would do."""
+        scroll = self.query_one(VerticalScroll)
+        scroll.scroll_relative(y=way * scroll.size.height, animate=False)
 
     def action_enter(self) -> None:
         """On to the next field, at once: what is typed next is its. Behind the last one it is done, when the letters

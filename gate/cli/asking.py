@@ -30,13 +30,14 @@ from gate.config import Config
 from gate.control.client import ControlClient
 from gate.core.days import HOW, HOW_WITH_TIME, LONDON, day_of, moment_of, once
 from gate.core.finding import sought
-from gate.errors import ControlError, RegisterError, UsageError
+from gate.errors import ControlError, GateError, RegisterError, UsageError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.audit.leaves import MomentShow, moment_in_words
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.lists.entries import time_of
-from gate.operations.operation import Request, knows_past
+from gate.operations.operation import Request, knows_past, operation_of
 from gate.operations.parsing import Findable, FindMeant, Identified, IdFind, day_before, day_from
+from gate.operations.rehearsal import Rehearsed, in_lines, rehearsal_of
 from gate.registers.coverage import parse_coverage
 from gate.types import Progress
 
@@ -228,6 +229,24 @@ def rows_found(
     view.rows(answer, "items", shown, none=none)
 
 
+DRY_RUN: Final = "Do nothing; show the leaves, the changes and the letter, what would vanish, and what stays."
+
+
+def rehearsed(view: View, request: Request[Any]) -> Rehearsed:
+    """What a request that cannot be undone would do now. Raises ``GateError``, as it would."""
+    return ask(view, rehearsal_of(request, operation_of(request).name, masked=not view.show_numbers))
+
+
+def narrate_rehearsal(view: View, request: Request[Any]) -> None:
+    """Say what it would do, or why it would be refused, beside the plan that a command shows."""
+    try:
+        lines = list(in_lines(rehearsed(view, request)))
+    except GateError as error:
+        lines = [f"It would be refused now: {error.message}. {error.hint}"]
+    for line in lines:
+        narrate(line)
+
+
 OF_A_FIELD = "of_a_field"
 """Attribute of a parameter that is made from a field: (request, name of the field)."""
 _NOT_TYPED = frozenset({"masked", "file"})
@@ -242,6 +261,7 @@ def asks(
     types: Mapping[str, click.ParamType[Any]] | None = None,
     defaults: Mapping[str, str] | None = None,
     without: Collection[str] = (),
+    dry_run: bool = True,
 ) -> Callable[[Body], Body]:
     """The body of a command that gets a request made of its options, second after the ``View``.
 
@@ -249,21 +269,29 @@ def asks(
     field -> its options, where they are not ``--name-of-the-field``: ``-k/--key`` is one with two names, ``--on|--off``
     a flag that goes two ways. ``types``: field -> how its value is typed, where the kind of the field does not say
     that; ``defaults``: what is typed where nothing is. ``without``: fields that the command fills in by itself, empty
-    until then.
+    until then. ``dry_run``: where the operation cannot be undone, its option ``--dry-run`` is added here.
     """
     fields = fields_of(request)
     typed = [field for field in fields.values() if field.name not in {*_NOT_TYPED, *without}]
     blank: dict[str, Any] = {name: "" for name in without if fields[name].needed}
     blank |= {field.name: False for field in typed if field.needed and field.kind is Kind.FLAG}
 
+    rehearses = operation_of(request).final and dry_run and "dry_run" not in fields
+
     def decorate(body: Body) -> Body:
         @functools.wraps(body)
         def run(view: View, **values: Any) -> Any:
             given = {field.name: values.pop(field.name) for field in typed}
             given = {name: value for name, value in given.items() if value is not None}
-            return body(view, request(**blank | given), **values)
+            asked = request(**blank | given)
+            if values.pop("rehearse", False):  # before the body: whatever it does, it does not begin
+                view.data(rehearsed(view, proven(asked, values.get("file"))), text=in_lines)
+                return None
+            return body(view, asked, **values)
 
         decorated: Body = run
+        if rehearses:
+            decorated = click.option("--dry-run", "rehearse", is_flag=True, help=DRY_RUN)(decorated)
         for field in reversed(typed):
             name, kind = field.name, (types or {}).get(field.name) or _type(field)
             if name in arguments:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from msgspec.structs import asdict, replace
 
-from gate.cli.asking import Day, Since, ask, asks, delimiter_of, option, reach, rows_found
+from gate.cli.asking import Day, Since, ask, asks, delimiter_of, narrate_rehearsal, option, reach, rows_found
 from gate.cli.command import FILE, FILE_OR_DASH, make
 from gate.cli.output import View, narrate
 from gate.cli.retention import narrate_copy
@@ -227,6 +227,8 @@ def drop(view: View, asked: ContactsDrop) -> None:
 def forget(view: View, asked: ContactsForget) -> None:
     """Delete what is kept of a number's contacts. Objections and consents stay."""
     answer = ask(view, asked)
+    if asked.dry_run and answer.forgotten and not view.json:
+        narrate_rehearsal(view, replace(asked, dry_run=False, execute=answer.digest))
     narrate(
         "Nothing was deleted." if asked.dry_run else "Take it out of the CRM too: its next list brings the number back."
     )

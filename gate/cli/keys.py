@@ -9,7 +9,7 @@ import click
 from msgspec.structs import asdict, replace
 
 from gate.cli import passphrase as asked
-from gate.cli.asking import ask, asks, option, reach
+from gate.cli.asking import ask, asks, narrate_rehearsal, option, reach
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, narrate
 from gate.cli.proposals import narrate_waits
@@ -169,6 +169,8 @@ def retire(view: View, asked: KeyRetire) -> None:
     """
     answer = ask(view, asked)
     view.data(answer)
+    if asked.dry_run and not view.json:
+        narrate_rehearsal(view, replace(asked, dry_run=False))
     if answer.alone:
         alone = many(answer.alone, "recording")
         narrate(f"{alone} could then be opened by nobody else: dialgate key rotate KEY --to FILE")
@@ -241,6 +243,8 @@ def drop(view: View, asked: KeyDrop) -> None:
     """
     answer = ask(view, asked)
     view.data(answer)
+    if asked.dry_run and not view.json:
+        narrate_rehearsal(view, replace(asked, dry_run=False))
     if answer.held:
         narrate(f"{many(answer.held, 'recording', 'stays')} because of a hold.")
     if answer.unproven:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from gate.cli import passphrase as asked
-from gate.cli.asking import argument, reach
+from gate.cli.asking import DRY_RUN, argument, reach
 from gate.cli.command import FILE, FOLDER, NEW_FILE, make
 from gate.cli.output import View, narrate
 from gate.cli.request import command, show, write_letters
@@ -23,6 +23,7 @@ from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
 from gate.operations.erasure.eraser import CarryOut
 from gate.operations.erasure.plan import Carried
+from gate.operations.rehearsal import in_lines, rehearsal_of
 from gate.operations.requests.course import AnswerSent
 from gate.operations.requests.listing import Show
 from gate.operations.requests.standing import Standing
@@ -58,6 +59,7 @@ from gate.showing import local
 @click.option("--letters", type=FOLDER, metavar="DIR", help="Write the letter there.")
 @click.option("--told", is_flag=True, help="The person has the letter: the request is over.")
 @click.option("--yes", is_flag=True, help="Erase without asking again.")
+@click.option("--dry-run", is_flag=True, help=DRY_RUN)
 @asked.many
 def fulfil(
     view: View,
@@ -68,6 +70,7 @@ def fulfil(
     letters: Path | None,
     told: bool,
     yes: bool,
+    dry_run: bool,
     passphrase_files: tuple[Path, ...],
 ) -> None:
     """Do what was granted, and write the letter about it.
@@ -85,6 +88,11 @@ def fulfil(
                 reason="request_not_ready",
                 hint="; ".join(standing.next),
             )
+        if dry_run:
+            if standing.asks is not Asks.ERASURE:
+                raise UsageError(f"{standing.reference} erases nothing", hint="only an erasure is rehearsed")
+            _show(view, gate, standing.reference)
+            return
         pack = ""
         if standing.asks is Asks.ERASURE:
             _erase(view, gate, standing, yes)
@@ -127,6 +135,16 @@ def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
             reason="second_person_needed",
             hint=f"dialgate proposal confirm {waits.id}; then again: dialgate request fulfil {reference}",
         )
+
+
+def _show(view: View, gate: Gate, reference: str) -> None:
+    """What the erasure would do now."""
+    plan = gate.ask(CarryOut(request=reference))
+    for line in _plan(plan):
+        narrate(line)
+    act = CarryOut(request=reference, execute=True, digest=plan.digest or "")
+    question = rehearsal_of(act, "request_carry_out", masked=not view.show_numbers)
+    view.data(gate.ask(question), text=in_lines)
 
 
 def _plan(plan: Carried) -> Iterator[str]:

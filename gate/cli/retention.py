@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from gate.cli.asking import PROOF_FILE, Day, ask, asks, option, proven, reach
+from gate.cli.asking import DRY_RUN, PROOF_FILE, Day, ask, asks, narrate_rehearsal, option, proven, reach, rehearsed
 from gate.cli.command import make
 from gate.cli.output import View, columns, narrate
 from gate.cli.proposals import narrate_waits
@@ -17,6 +17,7 @@ from gate.core.days import spoken_day
 from gate.core.rows.audit import CopyRow
 from gate.errors import UsageError
 from gate.operations.erasure.terms import RetentionTermsShow, RetentionTermsSweep
+from gate.operations.rehearsal import in_lines
 from gate.operations.retention.copies import CopiesAdd, CopiesDestroyed, CopiesList, CopyEntered
 from gate.operations.retention.holds import HoldAdd, HoldGroundSet, HoldList, HoldRelease
 from gate.operations.retention.schedule import RetentionDay, RetentionForecast, RetentionStatus, RetentionSweep
@@ -50,7 +51,7 @@ def status(view: View, asked: RetentionStatus) -> None:
     example="dialgate retention sweep --dry-run\ndialgate retention sweep --execute 5b0d9f…",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be erased, and the digest of it (the default).")
-@asks(RetentionSweep)
+@asks(RetentionSweep, dry_run=False)
 def sweep(view: View, asked: RetentionSweep, dry_run: bool) -> None:
     """Show what is due, or erase it for good: keys, files, and a receipt for each.
 
@@ -62,6 +63,8 @@ def sweep(view: View, asked: RetentionSweep, dry_run: bool) -> None:
         done = ask(view, asked, progress=progress)
     view.data(done)
     if done.dry_run:
+        if dry_run and not view.json:
+            narrate_rehearsal(view, RetentionSweep(execute=done.digest, reason=asked.reason))
         what = "To erase these for good" if done.due else "Nothing is due. Where the daily sweep waits for you"
         narrate(f"{what}: dialgate retention sweep --execute {done.digest}")
         return
@@ -108,12 +111,16 @@ _EMPTY = "Empty what is past its term now; a running gate does it once a day."
 @click.option(
     "--execute", "swept", is_flag=True, help="Empty what is past its term now; a running gate does it once a day."
 )
-def terms(view: View, swept: bool) -> None:
+@click.option("--dry-run", is_flag=True, help=DRY_RUN)
+def terms(view: View, swept: bool, dry_run: bool) -> None:
     """Call records, refused attempts, requests that are over, idle contacts: their terms, and what is past them.
 
     Their personal content is erased, and the log's leaves stay. Nothing is erased that is held, that still has its
     recording, or that concerns somebody with an open request.
     """
+    if dry_run:
+        view.data(rehearsed(view, RetentionTermsSweep()), text=in_lines)
+        return
     now = ask(view, RetentionTermsSweep() if swept else RetentionTermsShow())
     past = "Emptied" if swept else "Past it"
     columns = [("what", "What"), ("months", "Months"), ("due", past), ("soon", "Within 30 days")]

@@ -29,6 +29,7 @@ from gate.errors import NOT_PERMITTED, RefusedError, UsageError
 from gate.operations.accounts import exists, names_of, user
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ADMIN, READERS, ROLES, Request, operation_of
+from gate.operations.rehearsal import Rehearse
 from gate.showing import blunted, looks_like_number
 
 R = TypeVar("R", bound=Request[Any])
@@ -170,7 +171,7 @@ SECONDS: Final = 3600.0
 LOOKUPS: Final = frozenset(
     {
         *("check", "reveal", "calls_list", "objection_list", "consent_list", "hold_list", "contacts_list"),
-        *("request_list", "contacts_show", "contacts_forget"),
+        *("request_list", "contacts_show", "contacts_forget", "rehearse"),
     }
 )
 _MOST_SEEN: Final = 4096
@@ -217,5 +218,7 @@ class Lookups:
 def _asks_for_one(op: str, request: Request[Any]) -> bool:
     if op in ("reveal", "contacts_show"):
         return True
+    if isinstance(request, Rehearse):
+        return bool(request.request.get("number"))
     text = getattr(request, "text", None)
     return bool(getattr(request, "number", None)) or (isinstance(text, str) and looks_like_number(text))

@@ -64,9 +64,10 @@ class MailError(GateError):
         self.uncertain = uncertain
 
 
-def send(to: str, eml: bytes, config: Config) -> Delivery:
+def send(to: str, eml: bytes, config: Config, *, rehearsed: bool = False) -> Delivery:
     """Send a letter or a checkpoint, the whole message as ``eml`` (RFC 5322, CRLF), through ``[mail]``; ``to`` is empty
-    where there is no address. Blocks until the server has answered, on no event loop of the caller's.
+    where there is no address. Blocks until the server has answered, on no event loop of the caller's. ``rehearsed``:
+    up to the server, which is not asked.
 
     Raises ``MailError``, and ``ConfigError`` where the password cannot be read.
     """
@@ -79,6 +80,8 @@ def send(to: str, eml: bytes, config: Config) -> Delivery:
         raise MailError(f"letters go to {mail.host} over TLS only", hint="set mail.security to starttls or tls")
     password = read_secret(config.base, mail.password_file) if mail.password_file else ""
     context = None if mail.security == "none" else _context(config)
+    if rehearsed:
+        return Delivery(to, f"{mail.host}:{mail.port or PORTS[mail.security]}", "", "not sent")
     return asyncio.run(_send(to, eml, mail, sender, password, context))
 
 

@@ -13,6 +13,7 @@
 - ``memory``       the second place that outlives a restore
 - ``status``       the gate at a glance
 - ``proposals``    acts that take two people: one asks, another confirms
+- ``rehearsal``    what an act that cannot be undone would do; ``shadow``: where it is done for nothing
 - ``nodes``        the gates that share a database: who takes new calls, and what is used of limits at the others
 - ``webhooks``     events, sent to other programs
 - ``breaches``     the register of breaches of personal data, with its 72 hours

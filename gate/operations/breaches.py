@@ -227,7 +227,7 @@ class BreachClose(Request[BreachRow], frozen=True, kw_only=True):
     reason: Annotated[Note, about("What came of it.", "What came of it")] = ""
 
 
-@operation(BreachClose, "breach_close", roles=KEEPERS)
+@operation(BreachClose, "breach_close", roles=KEEPERS, final=True)
 def breach_close(folder: DataFolder, asked: BreachClose, caller: Caller) -> BreachRow:
     """Close a breach that is documented (Art 33(5)) and of which everybody was told who has to be. It stays in the
     register."""

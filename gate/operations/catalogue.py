@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gate.operations import backup, breaches, nodes, parsing, proposals, receipts, webhooks
+from gate.operations import backup, breaches, nodes, parsing, proposals, receipts, rehearsal, webhooks
 from gate.operations.audit import checkpoints, exporting, leaves, witnesses
 from gate.operations.calls import calls, campaigns, recordings, screening, warnings
 from gate.operations.contacts import forecast, list_import, pages, rescreening
@@ -29,7 +29,7 @@ _MODULES: Final = (
     *(ingesting, recipients, wraps, consents, objections, subscribers, place),
     *(importing, in_force, article30, month),
     *(complaints, course, letters, listing, searching),
-    *(breaches, glance, session, trunk_tests, backup, nodes, parsing, proposals, receipts, webhooks),
+    *(breaches, glance, session, trunk_tests, backup, nodes, parsing, proposals, receipts, rehearsal, webhooks),
 )
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {

@@ -162,6 +162,9 @@ def new_id() -> str:
 class DataFolder:
     """What every way into the data folder shares: lock, evidence, keys, registers, and what is built on them."""
 
+    rehearses = False
+    """Nothing is done for real on it (``gate.operations.rehearsal``)."""
+
     def __init__(
         self,
         config: Config,

@@ -244,6 +244,9 @@ class Operation(Generic[Q, R]):
     second_person: SecondPerson[Q] | None = None
     polled: bool = False
     """Consoles and probes ask it again and again: that it went well fills no journal."""
+    final: bool = False
+    """What it takes, ends or answers is not brought back by another operation: it is shown before
+    (``gate.operations.rehearsal``)."""
 
     def __call__(self, folder: DataFolder, asked: Q, caller: Caller) -> R:
         """What the handler answers, or that the request waits for a second person; raises what the handler raises."""
@@ -288,11 +291,12 @@ def operation(
     file: int = 0,
     second_person: SecondPerson[Q] | None = None,
     polled: bool = False,
+    final: bool = False,
 ) -> Callable[[Callable[[DataFolder, Q, Caller], R]], Operation[Q, R]]:
     """Declare a handler as an operation; see ``Operation`` for what is said of it."""
 
     def declare(handler: Callable[[DataFolder, Q, Caller], R]) -> Operation[Q, R]:
-        declared = Operation(name, request, roles, handler, streams, running, file, second_person, polled)
+        declared = Operation(name, request, roles, handler, streams, running, file, second_person, polled, final)
         _BY_REQUEST[request] = declared
         return declared
 

@@ -276,7 +276,7 @@ class ProposalConfirm(Request[ProposalConfirmed], frozen=True):
     proposal_id: Annotated[Line, about("Id of the proposal, or its beginning.", metavar="ID", ids=("proposal",))]
 
 
-@operation(ProposalConfirm, "proposal_confirm", roles=KEEPERS, streams=True)
+@operation(ProposalConfirm, "proposal_confirm", roles=KEEPERS, streams=True, final=True)
 def proposal_confirm(folder: DataFolder, asked: ProposalConfirm, caller: Caller) -> ProposalConfirmed:
     """Do what another person has asked for, exactly as it was asked."""
     row, response = folder.proposals.confirm(asked.proposal_id, caller)

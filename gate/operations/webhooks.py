@@ -392,6 +392,8 @@ class WebhookPost:
         return kept
 
     def _keep(self) -> None:
+        if self._folder.rehearses:
+            return
         self._file.parent.mkdir(mode=0o700, exist_ok=True)
         with whole_file(self._file) as file:
             file.write(msgspec.json.encode(self._progress))
@@ -524,7 +526,7 @@ def webhook_retry(folder: DataFolder, asked: WebhookRetry, caller: Caller) -> We
     return WebhookTaken(name=post.name, ids=taken, left=len(post.standing().aside), answer=answer)
 
 
-@operation(WebhookDrop, "webhook_drop", roles=ADMINS)
+@operation(WebhookDrop, "webhook_drop", roles=ADMINS, final=True)
 def webhook_drop(folder: DataFolder, asked: WebhookDrop, caller: Caller) -> WebhookTaken:
     """Never send what a webhook's receiver has not taken. Who dropped what stays in the log."""
     post = _named(folder, asked.name)

@@ -891,6 +891,10 @@ class PostgresqlStore(EvidenceStore):
             )
         return count
 
+    def rewritable(self, connection: Connection) -> int:
+        """As ``EvidenceStore``'s."""
+        return sum(_sizes(connection).values()) if _noted(connection) else 0
+
     def _write_anew(self, largest: int | None, progress: Progress = lambda done, what: None) -> tuple[int, bool]:
         """The tables up to so many bytes, or all: how many bytes they had, and whether nothing is left of what was
         erased by now."""

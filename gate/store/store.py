@@ -188,6 +188,10 @@ class EvidenceStore(SqliteThread):
         ``StoreError``, also where somebody reads."""
         return 0
 
+    def rewritable(self, connection: Connection) -> int:
+        """How many bytes the tables have that ``rewrite`` would write anew now, asked on this connection."""
+        return 0
+
     # --- the store thread
 
     def _open(self) -> None:

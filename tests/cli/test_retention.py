@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
+from tests.cli.test_main import LEAVES
 from tests.support.commands import dialgate
 from tests.support.example_answers import ExampleAnswers
 
@@ -13,8 +15,33 @@ def test_a_dry_run_says_how_to_go_on(gate: ExampleAnswers) -> None:
         done = dialgate("retention", "sweep", *arguments)
         assert done.code == 0
         assert "--execute d-1" in done.err
-        assert gate.asked[-1][1]["execute"] is None
+        assert [given["execute"] for name, given in gate.asked if name == "retention_sweep"][-1] is None
     assert dialgate("retention", "sweep", "--json").json["due_ids"] == ["r-1"]
+
+
+def test_what_cannot_be_undone_is_shown_and_not_done(gate: ExampleAnswers) -> None:
+    done = dialgate("hold", "release", "h-1", "--reason", "settled", "--dry-run")
+    assert "hold h-1: released reason: - -> settled" in done.out
+    assert "ann released the hold" in done.out and "and 6 leaves more (hold_released)" in done.out
+    assert "sealed recording: 1 sealed recording, 2,000 bytes -> gone" in done.out
+    assert "Held, and stays: 17/2026" in done.out
+    assert [(name, given["operation"]) for name, given in gate.asked] == [("rehearse", "hold_release")]
+    assert dialgate("hold", "release", "h-1", "--reason", "settled", "--dry-run", "--json").json["more"] == 0
+    swept = dialgate("retention", "sweep", "--dry-run")
+    assert "ann released the hold" in swept.err
+    assert gate.asked[-1][1]["request"] == {"execute": "d-1", "reason": ""}
+    assert not [name for name, given in gate.asked if name == "hold_release" or given.get("execute")]
+
+
+def test_every_command_of_what_cannot_be_undone_has_a_dry_run() -> None:
+    named = {"confirm", "release", "drop", "forget", "retire", "undo", "rewrite", "terms", "sweep", "fulfil", "told"}
+    named |= {"decide", "letter", "close"}
+    words = {name.split()[-1]: command for name, command in LEAVES.items() if "--dry-run" in options(command)}
+    assert named <= words.keys()
+
+
+def options(command: click.Command) -> set[str]:
+    return {name for each in command.params for name in each.opts}
 
 
 def test_a_file_that_would_not_go_is_an_error(gate: ExampleAnswers) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -17,15 +18,18 @@ from console.modes.retention import Mode
 from console.modes.retention_calendar import Calendar, Going, counts, heat
 from console.modes.retention_shown import day_line, standing
 from console.widgets.choice import Choice
+from console.widgets.danger import Danger, DangerDialog, Plan
+from console.widgets.report import Report
 from gate.core.evidence import canonical, stamp
 from gate.core.request_words import Asks
 from gate.core.retention import HoldGround
 from gate.core.rows.retention import LastSweep, RetentionNow, RetentionTerms
 from gate.errors import RefusedError
+from gate.operations.audit.leaves import AuditLeaves, AuditStatus
 from gate.operations.operation import plan_digest
 from gate.operations.proposals import ProposalConfirm, ProposalList
 from gate.operations.requests.course import Decide, Open, VerifyIdentity
-from gate.operations.retention.holds import HoldAdd
+from gate.operations.retention.holds import HoldAdd, HoldRelease
 from gate.ports import Fact
 from gate.showing import grouped
 from gate.store.store import EvidenceStore
@@ -255,6 +259,58 @@ async def test_a_sweep_erases_what_its_dry_run_showed(old: Served) -> None:
     assert (done["body"]["erased"], said["body"]) == (3, {"reason": "their year is over"})
     assert old.rows("retention_sweep")[-1]["execute"] == done["body"]["digest"]
     assert [opens(old, name) for name in ("one", "two", "three", "next")] == [False, False, False, True]
+
+
+async def test_the_question_before_a_sweep_shows_what_the_log_will_say_and_what_vanishes(old: Served) -> None:
+    app = app_of(old)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await until(pilot, lambda: app.feed.leaves)
+        await pilot.press("6")
+        await until(pilot, shows(pilot, "Due now 3"))
+        await pilot.press("s")
+        await until(pilot, shows(pilot, "Type: erase 3"))
+        shown = app.screen.query_one(Report).plain
+        assert re.search(r"3 sealed recordings, [0-9,]+ bytes → gone", " ".join(shown.split()))
+        said = shown.partition("The log will say\n")[2].splitlines()
+        await pilot.press("pagedown", "pagedown")
+        await until(pilot, shows(pilot, "The log will say"))
+        await pilot.press("escape")
+        size = (await app.feed.ask(AuditStatus())).size
+        await sweep(pilot, "erase 3")
+        await pilot.press("enter", "enter")
+        await until(pilot, shows(pilot, "3 recordings erased, 0 held"), seconds=PATIENCE)
+        leaves = [leaf.said for leaf in (await app.feed.ask(AuditLeaves(limit=1000))).items if leaf.index >= size]
+        assert set(said[:2]) <= set(leaves)
+    assert "rehearse" in {name for name, _ in old.asked}
+
+
+async def test_what_the_gate_would_refuse_is_not_offered(old: Served) -> None:
+    async def dry_run() -> Plan:
+        return Plan("", (("Release", ("1 hold", "")),), "release", acts=[HoldRelease(hold_id="none", reason="over")])
+
+    async def act(_digest: str, _reason: str, _progress: Any) -> str:
+        raise AssertionError("it was offered")
+
+    app = app_of(old)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        app.push_screen(DangerDialog(Danger("Release", "It ends.", "Release", dry_run, act, reason=False)))
+        await until(pilot, shows(pilot, "no hold none is in force"))
+        await pilot.press(*"release")
+        assert app.screen.query_one("#danger-do", Button).disabled
+        assert app.screen.query_one("#danger-phrase", Input).disabled
+
+
+async def test_the_release_of_a_hold_shows_what_will_be(old: Served) -> None:
+    app = app_of(old)
+    async with app.run_test(size=LARGE) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        hold = HoldAdd(reason="a claim", reference="claim 17/2026", recording_id="two", ground=HoldGround.CLAIM)
+        await app.feed.ask(hold)
+        await pilot.press("6", "tab")
+        await until(pilot, shows(pilot, "claim 17/2026"))
+        await pilot.press("d")
+        await until(pilot, shows(pilot, "Release this hold?", "released at: - →"))
 
 
 async def test_what_was_held_meanwhile_is_shown_and_stays(old: Served) -> None:

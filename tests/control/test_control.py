@@ -115,6 +115,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "hold_add": {"number": number, "reason": "a claim", "reference": "17/2026"},
         "hold_release": {"hold_id": "h-1", "reason": "settled"},
         "key_add": {"text": "recipient"},
+        "rehearse": {"operation": "hold_release", "request": {"hold_id": "h-1", "reason": "settled"}},
         "key_change": {"recipient_id": "p-1", "purpose": "court"},
         "key_retire": {"recipient_id": "p-1"},
         "key_wraps": {"source": "p-1", "target": "p-2"},

@@ -519,6 +519,14 @@ class ExampleAnswers:
         self._note("proposal_withdraw", **fields)
         return {"id": "w-1", "what": "the release of hold h-1", "asked_by": "user:ann(1000)"}
 
+    def rehearse(self, **fields: Any) -> dict[str, Any]:
+        self._note("rehearse", **fields)
+        shown: dict[str, Any] = {"operation": fields["operation"], "letter": "", "to": "", "answer": {}, "more": 0}
+        leaf = {"kind": "hold_released", "count": 7, "said": ["ann released the hold on a recording"]}
+        change = {"what": "hold", "id": "h-1", "name": "released_reason", "now": None, "then": "settled"}
+        gone = {"what": "sealed recording", "count": 1, "of": ["r-1"], "bytes": 2000}
+        return shown | {"leaves": [leaf], "changes": [change], "gone": [gone], "stays": ["Held, and stays: 17/2026"]}
+
     def audit_verify(self, *, actor: str, progress: Any = None, **given: Any) -> dict[str, Any]:
         self._note("audit_verify", actor=actor, **given)
         if progress:

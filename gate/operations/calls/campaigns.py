@@ -158,7 +158,7 @@ class CampaignsRelease(Request[Released], frozen=True, kw_only=True):
     why: Annotated[Note, about("What was found and done; kept in the log.", eg=("two more agents sit down",))]
 
 
-@operation(CampaignsRelease, "campaigns_release", roles=KEEPERS)
+@operation(CampaignsRelease, "campaigns_release", roles=KEEPERS, final=True)
 def campaigns_release(folder: DataFolder, asked: CampaignsRelease, caller: Caller) -> Released:
     """End the stop of a campaign: who, when and why is kept. Only its calls from then on count for another one."""
     why = asked.why.strip()

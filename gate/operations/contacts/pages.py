@@ -456,7 +456,7 @@ class ContactsForget(Request[ContactsForgotten], frozen=True):
     masked: Masked = False
 
 
-@operation(ContactsForget, "contacts_forget", roles=KEEPERS)
+@operation(ContactsForget, "contacts_forget", roles=KEEPERS, final=True)
 def contacts_forget(folder: DataFolder, asked: ContactsForget, caller: Caller) -> ContactsForgotten:
     """Delete what is kept of a number's contacts; objections and consents are not touched.
 
@@ -526,7 +526,7 @@ class ContactsDrop(Request[ContactsGone], frozen=True):
     reason: Annotated[Note, about("Why; kept in the log.", "Reason, kept in the log")] = ""
 
 
-@operation(ContactsDrop, "contacts_drop", roles=KEEPERS)
+@operation(ContactsDrop, "contacts_drop", roles=KEEPERS, final=True)
 def contacts_drop(folder: DataFolder, asked: ContactsDrop, caller: Caller) -> ContactsGone:
     """Delete all contacts that are kept on behalf of a firm; objections and consents are not touched.
 

@@ -434,6 +434,7 @@ def _erasure_waits(folder: DataFolder, asked: CarryOut, caller: Caller) -> Propo
     "request_carry_out",
     roles=KEEPERS,
     streams=True,
+    final=True,
     second_person=SecondPerson(
         lambda asked: f"the erasure {asked.request}", _erasure_waits, needed=lambda asked: asked.execute
     ),
@@ -466,7 +467,7 @@ class StoreRewrite(Request[Rewritten], frozen=True):
     """Write the tables of PostgreSQL anew, so that what was erased is in none of their files."""
 
 
-@operation(StoreRewrite, "store_rewrite", roles=ADMINS, streams=True)
+@operation(StoreRewrite, "store_rewrite", roles=ADMINS, streams=True, final=True)
 def store_rewrite(folder: DataFolder, asked: StoreRewrite, caller: Caller) -> Rewritten:
     """Write every table with personal data anew, however large, and do the erasures that wait for that.
 

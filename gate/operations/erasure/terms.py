@@ -309,7 +309,7 @@ class RetentionTermsSweep(Request[TermsNow], frozen=True):
     """Empty what is past its term."""
 
 
-@operation(RetentionTermsSweep, "retention_terms_sweep", roles=KEEPERS)
+@operation(RetentionTermsSweep, "retention_terms_sweep", roles=KEEPERS, final=True)
 def retention_terms_sweep(folder: DataFolder, asked: RetentionTermsSweep, caller: Caller) -> TermsNow:
     """Empty what is past its term: values and salts go, the log's leaves stay."""
     done = folder.one(TermSweep).sweep(caller.actor)

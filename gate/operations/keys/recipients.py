@@ -199,7 +199,7 @@ class KeyRetire(Request[KeyRetired], frozen=True):
     dry_run: Annotated[bool, about("Show what nobody else could then open, and do nothing.")] = False
 
 
-@operation(KeyRetire, "key_retire", roles=ADMINS)
+@operation(KeyRetire, "key_retire", roles=ADMINS, final=True)
 def key_retire(folder: DataFolder, asked: KeyRetire, caller: Caller) -> KeyRetired:
     """Seal nothing more to a recipient.
 

@@ -343,6 +343,7 @@ def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[
     KeyDrop,
     "key_drop",
     roles=ADMINS,
+    final=True,
     second_person=SecondPerson(
         lambda asked: f"taking from key {asked.source} what key {asked.target} opens",
         _drop_waits,

@@ -264,6 +264,7 @@ def _undo_waits(folder: DataFolder, asked: ObjectionUndo, caller: Caller) -> Pro
     ObjectionUndo,
     "objection_undo",
     roles=KEEPERS,
+    final=True,
     second_person=SecondPerson(lambda asked: f"the undo of objections by key of {asked.trunk}", _undo_waits),
 )
 def objection_undo(folder: DataFolder, asked: ObjectionUndo, caller: Caller) -> ObjectionsUndone:

@@ -330,7 +330,7 @@ class Decide(Dated, frozen=True, kw_only=True):
     ] = ""
 
 
-@operation(Decide, "request_decide", roles=KEEPERS)
+@operation(Decide, "request_decide", roles=KEEPERS, final=True)
 def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
     """Grant a request, or refuse it on a ground from the list with reasons.
 
@@ -418,7 +418,7 @@ class AnswerSent(Dated, frozen=True):
     ] = ""
 
 
-@operation(AnswerSent, "request_told", roles=KEEPERS)
+@operation(AnswerSent, "request_told", roles=KEEPERS, final=True)
 def request_told(folder: DataFolder, asked: AnswerSent, caller: Caller) -> Standing:
     """Note that the answer went out: to the person, or a refusal to the supervisory ``authority``, with its proof; or
     that a ``recipient`` of what is erased or restricted was told of it, and how.
@@ -448,7 +448,7 @@ class Withdraw(Dated, frozen=True):
     reason: Annotated[Note, about("What they said.", "What they said")] = ""
 
 
-@operation(Withdraw, "request_withdraw", roles=KEEPERS)
+@operation(Withdraw, "request_withdraw", roles=KEEPERS, final=True)
 def request_withdraw(folder: DataFolder, asked: Withdraw, caller: Caller) -> Standing:
     """Note that the person takes it back."""
     words = {"withdrawal": asked.reason}

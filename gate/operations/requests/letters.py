@@ -125,7 +125,7 @@ class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
     ] = ""
 
 
-@operation(WriteLetter, "request_letter", roles=KEEPERS)
+@operation(WriteLetter, "request_letter", roles=KEEPERS, final=True)
 def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Rendered:
     """Write a letter of a request, as text, HTML and a whole message; with ``send`` it goes by mail.
 
@@ -221,7 +221,7 @@ class WriteConsentLetter(Request[Rendered], frozen=True, kw_only=True):
     ] = ""
 
 
-@operation(WriteConsentLetter, "consent_letter", roles=KEEPERS)
+@operation(WriteConsentLetter, "consent_letter", roles=KEEPERS, final=True)
 def consent_letter(folder: DataFolder, asked: WriteConsentLetter, caller: Caller) -> Rendered:
     """Write the letter that confirms a withdrawn consent (Art 7(3)): since when it holds, and what it stops.
 
@@ -374,7 +374,7 @@ def _sent(folder: DataFolder, letter: Letter) -> str:
     """By mail: what the server said. Raises ``GateError`` where there is none, or it did not take it."""
     from gate.exports.mail import send  # with asyncio: where one is sent
 
-    delivery = send(letter.to, letter.eml, folder.config)
+    delivery = send(letter.to, letter.eml, folder.config, rehearsed=folder.rehearses)
     return f"{delivery.server}: {delivery.said}"
 
 

@@ -321,6 +321,7 @@ def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Pr
     HoldRelease,
     "hold_release",
     roles=KEEPERS,
+    final=True,
     second_person=SecondPerson(lambda asked: f"the release of hold {asked.hold_id}", _release_waits),
 )
 def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> HoldReleased:

@@ -66,7 +66,7 @@ class RetentionSweep(Request[Sweep], frozen=True):
     reason: Annotated[Note, about("Why it is done by hand; kept in the log.")] = ""
 
 
-@operation(RetentionSweep, "retention_sweep", roles=KEEPERS, streams=True)
+@operation(RetentionSweep, "retention_sweep", roles=KEEPERS, streams=True, final=True)
 def retention_sweep(folder: DataFolder, asked: RetentionSweep, caller: Caller) -> Sweep:
     """Show what a sweep would erase now (a dry run), or with its digest erase that for good.
 
