@@ -169,13 +169,13 @@ def retire(view: View, asked: KeyRetire) -> None:
     """
     answer = ask(view, asked)
     view.data(answer)
-    if asked.dry_run and not view.json:
-        narrate_rehearsal(view, replace(asked, dry_run=False))
     if answer.alone:
         alone = many(answer.alone, "recording")
         narrate(f"{alone} could then be opened by nobody else: dialgate key rotate KEY --to FILE")
     elif not asked.dry_run and answer.recordings:
         narrate(f"This key still opens {many(answer.recordings, 'recording')}; to end that: dialgate key drop")
+    if asked.dry_run and not view.json:
+        narrate_rehearsal(view, replace(asked, dry_run=False))
 
 
 @make(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from gate.converting import convert
-from gate.errors import RefusedError, UsageError
-from gate.operations.operation import EVERYBODY, Caller, Line, Masked, Request, Response, about, operation
+from gate.errors import NOT_PERMITTED, RefusedError, UsageError
+from gate.operations.operation import KEEPERS, Caller, Line, Masked, Request, Response, about, operation
 from gate.showing import clean, local, many
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def rehearsal_of(request: Request[Any], name: str, *, masked: bool = False) -> R
     return Rehearse(operation=name, request=msgspec.to_builtins(request), masked=masked)
 
 
-@operation(Rehearse, "rehearse", roles=EVERYBODY)
+@operation(Rehearse, "rehearse", roles=KEEPERS)
 def rehearse(folder: DataFolder, asked: Rehearse, caller: Caller) -> Rehearsed:
     """Show what an operation that cannot be undone would do now, and do nothing.
 
@@ -102,7 +102,7 @@ def rehearse(folder: DataFolder, asked: Rehearse, caller: Caller) -> Rehearsed:
         raise UsageError(f"{asked.operation} is not rehearsed", hint=f"one of: {', '.join(names)}")
     if caller.roles and not found.permits(caller.roles):
         raise RefusedError(
-            f"{caller.actor} may not ask for {found.name}", reason="not_permitted", hint="nor what it would do"
+            f"{caller.actor} may not ask for {found.name}", reason=NOT_PERMITTED, hint="nor what it would do"
         )
     try:
         request = convert(asked.request, found.request)

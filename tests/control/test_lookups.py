@@ -41,6 +41,10 @@ def test_more_than_usual_is_told_once_and_again_when_it_has_doubled() -> None:
     assert len(counted.told) == 1
     counted.ask("reveal", kind="call", id="c", why="x")
     assert counted.told[1][:2] == (ANN, 23)
+    counted.ask("rehearse", times=22, operation="contacts_forget", request={"id": "a contact's"})
+    assert len(counted.told) == 2
+    counted.ask("rehearse", times=24, operation="contacts_forget", request={"number": "02079460123"})
+    assert counted.told[2][:2] == (ANN, 47)
 
 
 def test_only_the_last_hour_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,8 +75,9 @@ class Counted(Tmux):
         self.wait(gone=old)
         self.fill(new)
 
-    def act(self, most: int, since: int) -> None:
-        """What began after ``since`` keys took no more than ``most``."""
+    def act(self, task: str, most: int, since: int) -> None:
+        """What began after ``since`` keys took no more than ``most``; how many is printed."""
+        print(f"{task}: {self.pressed - since} keys, of {most}")
         assert self.pressed - since <= most, f"{self.pressed - since} keys\n{self.text}"
 
 
@@ -198,7 +199,7 @@ def heard_yesterdays_call(firm: Firm, screen: Counted) -> None:
     screen.wait("announcement", "pauses: 0, length")
     screen.wait("Played to its end")
     typed = 3
-    screen.act(8 + typed, began)
+    screen.act("hear yesterday's call", 8 + typed, began)
 
 
 def opened_request(screen: Counted, asks: str, number: str) -> str:
@@ -242,7 +243,7 @@ def handed_out_a_bundle(screen: Counted) -> None:
     screen.instead(f"{month:%d/%m/%Y}", f"{today:%d/%m/%Y %H:%M:%S}")
     screen.fill("annual audit", "", "")
     screen.wait("Written:", "recordings: 1 of 1")
-    screen.act(16, began)
+    screen.act("hand out a bundle", 16, began)
 
 
 def test_the_admins_day(firm: Firm) -> None:
@@ -253,13 +254,17 @@ def test_the_admins_day(firm: Firm) -> None:
         screen.press("6")
         screen.wait("[calendar]")
         screen.press("s")
-        screen.wait("Type: erase 1")
+        screen.wait("Type: erase 1", "Now → then")
+        screen.press("NPage", "NPage")
+        screen.wait("The log will say", "erased recordings that were due")
         screen.fill("erase 1")
         screen.wait(" erase 1 ", "Reason, kept in the log")
         screen.fill("the term is over")
         screen.wait("1 recording erased")
-        screen.act(8, began)
-    assert by(firm, "exported", ADMIN)
+        screen.act("sweep", 8, began)
+    assert [row["subject"] for row in by(firm, "exported", ADMIN)] == ["yesterday"]
+    (swept,) = by(firm, "retention_swept", ADMIN)
+    assert json.loads(str(swept["body"]))["erased"] == 1
     heard = (firm.place / "heard").read_bytes()
     assert len(heard) > 8000 and any(heard)
     (row,) = firm.gate.rows("SELECT state FROM recordings WHERE recording_id = 'long-ago'")
@@ -299,7 +304,10 @@ def test_the_compliance_officers_day(firm: Firm) -> None:
         screen.wait(f"Request {reference}: done", gone="The day it happened")
         screen.press("Escape")
         screen.wait("[board]")
-        screen.act(44, began)
+        screen.act("answer an access request", 44, began)
+        course = ("request_opened", "request_identity_proven", "request_searched", "request_granted", "letter_made")
+        assert {kind: len(by(firm, kind, COMPLIANCE)) for kind in course} == dict.fromkeys(course, 1)
+        assert len(by(firm, "request_fulfilled", COMPLIANCE)) == 1
         began = screen.pressed
         reference = opened_request(screen, "erasure", "020 7946 0123")
         screen.press("-")
@@ -319,7 +327,9 @@ def test_the_compliance_officers_day(firm: Firm) -> None:
             screen.wait("The day it happened")
             screen.fill(*fields)
         screen.wait("closed", gone="The day it happened")
-        screen.act(44, began)
+        screen.act("refuse an erasure", 44, began)
+    assert len(by(firm, "request_refused", COMPLIANCE)) == len(by(firm, "request_authority_told", COMPLIANCE)) == 1
+    assert not by(firm, "request_carried", COMPLIANCE)
 
 
 def test_the_auditors_day(firm: Firm) -> None:
@@ -336,7 +346,9 @@ def test_the_auditors_day(firm: Firm) -> None:
         screen.wait("Verification", "holds")
         screen.press("Escape")
         screen.wait("[leaves]")
-        screen.act(5, began)
+        screen.act("verify the log", 5, began)
+        (verified,) = by(firm, "log_verified", AUDITOR)
+        assert json.loads(str(verified["body"]))["ok"] is True
         month = today.replace(day=1) - timedelta(days=1)
         began = screen.pressed
         screen.press("R")
@@ -346,7 +358,8 @@ def test_the_auditors_day(firm: Firm) -> None:
         screen.wait(f"{month:%m/%Y}")
         screen.fill("", "")
         screen.wait("Written:", "Attempts")
-        screen.act(6, began)
+        screen.act("write a month's report", 6, began)
+        assert [path.suffix for path in (firm.place / AUDITOR).iterdir() if "report" in path.name] == [".html"]
         screen.press("Escape")
         screen.wait("[leaves]")
         handed_out_a_bundle(screen)
@@ -380,14 +393,29 @@ def test_the_floor_managers_day(firm: Firm) -> None:
             screen.wait("Record again?", "of 60 are left")
             screen.fill("paid", "")
             screen.wait("rec ", gone="paused by")
-            screen.act(8, began)
+            screen.act("pause for a card, and resume", 8, began)
             screen.press("R")
             screen.wait("Pause the recording of this call?")
             screen.fill("another card")
             screen.instead("60", "2")
             screen.wait("paused by user:")
             screen.wait("rec ", gone="paused by")
-        screen.wait("0 calls in hand")
+            began = screen.pressed
+            screen.press("Tab")
+            screen.wait("[agents]", "In a row", "agent0")
+            screen.press("BTab")
+            screen.wait("[calls]", "0113 4** **20")
+            screen.press("H")
+            screen.wait("Hang up this call?")
+            screen.fill("shouting")
+            screen.wait("0 calls in hand")
+            screen.act("look at the agents, and hang up", 6, began)
+        began = screen.pressed
+        screen.press("BTab")
+        screen.wait("[trend]")
+        screen.press("Tab")
+        screen.wait("[calls]")
+        screen.act("see the trend", 2, began)
         screen.press("F")
         screen.wait("A day, a time")
         screen.fill("yesterday 020 79** **23")
@@ -398,6 +426,9 @@ def test_the_floor_managers_day(firm: Firm) -> None:
         screen.wait("Recording yesterday")
         screen.press("p")
         screen.wait("An account that is manager may not")
+    (ended,) = by(firm, "hang_up_asked", MANAGER)
+    assert json.loads(str(ended["body"]))["why"] == "shouting"
+    assert not by(firm, "exported", MANAGER)
     assert (len(by(firm, "recording_paused", MANAGER)), len(by(firm, "recording_resumed", MANAGER))) == (2, 1)
     itself = firm.gate.rows("SELECT body FROM facts WHERE kind = 'recording_resumed' AND actor = 'gate'")
     assert [json.loads(row["body"])["why"] for row in itself] == ["the 2 seconds of the pause are over"]

@@ -50,6 +50,8 @@ REFUSED: dict[str, tuple[int, str]] = {
     "nodes (drain|resume) 2": (2, "no gate 2 runs"),
     "nodes leave 2": (2, "this gate shares its store with no other"),
     "campaign release ID": (2, "no stop ID stands"),
+    'hold release 6f2c9e… --reason "settled" --dry-run': (2, "no hold 6f2c9e… is in force"),
+    "request fulfil DSR-2026-0007 --dry-run": (2, "there is no request DSR-2026-0007"),
     "proposal (confirm|withdraw) ID": (2, "nothing of id ID waits for a second person"),
     "receipt ": (2, "there is no receipt with this code"),
     "audit leaf 4211": (2, "there is no leaf 4211"),
