@@ -25,6 +25,7 @@ import weakref
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from gate.core.terms import many
 from gate.errors import UsageError
 
 LARGEST: Final = 2 << 30
@@ -231,7 +232,7 @@ def _unfit(seen: os.stat_result, flags: int, largest: int) -> str:
     if flags & os.O_PATH or flags & os.O_ACCMODE == os.O_WRONLY:
         return "was not opened to be read"
     if seen.st_size > largest:
-        return f"is too large: {seen.st_size:,} bytes, and {largest:,} are read at most"
+        return f"is too large: {many(seen.st_size, 'byte')}, and {largest:,} are read at most"
     return ""
 
 

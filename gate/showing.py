@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from gate.core import numbers
-from gate.core.days import LONDON, spoken_day
+from gate.core.days import LONDON, short_day, spoken_day
 from gate.core.terms import many as many
 
 LONGEST_NAME: Final = 80
@@ -35,7 +35,7 @@ def brief(stamp: str, today: date) -> str:
     """An ISO 8601 day or time, for a column: ``02 Mar 2026``; ``02 Mar 10:00:05``, of another year
     ``02 Mar 2025 10:00``; London. Raises ``ValueError``."""
     if len(stamp) == len("2026-03-02"):
-        return f"{date.fromisoformat(stamp):%d %b %Y}"
+        return short_day(date.fromisoformat(stamp))
     at = datetime.fromisoformat(stamp).astimezone(LONDON)
     return f"{at:%d %b %H:%M:%S}" if at.year == today.year else f"{at:%d %b %Y %H:%M}"
 

@@ -25,6 +25,7 @@ from gate.core.evidence import Checkpoint, EvidenceError, index_of, parse_checkp
 from gate.core.facts.audit import EvidenceRestored, LogSigned
 from gate.core.facts.gate import GateStarted
 from gate.core.rows.audit import BodyKept
+from gate.core.terms import many
 from gate.durable import read_regular
 from gate.errors import GateError
 from gate.sqlite_thread import Connection
@@ -389,7 +390,8 @@ class Standing:
             return ""
         where, newest = max(self.behind, key=lambda each: each[1].size)
         return (
-            f"{where} is signed over {newest.size:,} entries that the log in gate.db does not hold as they were signed"
+            f"{where} is signed over {many(newest.size, 'entry')}, and the log in gate.db does not hold all of that "
+            "as it was signed"
         )
 
 

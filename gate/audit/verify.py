@@ -25,6 +25,7 @@ from gate.audit.leaves import LeafCheck, Progress, check_derived
 from gate.core.evidence import index_of
 from gate.core.facts.audit import EvidenceRestored
 from gate.core.rows.audit import LogFault, LogVerified
+from gate.core.terms import many
 from gate.errors import AuditError, StoppedError
 from gate.sqlite_thread import Connection
 from gate.store.projections import TABLES, Table, number_hash
@@ -37,12 +38,15 @@ from gate.vault.signing import CheckpointKey, check_vkey, verify_note
 def proven(size: int, settled: int, heads: Sequence[Head], second: Path | None) -> list[str]:
     """What holds, of a log in which no fault was found. ``settled``: the largest size whose checkpoint fits."""
     said = [
-        f"The {size:,} entries, their rows and the tree over them agree, and what the lists show follows from them."
+        f"The log of {many(size, 'entry')}, its rows and its tree agree, and what the lists show follows from them."
     ]
     if settled:
-        said.append(f"Nothing of the first {settled:,} was changed, moved, added or taken away since they were signed.")
+        first = many(settled, "entry")
+        said.append(
+            f"Since a checkpoint was signed over {first}, nothing of that was changed, moved, added or taken away."
+        )
     said += [
-        f"The log has grown from the newest checkpoint of {where}, which is over {newest:,} entries."
+        f"The log has grown from the newest checkpoint of {where}, which is over {many(newest, 'entry')}."
         for where, newest in _outside(heads, second).items()
     ]
     return said
@@ -61,26 +65,21 @@ def not_proven(size: int, settled: int, heads: Sequence[Head], second: Path | No
         )
     elif known < size:
         said.append(
-            f"That nothing after the first {known:,} entries was taken away or made anew: no checkpoint over more of "
-            "them lies outside of the data folder."
+            f"That nothing was taken away or made anew after the checkpoint over {many(known, 'entry')}: no newer one "
+            "lies outside of the data folder."
         )
     if settled < size:
-        last = "entry" if size - settled == 1 else f"{size - settled:,} entries"
-        said.append(f"Who wrote the last {last}: no checkpoint is signed over that yet.")
+        said.append(f"Who wrote {many(size - settled, 'entry')} at its end: no checkpoint is signed over that yet.")
     if given_up := findings.checked.get("given_up"):
         said.append(
-            f"What was in the log and was given up by a restore: {given_up:,} checkpoints are signed over entries that "
-            "are not in it (leaves evidence_restored say who accepted that, and why)."
+            f"What was in the log and was given up by a restore: {many(given_up, 'checkpoint', 'is')} signed over "
+            "entries that are not in it (leaves evidence_restored say who accepted that, and why)."
         )
     if erased := findings.checked.get("erased"):
-        said.append(
-            f"What the {erased:,} erased facts said: only when they were kept, by whom, and that they were erased."
-        )
+        said.append(f"What {many(erased, 'erased fact')} said: only when it was kept, by whom, and that it was erased.")
     unverified = sum(number for name, number in findings.checked.items() if name.endswith("_unverified"))
     if unverified:
-        said.append(
-            f"What {unverified:,} rows of erased facts held: the receipts of their erasure do not speak of them."
-        )
+        said.append(f"What {many(unverified, 'row of erased facts')} held: no receipt of their erasure speaks of that.")
     return said
 
 

@@ -85,7 +85,7 @@ def export(
         narrate(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
     counts = result["counts"]
     calls, included, recordings = (counts.get(name, 0) for name in ("calls", "included", "recordings"))
-    summary = f"{many(calls, 'call')}, {included:,} of {recordings:,} recordings"
+    summary = f"{many(calls, 'call')}, {included:,} of {many(recordings, 'recording')}"
     narrate(f"Wrote {output} for {who.name} ({who.purpose}): {summary}.")
     keys_of_logs = [result["vkey"], *result.get("others", {}).values()]
     for vkey in keys_of_logs:

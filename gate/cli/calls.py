@@ -11,6 +11,7 @@ from gate.cli.asking import Day, Id, Since, ask, asks, only_asks, rows_found
 from gate.cli.command import NEW_FILE, make
 from gate.cli.output import View, columns, narrate
 from gate.client.files import output_file
+from gate.core.days import short_day
 from gate.core.ladder import text
 from gate.core.rows.calls import AgentRow, CallRow, ReasonCount, TrendHour
 from gate.core.rows.month import CampaignRate
@@ -122,7 +123,7 @@ def reasons(view: View, asked: CallsReasons) -> None:
     group=command,
     example="dialgate calls trend --since monday\ndialgate calls trend --since today --by reason --json",
 )
-@asks(CallsTrend, types={"since": Since(), "until": Since()})
+@asks(CallsTrend, types={"since": Since(), "until": Since()}, defaults={"since": "today"})
 def trend(view: View, asked: CallsTrend) -> None:
     """Attempts and refusals by hour (UTC) and agent, or reason: a month at most. No number is shown."""
     view.rows(ask(view, asked), "items", columns(TrendHour, "hour", "name", "attempts", "refused"), none=_NONE)
@@ -204,7 +205,7 @@ def campaign_list(view: View, asked: CampaignsList) -> None:
     shown = columns(
         CampaignRate, *("claimed_by", "campaign", "abandoned", "live", "percent", "informed", "left", "unknown")
     )
-    view.rows(found, "items", shown, none=f"Nobody has answered a call on {found.day:%d %b %Y}.")
+    view.rows(found, "items", shown, none=f"Nobody has answered a call on {short_day(found.day)}.")
     for each in found.stops:
         which = f"campaign {each.campaign}" if each.campaign else "all campaigns"
         narrate(

@@ -178,7 +178,9 @@ def changes(view: View, asked: ContactsChanges, output: Path | None) -> None:
             view.rows(page, "items", heads, none="Nothing has changed.")
             return
         counts = _export(gate, asked, output)
-    narrate(f"{sum(counts.values()):,} changes written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+    narrate(
+        f"{many(sum(counts.values()), 'change')} written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items())
+    )
     if view.json and str(output) != "-":
         view.data({"file": str(output)} | counts)
 

@@ -21,7 +21,7 @@ from gate.config.secrets import read_secret
 from gate.control.client import ControlClient
 from gate.core.numbers import NumberRefused, parse
 from gate.core.rows.calls import CallRow, CallShown, RecordingRow
-from gate.core.terms import Verdict
+from gate.core.terms import Verdict, many
 from gate.errors import ConfigError, GateError, UsageError
 from gate.operations.calls.calls import CallsList, CallsShow
 
@@ -187,7 +187,7 @@ class _TestCall:
         time.sleep(TALK_SECONDS)
         sound = call.heard()
         sent, received = (now - then for now, then in zip(_packets(call), before, strict=True))
-        text = f"{sent:,} packets sent, {received:,} received ({voices[0].preference})"
+        text = f"{many(sent, 'packet')} sent, {received:,} received ({voices[0].preference})"
         mend = "dialgate manual troubleshooting"
         if not received:
             return Finding(State.FAIL, "test audio", f"one way: nothing was heard from the callee; {text}", mend)

@@ -25,7 +25,7 @@ from gate.client.gate import copy_of, written
 from gate.client.own_list_files import export_list, read_list, send_list
 from gate.clock import SystemClock
 from gate.core.rows.audit import CopyKind
-from gate.core.terms import Topic
+from gate.core.terms import Topic, many
 from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove, ObjectionUndo
@@ -71,7 +71,8 @@ def run_import(view: View, name: str, file: Path, *, skip_bad: bool) -> None:
         narrate(f"{done} line {fault['line']}: {fault['fault']}")
     view.data(report if view.json else {key: value for key, value in report.items() if key != "faults"})
     if name == "objections" and report["skipped"]:
-        narrate(f"Attention: {report['skipped']:,} who objected are not blocked, as their number cannot be read.")
+        unread = many(report["skipped"], "objection", "blocks")
+        narrate(f"Attention: {unread} nobody: no number can be read there.")
         sys.exit(1)
 
 

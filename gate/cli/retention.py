@@ -13,7 +13,7 @@ from gate.cli.asking import DRY_RUN, PROOF_FILE, Day, ask, asks, narrate_rehears
 from gate.cli.command import make
 from gate.cli.output import View, columns, narrate
 from gate.cli.proposals import narrate_waits
-from gate.core.days import spoken_day
+from gate.core.days import short_day, spoken_day
 from gate.core.rows.audit import CopyRow
 from gate.errors import UsageError
 from gate.operations.erasure.terms import RetentionTermsShow, RetentionTermsSweep
@@ -94,14 +94,15 @@ def forecast(view: View, asked: RetentionForecast, day: date | None, after: str 
                 ("purpose", "Purpose"),
                 ("held", "Held by"),
             ]
-            view.rows(page, "items", columns, none=f"Nothing goes on {day:%d %b %Y}.")
+            view.rows(page, "items", columns, none=f"Nothing goes on {short_day(day)}.")
             return
         going = gate.ask(asked)
         others = gate.ask(RetentionTermsShow(days=asked.days)).terms if asked.as_of is None else []
     columns = [("day", "Day"), ("due", "To erase"), ("held", "Held")]
     view.rows(going, "days", columns, none="Nothing goes in these days.")
     for each in others:
-        narrate(f"Until then {each.soon:,} {each.what} are past their term of {many(each.months, 'month')}.")
+        if each.soon:
+            narrate(f"Past a term of {many(each.months, 'month')} by then: {each.what} ({each.soon:,}).")
 
 
 _EMPTY = "Empty what is past its term now; a running gate does it once a day."

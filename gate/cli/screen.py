@@ -181,10 +181,9 @@ def _narrate(result: dict[str, Any]) -> None:
         narrate(f"Objected: {many(out, 'row')} that want no calls. Keep that: dialgate contacts import FILE")
     if result["bad_rows"]:
         lines = ", ".join(str(line) for line in result["bad_lines"][:_SHOWN])
-        more = " and more" if result["bad_rows"] > _SHOWN else ""
-        narrate(
-            f"{result['bad_rows']:,} rows have no valid number, or too many or too few fields: lines {lines}{more}."
-        )
+        on, more = "line" if result["bad_rows"] == 1 else "lines", " and more" if result["bad_rows"] > _SHOWN else ""
+        bad = many(result["bad_rows"], "row", "has")
+        narrate(f"{bad} no valid number, or too many or too few fields: {on} {lines}{more}.")
 
 
 def _short(result: dict[str, Any]) -> dict[str, Any]:

@@ -88,10 +88,10 @@ def lines(answer: Glance) -> Iterator[str]:
 def _used(row: UsageRow) -> Iterator[str]:
     """What an account or a PBX uses of what it may; whoever only asks, by HTTP, has no calls in hand."""
     if row.calls_at_once < ENDLESS:
-        yield f"{row.calls_now:,} of {row.calls_at_once:,} calls at once"
+        yield f"{row.calls_now:,} of {many(row.calls_at_once, 'call')} at once"
     yield f"{row.calls_last_minute:,} of {row.calls_a_minute:,} in the last minute"
     if row.seconds_a_day < ENDLESS:
-        yield f"{row.seconds_today:,} of {row.seconds_a_day:,} seconds today"
+        yield f"{row.seconds_today:,} of {many(row.seconds_a_day, 'second')} today"
     yield f"{row.service_percent_today} % of {many(row.calls_today, 'call')} today were service calls"
     yield f"{row.listed_service_today:,} of these to numbers that are listed or have objected"
 

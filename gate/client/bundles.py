@@ -24,6 +24,7 @@ from gate.client.files import must_be_new, output_file
 from gate.client.gate import Gate, pages
 from gate.client.recordings import hand_out
 from gate.core.rows.keys import Recipient
+from gate.core.terms import many
 from gate.errors import GateError, UsageError
 from gate.exports.audio import export_wav
 from gate.exports.bundle_check import Workplace, check_contents
@@ -113,7 +114,8 @@ def _write(
             with _part(gate, begun.bundle, parts / "head") as head, _part(gate, begun.bundle, parts / "tail") as tail:
                 assemble(
                     file, head, tail, _within_reach(gate, wrapped.recordings, room), wrapped.lines(),
-                    (lambda done: bar(done / total, f"{done:,} of {total:,} recordings")) if bar else lambda done: None,
+                    (lambda done: bar(done / total, f"{done:,} of {many(total, 'recording')}"))
+                    if bar else lambda done: None,
                     made.damaged,
                 )  # fmt: skip
         except FileNotFoundError as error:
@@ -176,7 +178,7 @@ def _take(
                 key = rewrapped(wraps, privates, target, **ids)
                 wrapped.add(Path(row.path or ""), row.sha256 or "", key, target.id, **ids)
         if bar:
-            bar(0.0, f"{taken:,} recordings' keys")
+            bar(0.0, f"keys of {many(taken, 'recording')}")
 
 
 def open_into(

@@ -18,6 +18,7 @@ from msgspec import UNSET
 
 from gate.client.gate import Gate, pages
 from gate.core.cells import csv_text, plain
+from gate.core.terms import many
 from gate.errors import UsageError
 from gate.operations.contacts.csv_reader import CsvReader
 from gate.operations.lists.consents import ConsentExport, ConsentImport
@@ -134,7 +135,7 @@ def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress
         if len(found.faults) > SHOWN:
             shown.append(f"and {len(found.faults) - SHOWN:,} more")
         raise UsageError(
-            "\n".join([f"{found.source_name}: {found.bad:,} lines are wrong and nothing was imported", *shown]),
+            "\n".join([f"{found.source_name}: {many(found.bad, 'line', 'is')} wrong and nothing was imported", *shown]),
             hint="mend them, or import the others with --skip-bad",
         )
     counts = {"imported": 0, "held": 0, "without_effect": 0}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from gate.core.rows.calls import ReasonCount, UsageRow
-from gate.core.terms import Reason, Verdict
+from gate.core.terms import Reason, Verdict, many
 
 FEWEST_FOR_A_SHARE = 20
 """Calls of a day below which a share says nothing."""
@@ -143,7 +143,7 @@ def jumps(usage: Iterable[UsageRow]) -> Iterator[str]:
         if each.many_listed_service_calls:
             today, before = each.listed_percent_today, each.listed_percent_before
             yield (
-                f"{each.claimed_by}: {each.listed_service_today:,} service calls today to numbers that are "
+                f"{each.claimed_by}: {many(each.listed_service_today, 'service call')} today to numbers that are "
                 f"listed or have objected, {today} % of its calls, and {before} % in the {DAYS_BEFORE} days before: "
                 "dialgate calls list --reason service_call"
             )
@@ -180,14 +180,15 @@ def spikes(now: Iterable[ReasonCount], usual: Iterable[ReasonCount]) -> Iterator
     if found := jumps_to(refused):
         reason, caller = (_most(filter(refused, counts), key) for key in (_reason_of, _caller_of))
         yield (
-            f"Refusals jump: {found[0]:.0%} of {total:,} attempts in {SPIKE_MINUTES} minutes, usually {found[1]:.0%}; "
-            f"most of them {reason.replace('_', ' ')}, by {caller}: dialgate calls reasons --since today"
+            f"Refusals jump: {found[0]:.0%} of {many(total, 'attempt')} in {SPIKE_MINUTES} minutes, "
+            f"usually {found[1]:.0%}; most of them {reason.replace('_', ' ')}, by {caller}: "
+            "dialgate calls reasons --since today"
         )
     caller = _most(counts, _caller_of)
     several = len({_caller_of(each) for each in (*counts, *before)}) > 1
     if several and (found := jumps_to(lambda each: _caller_of(each) == caller)):
         yield (
-            f"One caller jumps: {caller} makes {found[0]:.0%} of {total:,} attempts in {SPIKE_MINUTES} minutes, "
+            f"One caller jumps: {caller} makes {found[0]:.0%} of {many(total, 'attempt')} in {SPIKE_MINUTES} minutes, "
             f"usually {found[1]:.0%}: dialgate calls agents"
         )
 

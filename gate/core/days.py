@@ -168,6 +168,11 @@ def spoken_day(day: date) -> str:
     return f"{day:%A} {day.day} {day:%B %Y}"
 
 
+def short_day(day: date) -> str:
+    """``03 Mar 2026``."""
+    return f"{day:%d %b %Y}"
+
+
 def london_day(stamp: str) -> date:
     """The day of a stamp in London."""
     return datetime.fromisoformat(stamp).astimezone(LONDON).date()

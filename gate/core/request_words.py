@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
-from gate.core.days import london_day
+from gate.core.days import london_day, short_day
 from gate.core.deadlines import IDENTITY_DAYS, NEWS_DAYS, PROOF_DAYS, TELL_DAYS, Clock, acknowledge_by, policy_day
 from gate.core.facts import requests as facts
 from gate.core.facts.retention import FactsErased
@@ -270,13 +270,14 @@ class Request:
 
     def stuck(self, today: date) -> str:
         """Why it has waited too long for what no clock counts, in words; empty where it has not."""
-        since = self.waits_since
-        waited = (today - since).days if since else 0
+        if (since := self.waits_since) is None:
+            return self.without_news(today)
+        waited = (today - since).days
         if self.state is State.IDENTITY_ASKED and waited >= PROOF_DAYS:
-            return f"a proof of identity is waited for since {since:%d %b %Y}: ask again, or refuse"
+            return f"a proof of identity is waited for since {short_day(since)}: ask again, or refuse"
         if self.state is State.REFUSED and waited >= TELL_DAYS:
             untold = " and ".join(f"the {who}" for who in ("person", "authority") if who not in self.told)
-            return f"refused on {since:%d %b %Y}, and {untold} not told"
+            return f"refused on {short_day(since)}, and {untold} not told"
         return self.without_news(today)
 
     def without_news(self, today: date) -> str:
@@ -285,7 +286,7 @@ class Request:
         waits = self.asks is Asks.COMPLAINT and self.state not in (*OVER, State.GRANTED, State.REFUSED)
         if not waits or (today - since).days < NEWS_DAYS:
             return ""
-        return f"no answer and no news since {since:%d %b %Y}: write how it is going (letter progress)"
+        return f"no answer and no news since {short_day(since)}: write how it is going (letter progress)"
 
     @property
     def stands_still(self) -> date | None:

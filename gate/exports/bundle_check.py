@@ -313,7 +313,7 @@ class _Contents:
             self._call(call_id, told, facts, logs)
             self._counts["calls"] += 1
             if self._counts["calls"] % 200 == 0:
-                self._progress(0.4 + 0.2 * self._counts["calls"] / total, f"{self._counts['calls']:,} calls")
+                self._progress(0.4 + 0.2 * self._counts["calls"] / total, f"{form.many(self._counts['calls'], 'call')}")
         for name in ("calls.csv", "decisions.jsonl", "decisions.csv", "recordings.jsonl", "recordings.csv"):
             if next(logs[name], None) is not None:
                 self._rows.add(f"{name} has rows that belong to no call")
@@ -412,7 +412,7 @@ class _Contents:
             findings.holds("erased_facts", f"{form.many(len(self._emptied), 'fact')} erased, each with its receipt.")
         elif emptied:
             findings.fails(
-                "erased_facts", f"{len(emptied):,} facts are empty, and no receipt says that they were erased."
+                "erased_facts", f"{form.many(len(emptied), 'fact', 'is')} empty, and no receipt speaks of an erasure."
             )
         self._leaves.report(findings)
         self._report_ends()
@@ -448,7 +448,7 @@ class _Contents:
             if problem := self._recording(self._bundle.members[name], row, key):
                 faults.add(f"{row['recording_id']} ({problem})")
             done += 1
-            self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
+            self._progress(0.6 + 0.4 * done / total, f"{done:,} of {form.many(total, 'recording')}")
         faults.report(
             self._findings, "recordings",
             f"{form.many(done, 'recording')} in the bundle, each the one of the log, and each opens with your key.",

@@ -231,7 +231,8 @@ def _checkpoint(
         findings.holds("key", f"{which}its gate's key is {log.vkey}, {known}.")
     findings.holds(
         "checkpoint",
-        f"{which}The checkpoint is signed with that key: {checkpoint.size:,} entries of the log {checkpoint.origin}.",
+        f"{which}The checkpoint is signed with that key: {form.many(checkpoint.size, 'entry')} of the log "
+        f"{checkpoint.origin}.",
     )
     return checkpoint
 
@@ -286,7 +287,7 @@ def _consistency(bundle: Bundle, log: form.OtherLog, findings: Findings) -> dict
         except (KeyError, TypeError, ValueError, EvidenceError) as error:
             raise BundleError(f"{name} holds a line that is no head: {error}") from error
         if not held:
-            told = f"{which}The log did not grow from its first {size:,} entries as they were signed."
+            told = f"{which}The log did not grow from its {form.many(size, 'entry')} at an older checkpoint."
             findings.fails("consistency", told)
             fell = True
             continue
@@ -298,7 +299,7 @@ def _consistency(bundle: Bundle, log: form.OtherLog, findings: Findings) -> dict
                 continue
         heads[size] = root
     if heads and not fell:
-        since = f"{form.many(len(heads), 'older checkpoint')} (the first: {min(heads):,} entries)"
+        since = f"{form.many(len(heads), 'older checkpoint')} (the first: {form.many(min(heads), 'entry')})"
         findings.holds("consistency", f"{which}The log has only grown since {since}.")
     return heads
 
@@ -327,22 +328,25 @@ def _older(bundle: Bundle, of_logs: dict[int, dict[int, bytes]], where: str, not
         return
     root = head.root if known.size == head.size else heads.get(known.size)
     if root == known.root:
-        findings.holds("older_checkpoint", f"The log has grown from {where} ({known.size:,} entries), and only grown.")
+        findings.holds(
+            "older_checkpoint", f"The log has grown from {where} ({form.many(known.size, 'entry')}), and only grown."
+        )
     elif root is not None:
         findings.fails(
             "older_checkpoint",
-            f"The log was rewritten: its first {known.size:,} entries are not those that {where} was signed over.",
+            f"The log was rewritten: {where} was signed over {form.many(known.size, 'entry')}, and the log begins "
+            "otherwise.",
         )
     elif known.size > head.size:
         findings.fails(
             "older_checkpoint",
-            f"{where} is newer than the bundle ({known.size:,} entries against {head.size:,}): the bundle cannot "
-            "show anything about it.",
+            f"{where} is newer than the bundle ({form.many(known.size, 'entry')} against {head.size:,}): the bundle "
+            "cannot show anything about it.",
         )
     else:
         findings.fails(
             "older_checkpoint",
-            f"The bundle holds no proof from {where} ({known.size:,} entries): ask for one made with it "
+            f"The bundle holds no proof from {where} ({form.many(known.size, 'entry')}): ask for one made with it "
             "(dialgate audit export --checkpoint FILE).",
         )
 
@@ -421,8 +425,7 @@ class Strays:
     @property
     def summary(self) -> str:
         """How many, and one of them."""
-        are = "entry is" if self.count == 1 else "entries are"
-        return f"{self.count:,} {are} dated outside of the period ({self._first})"
+        return f"{form.many(self.count, 'entry', 'is')} dated outside of the period ({self._first})"
 
 
 def first_to_last(numbers: dict[str, Any], index: int) -> bool:
@@ -455,11 +458,11 @@ class Leaves:
                 faults.add(f"leaf {leaf_name(key)}")
             before, count = key, count + 1
             if count % 2000 == 0:
-                progress(0.4 * count / total, f"{count:,} leaves")
+                progress(0.4 * count / total, form.many(count, "leaf"))
         signed = (
             "each proven to be in its signed log" if self._manifest.others else "each proven to be in the signed log"
         )
-        faults.report(findings, "leaves", f"{count:,} leaves, {signed}.", "Leaves are not in the signed log")
+        faults.report(findings, "leaves", f"{form.many(count, 'leaf')}, {signed}.", "Leaves are not in the signed log")
         for log in self._logs.values():
             log.all_read(findings)
 

@@ -285,7 +285,9 @@ class _Writing:
             self._counts["decisions"] += len(decisions)
             self._counts["recordings"] += len(recordings)
             if self._counts["calls"] % 200 == 0:
-                self._progress(0.3 * self._counts["calls"] / max(total, 1), f"{self._counts['calls']:,} calls")
+                self._progress(
+                    0.3 * self._counts["calls"] / max(total, 1), f"{form.many(self._counts['calls'], 'call')}"
+                )
 
     def _status(self, row: RecordingRow) -> RecordingRow:
         status, why = self._contents.statuses.get(row.recording_id, ("open", "it began after the export did"))
@@ -334,7 +336,7 @@ class _Writing:
                 log.write(form.json_line(line | {"leaf": leaf.decode(), "proof": _base64(b"".join(proof))}))
                 count += 1
                 if count % 4096 == 0:
-                    self._progress(0.3 + 0.3 * count / total, f"{count:,} of {total:,} leaves")
+                    self._progress(0.3 + 0.3 * count / total, f"{count:,} of {form.many(total, 'leaf')}")
             first, last = each.bounds
             given[each.number] = {"first": first, "last": last, "gap": each.gap, "count": count - before}
         return given
@@ -352,7 +354,7 @@ class _Writing:
             self._tar.elsewhere(form.recording_member(each.recording_id), size, digest)
             if digest != each.sha256:
                 self._damaged.append(each.recording_id)
-            self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
+            self._progress(0.6 + 0.4 * done / total, f"{done:,} of {form.many(total, 'recording')}")
 
     def _announcements(self) -> None:
         for name in sorted(self._played):

@@ -36,6 +36,7 @@ from aiosmtplib import (
 from gate.config import Config, Mail, read_secret
 from gate.config.rules import PORTS, is_loopback
 from gate.core.letters import one_line
+from gate.core.terms import many
 from gate.errors import GateError
 from gate.exports.letters import DRAFT
 
@@ -193,7 +194,7 @@ MAX_MAIL: Final = 64 * 1024
 MAX_DIGITS: Final = 18
 
 _TEXT = """\
-The evidence log {log} had {size:,} entries when this was signed.
+The evidence log {log} had {entries} when this was signed.
 
 Keep this message. With the file in it anybody who opens a later export of this log can tell whether
 these entries were changed since:
@@ -207,14 +208,14 @@ It holds no personal data.
 
 def checkpoint_mail(note: str, *, log: str, size: int, sender: str, to: str, now: datetime) -> bytes:
     """The message (RFC 5322, CRLF); the note is an attachment, byte for byte."""
-    mail = EmailMessage(policy=policy.SMTP)
+    mail, entries = EmailMessage(policy=policy.SMTP), many(size, "entry")
     mail["Date"] = format_datetime(now)
     mail["From"] = sender
     mail["To"] = to
-    mail["Subject"] = f"Checkpoint of {log}: {size:,} entries"
+    mail["Subject"] = f"Checkpoint of {log}: {entries}"
     mail["Message-ID"] = f"<{sha256(note.encode()).hexdigest()[:40]}@{sender.partition('@')[2] or 'dialgate.invalid'}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_TEXT.format(log=log, size=size))
+    mail.set_content(_TEXT.format(log=log, entries=entries))
     mail.add_attachment(
         note.encode(), maintype="application", subtype="octet-stream", filename=f"{size:012d}.checkpoint"
     )

@@ -124,7 +124,7 @@ def side_by_side(shown: Rehearsed) -> Iterator[tuple[str, str, str]]:
         name = f"{each.what} {each.id[:8]}: {each.name.replace('_', ' ')}"
         yield clean(name), _value(each.now), _value(each.then)
     for gone in shown.gone:
-        size = f", {gone.bytes:,} bytes" if gone.bytes else ""
+        size = f", {many(gone.bytes, 'byte')}" if gone.bytes else ""
         yield gone.what, many(gone.count, gone.what) + size, GONE
 
 

@@ -376,7 +376,7 @@ class Shadow(DataFolder):
         for path, size in list(self.shadow_files.gone.items())[:_MOST]:
             name = Path(path).name.partition(".")[0]
             opened = reader.values(str, "SELECT opened_at FROM recordings WHERE recording_id = ?", (name,))
-            named.append(f"{name}, {f'of {local(opened[0])}, ' if opened else ''}{size:,} bytes")
+            named.append(f"{name}, {f'of {local(opened[0])}, ' if opened else ''}{many(size, 'byte')}")
         gone = self.shadow_files.gone
         yield GoneAhead("sealed recording", len(gone), named, sum(gone.values()))
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from gate.core.days import LONDON
+from gate.core.days import LONDON, short_day
 from gate.core.numbers import DRAMA_THOUSANDS
 from gate.core.rules import days_left
 from gate.core.terms import many
@@ -114,7 +114,7 @@ def check_date(name: str, as_of: date, now: datetime, in_force: date | None) -> 
     today = now.astimezone(LONDON).date()
     if as_of > today:
         raise RegisterError(
-            f"the {name.upper()} as of {as_of:%d %b %Y} lies in the future: today is {today:%d %b %Y}",
+            f"the {name.upper()} as of {short_day(as_of)} lies in the future: today is {short_day(today)}",
             hint="give the day the file was made for",
         )
     if in_force is not None and as_of < in_force:
@@ -140,7 +140,7 @@ def old_list(before: Before, as_of: date, coverage: tuple[str, ...], changes: in
         return "" if there.metadata.accepted else there.metadata.implausible, False
     came = f"{changes:,} came or went" if changes else "none came or went"
     least = f"{wanted:,} {'does' if wanted == 1 else 'do'} at least"
-    odd = f"of {many(there.count, 'number')} {came} since {since:%d %b %Y}, and {least}: it is the list of that day"
+    odd = f"of {many(there.count, 'number')} {came} since {short_day(since)}, and {least}: it is the list of that day"
     return odd, not changes or days == WEEK
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from gate.core.days import LONDON
+from gate.core.terms import many
 from gate.errors import RegisterError, UsageError
 from gate.handed_over_file import HandedOverFile, open_file
 
@@ -131,7 +132,7 @@ class ListFile:
             if "[Content_Types].xml" in names:
                 raise refused(self._given, "it is an Excel workbook (.xlsx): export the list as plain text")
             if len(files) != 1:
-                raise refused(self._given, f"it is a zip of {len(files):,} files, and one list is wanted")
+                raise refused(self._given, f"it is a zip of {many(len(files), 'file')}, and one list is wanted")
             with suppress(ValueError):
                 self.day = date(*files[0].date_time[:3])
             self._bytes = archive.open(files[0])

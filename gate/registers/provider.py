@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from gate.core.days import LONDON, london_day
 from gate.core.numbers import NumberRefused, parse
 from gate.core.rules import MAX_AGE_DAYS
+from gate.core.terms import many
 from gate.errors import RegisterError, RegisterFailed
 from gate.outgoing import NoAnswer, request
 from gate.registers.snapshot import Asked
@@ -61,7 +62,7 @@ def ask(
     them is not answered as it has to be (``RegisterFailed`` where trying again may help).
     """
     if len(numbers) > MOST:
-        raise RegisterError(f"{len(numbers):,} numbers are too many at once", hint=f"ask for {MOST:,} at most")
+        raise RegisterError(f"{many(len(numbers), 'number', 'is')} too many at once", hint=f"ask for {MOST:,} at most")
     listed: dict[str, set[int]] = {name: set() for name in registers}
     references, digests, days, times = [], [], [], []
     for start in range(0, len(numbers), provider.at_once):
@@ -148,7 +149,7 @@ def _rows(provider: Provider, answer: Any, asked: Sequence[str]) -> Iterator[tup
         rows = [rows]
     if not isinstance(rows, list) or len(rows) != len(asked):
         count = len(rows) if isinstance(rows, list) else "no list of"
-        raise _Odd(f"{len(asked):,} numbers were asked, and it has {count} answers")
+        raise _Odd(f"{many(len(asked), 'number', 'was')} asked, and it has {count} answers")
     left = set(asked)
     for row in rows:
         try:

@@ -73,6 +73,7 @@ from pathlib import Path
 import msgspec
 
 from gate.converting import decode
+from gate.core.terms import many
 from gate.errors import RegisterError
 
 MAGIC = b"DGREG01\n"
@@ -153,7 +154,7 @@ class Snapshot:
             raise RegisterError("register snapshots can only be read on little-endian machines")
         _, digest, size, count, *bands, metadata, index, digests, records, _ = HEADER.unpack(header)
         if size != len(whole) or not HEADER.size <= records <= size:
-            raise self._damaged(f"it holds {len(whole):,} bytes and not the {size:,} that were written")
+            raise self._damaged(f"it holds {many(len(whole), 'byte')} and not the {size:,} that were written")
         if hashlib.sha256(whole[DIGEST_FROM:records]).digest() != digest:
             raise self._damaged("its header or its index was changed")
         blocks = bands[1] + bands[3]

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from gate.core.terms import many
 from gate.errors import RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.registers.packing import LONGEST_LINE, ListFile, refused
@@ -264,5 +265,6 @@ def _judge(path: HandedOverFile, tally: LineCounts) -> None:
     shown = list(first.values())[:SHOWN_FAULTS]
     more = f"; and {tally.bad - len(shown):,} more" if tally.bad > len(shown) else ""
     raise refused(
-        path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {'; '.join(shown)}{more}"
+        path,
+        f"{many(tally.bad, 'line', 'holds')} no number, more than 0.1 % of {tally.lines:,}: {'; '.join(shown)}{more}",
     )

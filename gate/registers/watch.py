@@ -35,6 +35,7 @@ from typing import Final
 
 import msgspec
 
+from gate.core.terms import many
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST, HandedOverFile, kind_of, open_within
 from gate.registers.snapshot_store import KEPT_DAYS, KEPT_SNAPSHOTS
@@ -254,7 +255,7 @@ class DropFolder:
             os.close(folder)
         if given.size > LARGEST:
             given.close()
-            raise RegisterError(f"{path} is too large: {given.size:,} bytes, and {LARGEST:,} are read at most")
+            raise RegisterError(f"{path} is too large: {many(given.size, 'byte')}, and {LARGEST:,} are read at most")
         return given
 
     def _move(

@@ -52,6 +52,7 @@ from gate.core.facts.gate import BreachReplayed, CampaignStopped
 from gate.core.facts.lists import ConsentWithdrawn, Objection, Subscriber
 from gate.core.facts.requests import Carried, Carrying, LineHeld
 from gate.core.facts.retention import Hold
+from gate.core.terms import many
 from gate.durable import sync_folder
 from gate.errors import GateError, StoreError
 from gate.handed_over_file import kind_of
@@ -199,7 +200,9 @@ class Journal:
             raise JournalAway(f"{self.path} cannot be read: {error.strerror}", hint="is the disk mounted?") from error
         whole = data.rfind(b"\n") + 1
         if since is not None and whole < since.size:
-            raise JournalWrong(f"{self.path} was cut: the store knows {since.size:,} bytes of it, and it has {whole:,}")
+            raise JournalWrong(
+                f"{self.path} was cut: the store knows {many(since.size, 'byte')} of it, and it has {whole:,}"
+            )
         if whole < len(data) and (since is None or whole > since.size):
             # Half an entry at the end is what a crash leaves where the store has all of it; else something is lost.
             raise JournalWrong(f"{self.path} was cut within its last entry")
@@ -256,7 +259,7 @@ class Journal:
         """Cut what a crash has left of half an entry. Raises ``JournalWrong`` where something else lies there."""
         size = os.fstat(file).st_size
         if size < after.size:
-            raise JournalWrong(f"{self.path} was cut: it had {after.size:,} bytes and has {size:,}")
+            raise JournalWrong(f"{self.path} was cut: it had {many(after.size, 'byte')} and has {size:,}")
         if size > after.size:
             if b"\n" in os.pread(file, size - after.size, after.size):
                 raise JournalWrong(f"{self.path} was written to by somebody else")

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.audit.checkpoints import Checkpointer
-from gate.audit.heads import file_name
-from gate.audit.verify import verify
+from gate.audit.heads import Findings, file_name
+from gate.audit.verify import not_proven, proven, verify
 from gate.errors import AuditError, StoppedError
 from gate.ports import Fact
 from gate.store.projections import TABLES
@@ -163,8 +163,8 @@ def test_facts_of_a_kind_without_a_table_are_evidence_too(data):
 def test_without_a_second_place_a_rollback_cannot_be_seen_and_that_is_said(data):
     report = audit(data)
     assert report.proven == (
-        "The 568 entries, their rows and the tree over them agree, and what the lists show follows from them.",
-        "Nothing of the first 568 was changed, moved, added or taken away since they were signed.",
+        "The log of 568 entries, its rows and its tree agree, and what the lists show follows from them.",
+        "Since a checkpoint was signed over 568 entries, nothing of that was changed, moved, added or taken away.",
     )
     (said,) = report.not_proven
     assert "newest state of the log" in said and "older gate.db" in said and "gate.key" in said
@@ -176,14 +176,29 @@ def test_a_second_place_proves_that_the_log_has_grown_from_it(data):
     assert report.not_proven == ()
     (data / "second" / file_name(568)).unlink()
     report = audit(data, folders=[data / "checkpoints", data / "second"])
-    assert "after the first 288 entries" in report.not_proven[0]
+    assert "after the checkpoint over 288 entries" in report.not_proven[0]
 
 
 def test_what_was_erased_or_is_not_signed_yet_is_not_proven(data):
     erase(data, 0, 4, 8)
     said = audit(data, folders=[data / "checkpoints", data / "second"]).not_proven
     assert [sentence.split(" ")[0] for sentence in said] == ["That", "Who", "What"]
-    assert "the last entry" in said[1] and "3 erased facts" in said[2]
+    assert "Who wrote 1 entry at its end" in said[1] and "3 erased facts" in said[2]
+
+
+def test_one_entry_is_counted_as_one():
+    findings = Findings()
+    findings.checked |= {"given_up": 1, "erased": 1, "calls_unverified": 1}
+    text = " ".join([*proven(1, 1, [], None), *not_proven(2, 1, [], None, findings)])
+    for words in (
+        "log of 1 entry,",
+        "over 1 entry,",
+        "wrote 1 entry",
+        "1 checkpoint is",
+        "1 erased fact said",
+        "1 row of",
+    ):
+        assert words in text
 
 
 def test_a_clock_that_was_set_back_shows_and_what_waited_a_few_hours_does_not(data):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,8 @@ def test_a_campaign_is_told_of_at_the_alarm_and_stopped_at_the_bound_until_an_of
         told.split()
     )
     assert dial(firm, "spring", of(1, 0), 300) == ["campaign_stopped"]
+    on = f"{date.fromisoformat(DAY):%d %b %Y}"
+    assert f"stopped, 3 of 100 who answered on {on} found nobody" in " ".join(firm("status", code=1).out.split())
     assert dial(firm, "autumn", of(1, 0), 301) == ["service_call"]
     (stop,) = firm("campaign", "list", "--json").json["stops"]
     firm("campaign", "release", stop["id"], "--reason", " ", code=2)
@@ -269,3 +271,19 @@ def test_a_stop_that_somebody_has_taken_out_of_the_store_is_in_force_again(firm:
     with opened(firm.folder) as folder:
         folder.one(SecondPlace).check()
     assert dial(firm, "spring", of(1, 0), 50) == ["campaign_stopped"]
+
+
+def test_of_the_terms_ahead_only_those_that_something_passes_are_named(firm: Moved) -> None:
+    assert "term" not in firm("retention", "forecast").err
+    dial(firm, "spring", of(1, 0))
+    ahead = firm("retention", "forecast", "--days", "800").err.splitlines()
+    assert ahead[1:] == ["Past a term of 24 months by then: call records (1)."]
+
+
+def test_a_trend_without_a_day_is_that_of_today(firm: Moved) -> None:
+    dial(firm, "spring", of(1, 0))
+    firm.on(DAY, 14)
+    (hour,) = firm("calls", "trend", "--json").json["items"]
+    assert (hour["hour"], hour["attempts"]) == (f"{DAY}T12", 1)
+    firm.on(f"{DAY[:-1]}6")
+    assert firm("calls", "trend", "--json").json["items"] == []

@@ -97,7 +97,7 @@ def test_nobody_who_objected_is_lost_for_a_date_or_a_word(folder: Path) -> None:
     assert held["+447700900415"]["made_at"].startswith("2025-12-01T14:30")
     file.write_text("number\n12\n07700900416\n")
     lost = dialgate("objection", "import", str(file), "--skip-bad")
-    assert lost.code == 1 and "1 who objected are not blocked" in lost.err
+    assert lost.code == 1 and "Attention: 1 objection blocks nobody" in lost.err
 
 
 @pytest.mark.parametrize("typed", ["2025-12-01", "01/12/2025", "1 Dec 2025"])

@@ -401,7 +401,7 @@ def test_a_hold_is_looked_at_again_on_its_day(officer: Officer) -> None:
     today = datetime.now(LONDON).date()
     hold = hold_on("--ground", "claim", "--review", today.isoformat())
     (told,) = [each for each in dialgate("status", "--json").json["attention"] if "was to be looked at" in each]
-    assert f"dialgate hold ground {hold} --ground claim" in told
+    assert f"dialgate hold ground {hold} --ground claim" in told and f"looked at on {today:%d %b %Y}:" in told
     later = (today + timedelta(days=90)).isoformat()
     assert dialgate("hold", "ground", hold, "--ground", "claim", "--review", later).code == 0
     assert not [each for each in dialgate("status", "--json").json["attention"] if "was to be looked at" in each]

@@ -423,7 +423,7 @@ async def test_the_other_steps_of_a_complaint(served: Served) -> None:
         await at_the_request(pilot, reference)
         await pressed(pilot, "a", "the acknowledgement was sent", "30 days")
         await typed(pilot, "2999-01-01")
-        await until(pilot, shows(pilot, "is in the future"))
+        await until(pilot, shows(pilot, "01 Jan 2999 is in the future"))
         await amended(pilot, "on", "")
         await until(pilot, shows(pilot, "a  the acknowledgement was sent: that was noted"))
         await pressed(pilot, "x", "restrict", "Nobody can play")

@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from gate.config import Config, Mail, load
 from gate.core.letters import Letter
 from gate.exports.letter_samples import NOW, samples
 from gate.exports.letters import firm_of, render
-from gate.exports.mail import Delivery, MailError, send
+from gate.exports.mail import Delivery, MailError, checkpoint_mail, send
 from tests.support.settings import VALID, secret, write
 from tests.support.smtp import PASSWORD, USER, Mailbox, certificate, mail_server
 
@@ -51,6 +52,11 @@ def clear(folder: Path, mailbox: Mailbox, **mail: Any) -> Config:
 def guarded(folder: Path, mailbox: Mailbox, pem: Path, **mail: Any) -> Config:
     login = {"username": USER, "password_file": "mail.password"}
     return config_of(folder, **({"port": mailbox.port, "ca_file": str(pem)} | login | mail))
+
+
+def test_a_checkpoint_of_one_entry_is_of_one_entry() -> None:
+    mail = checkpoint_mail("note", log="dialgate.example", size=1, sender="g@x.uk", to="a@x.uk", now=datetime.now(UTC))
+    assert b"Checkpoint of dialgate.example: 1 entry\r\n" in mail and b"had 1 entry when this was signed." in mail
 
 
 def sent(letter: Letter, config: Config) -> Delivery:

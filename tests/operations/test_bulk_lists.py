@@ -119,7 +119,7 @@ def test_a_batch_with_a_wrong_line_is_kept_nowhere(data: DataFolder) -> None:
 
 def test_a_single_objection_may_have_its_own_date_too(data: DataFolder) -> None:
     ask(data, ObjectionAdd(number="07700900308", made_at=day(3)), ACTOR)
-    with pytest.raises(UsageError, match="cannot be made in the future"):
+    with pytest.raises(UsageError, match=r"cannot be made in the future \(.* (GMT|BST)\)"):
         ask(data, ObjectionAdd(number="07700900308", made_at=datetime.now(UTC) + timedelta(1)), ACTOR)
 
 

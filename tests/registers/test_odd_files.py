@@ -72,7 +72,7 @@ ODD: dict[str, tuple[bytes, str]] = {
     "web page": (b"<html><body>Please sign in</body></html>\n", "it is a web page or XML: did the download fail?"),
     "CSV": (lines(*(f"{number},01" for number in NUMBERS)), "holds ',', which is neither a digit nor a space: is it a"),
     "tabs": (lines(*(f"{number}\t1" for number in NUMBERS)), "is it a table (CSV)?"),
-    "heading": (lines("Number", *NUMBERS), "1 of 101 lines are no numbers, more than 0.1 %: line 1 holds 'N'"),
+    "heading": (lines("Number", *NUMBERS), "1 line holds no number, more than 0.1 % of 101: line 1 holds 'N'"),
     "trailer": (lines(*NUMBERS, "100 records"), "line 101 holds 'r'"),
     "+44": (lines(*("+44" + number[1:] for number in NUMBERS)), "a register's numbers begin with 0, not with +44"),
     "eaten zero": (lines(*(number[1:] for number in NUMBERS)), "does not start with 0: a spreadsheet has eaten it"),

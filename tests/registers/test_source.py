@@ -21,12 +21,12 @@ DATA = Path(__file__).parents[1] / "data" / "registers"
 
 FAULTS = {
     "empty.txt": "it is empty",
-    "only_line_ends.txt": "3 of 3 lines are no numbers, more than 0.1 %: line 1 is empty; and 2 more",
+    "only_line_ends.txt": "3 lines hold no number, more than 0.1 % of 3: line 1 is empty; and 2 more",
     "cut_in_a_number.txt": "line 20, the last one, has no line end: the file was cut in the middle of a record",
     "cut_before_its_line_end.txt": "line 20, the last one, has no line end",
     "cut_between_cr_and_lf.txt": "line 20, the last one, has no line end",
     "cut_to_what_looks_like_a_shorter_number.txt": "line 20, the last one, has no line end",
-    "letter_in_line_7.txt": "1 of 20 lines are no numbers, more than 0.1 %: line 7 holds 'O'",
+    "letter_in_line_7.txt": "1 line holds no number, more than 0.1 % of 20: line 7 holds 'O'",
     "international_in_line_3.txt": "line 3 does not start with 0",
     "too_short_in_line_12.txt": "line 12 holds 9 digits where 10 or 11 are needed",
     "too_long_in_line_1.txt": "line 1 holds 12 digits where 10 or 11 are needed",
@@ -98,7 +98,7 @@ def test_one_bad_line_in_a_thousand_is_tolerated_and_noted(tmp_path: Path) -> No
     assert len(read.keys) == 999
     assert [str(bad) for bad in read.tally.faults] == ["line 500 holds 'N', which is neither a digit nor a space"]
     path.write_bytes("".join([*text[:499], "0800 NO\r\n", *text[500:]]).encode())
-    with pytest.raises(RegisterError, match="1 of 999 lines"):
+    with pytest.raises(RegisterError, match=r"1 line holds no number, more than 0\.1 % of 999"):
         _read(path)
 
 

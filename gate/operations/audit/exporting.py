@@ -43,7 +43,7 @@ from gate.operations.audit.witnesses import Witnesses
 from gate.operations.erasure.recordings import hold_of
 from gate.operations.keys.recipients import must_be_logged
 from gate.operations.operation import READERS, Caller, Cursor, Line, Moment, Note, Request, Response, about, operation
-from gate.showing import local
+from gate.showing import local, many
 from gate.store import kept
 from gate.store.paging import no_place
 from gate.store.queries import logs, marks
@@ -157,7 +157,7 @@ def _check_openable(
             closed += bool(wraps) and not folder.bundles.openable(wraps, recipient, openers)
         after = (rows[-1].at, rows[-1].call_id, rows[-1].leaf_index)
         looked += len(rows)
-        caller.progress(0.0, f"{looked:,} recordings looked at")
+        caller.progress(0.0, f"{many(looked, 'recording')} looked at")
     if closed:
         raise UsageError(
             f"recordings that are sealed neither to the recipient nor to a key that you gave: {closed:,}",

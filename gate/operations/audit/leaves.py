@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec.structs import replace
 
-from gate.core.days import LONDON
+from gate.core.days import LONDON, short_day
 from gate.core.evidence import index_of, stamp
 from gate.core.facts import CATALOGUE
 from gate.core.facts.audit import BundleExported
@@ -198,11 +198,11 @@ def _shown(value: object, thing: str) -> str:
         return many(round(value), thing)
     text = _CODES.get(str(value), str(value).replace("_", " ").removeprefix("account:").removeprefix("trunk:"))
     if _DAY(text):
-        return f"{datetime.fromisoformat(text):%d %b %Y}"
+        return short_day(datetime.fromisoformat(text))
     if not _TIME(text):
         return text
     at = datetime.fromisoformat(str(value)).astimezone(LONDON)
-    return f"{at:%d %b %Y %H:%M}" if at.hour or at.minute else f"{at:%d %b %Y}"
+    return f"{short_day(at)} {at:%H:%M}" if at.hour or at.minute else short_day(at)
 
 
 def _calls(tx: Source, ids: set[str]) -> dict[str, tuple[str, str]]:

@@ -190,7 +190,7 @@ class Witnesses:
                 return "", f"{_REFUSALS.get(answer.status, answer.reason)} ({answer.status})"[:200]
             old = int(text[:20])
             if old > size:
-                return "", f"it has seen {old:,} entries, and this log had {size:,} when it was shown"
+                return "", f"it has seen {many(old, 'entry')}, and this log had {size:,} when it was shown"
         return "", "it does not cosign from the size that it names itself"
 
     def _not_cosigned(self, witness: Witness, why: str, *, refuses: bool) -> None:
@@ -266,7 +266,7 @@ class Witnesses:
         if now.waiting_since and self.waited() > GAP:
             yield (
                 f"Since {local(now.waiting_since)} the log lacks {many(now.required, 'cosignature')}: "
-                f"witnesses have seen {now.size:,} entries, and nothing after. dialgate audit witnesses"
+                f"witnesses have seen {many(now.size, 'entry')}, and nothing after. dialgate audit witnesses"
             )
 
 

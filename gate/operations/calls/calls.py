@@ -25,7 +25,7 @@ from gate.core.ladder import Ladder, rungs
 from gate.core.rows.audit import LeafProof, ProvenFact
 from gate.core.rows.calls import AgentRow, CallRow, CallShown, ReasonCount, TrendHour
 from gate.core.rows.lists import RegisterInForce
-from gate.core.terms import Reason
+from gate.core.terms import Reason, many
 from gate.errors import UsageError
 from gate.exports import page
 from gate.operations.contacts.pages import find_contact
@@ -416,7 +416,7 @@ def lookup_warnings(folder: DataFolder) -> list[str]:
     """Who looked up many numbers within an hour, told for a day after: a sentence each."""
     since = stamp(folder.clock.now() - timedelta(days=1))
     return [
-        f"{actor} looked up {count:,} numbers within an hour, at {local(at)}. Ask why."
+        f"{actor} looked up {many(count, 'number')} within an hour, at {local(at)}. Ask why."
         for actor, count, at in folder.read(
             lambda tx: tx.values(tuple[str, int, str], _MANY, [ManyLookups.kind, since])
         )

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 from msgspec import UNSET
 
 from gate.core.abandoned import Tally, Why, caller_of
-from gate.core.days import london_day, midnight
+from gate.core.days import london_day, midnight, short_day
 from gate.core.facts.calls import Abandoned, OutcomeReported
 from gate.core.facts.gate import CampaignReleased
 from gate.core.rows.month import CampaignHour, CampaignRate, CampaignStop
 from gate.core.rules import AbandonedLimits
+from gate.core.terms import many
 from gate.errors import UsageError
 from gate.operations.operation import (
     ADMINS,
@@ -101,7 +102,7 @@ def campaign_warnings(folder: DataFolder) -> list[str]:
     today, least = rates_of_day(folder, folder.today()), folder.screener.rules.abandoned.least
     stopped = [
         f"{_named(stop.claimed_by or '', stop.campaign or '')}: stopped, {stop.abandoned:,} of "
-        f"{stop.abandoned + stop.live:,} who answered on {stop.day} found nobody. "
+        f"{stop.abandoned + stop.live:,} who answered on {short_day(date.fromisoformat(stop.day))} found nobody. "
         f"dialgate campaign release {stop.id}"
         for stop in standing(folder)
     ]
@@ -112,8 +113,8 @@ def campaign_warnings(folder: DataFolder) -> list[str]:
         for row in over_alarm(folder, today)
     ]
     unknown = [
-        f"{_named(row.claimed_by, row.campaign)}: nothing is reported of {row.unknown:,} calls today, so how many "
-        "found nobody is not known: dialgate manual abandoned-calls"
+        f"{_named(row.claimed_by, row.campaign)}: nothing is reported of {many(row.unknown, 'call')} today, so how "
+        "many found nobody is not known: dialgate manual abandoned-calls"
         for row in today
         if row.campaign and row.unknown >= max(row.abandoned + row.live, least)
     ]

@@ -15,7 +15,7 @@ from gate.core.rows.calls import AgainstKnown, OneSidedTalk, ReasonCount
 from gate.errors import UsageError
 from gate.operations.calls.calls import reason_counts
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, about, operation
-from gate.showing import local
+from gate.showing import local, many
 from gate.store.queries import came_after
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ def alarms(folder: DataFolder) -> list[str]:
     rows, _ = _against(folder)
     if not rows:
         return []
-    last, many = rows[0], len(rows)
-    calls = "A call was made against the gate's refusal" if many == 1 else f"{many:,} calls were made against refusals"
+    last, calls = rows[0], "A call was made against the gate's refusal"
+    if len(rows) > 1:
+        calls = f"{many(len(rows), 'call', 'was')} made against refusals"
     return [
         f"{calls}, known since {local(last.against_at)} ({last.reason}, {last.claimed_by or 'erased'}): find "
         f"the way past the gate and close it. dialgate calls show {last.call_id}, dialgate trunk-test"
@@ -152,10 +153,10 @@ def one_sided_warnings(folder: DataFolder) -> list[str]:
     """A sentence where there was one in the last ``HOURS`` hours."""
     if not (rows := _one_sided(folder)):
         return []
-    last, many = rows[0], len(rows)
-    talks = "One-sided talk" if many == 1 else f"One-sided talks: {many:,} in {HOURS} hours"
+    last, count = rows[0], len(rows)
+    talks = "One-sided talk" if count == 1 else f"One-sided talks: {count:,} in {HOURS} hours"
     lately = sum(row.at > stamp(folder.clock.now() - timedelta(hours=1)) for row in rows)
-    talks += f", {lately:,} in the last hour" if many > 1 and lately else ""
+    talks += f", {lately:,} in the last hour" if count > 1 and lately else ""
     silent = {"both": "either side"}.get(last.side or "", f"the {last.side or 'erased side'}")
     return [f"{talks}: no audio came from {silent} ({local(last.at)}). dialgate calls show {last.subject}"]
 

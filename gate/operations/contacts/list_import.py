@@ -28,7 +28,7 @@ from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.facts import lists as facts
 from gate.core.rows.lists import ContactList, RegisterIdentity
-from gate.core.terms import Topic
+from gate.core.terms import Topic, many
 from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.operations.contacts.bulk_screener import Outcome
 from gate.operations.contacts.list_reading import (
@@ -342,7 +342,7 @@ class ListImport:
             rows_ = [(number, name, outcome, at, WORDS[before]) for number, name, outcome, at, before in columns]
             for some in batched(rows_, BATCH):
                 self._contacts += self.folder.store.call(partial(rows.add, list_id=self._list, rows=some))
-                self._report(READ + (1 - READ) * start / read.contacts, f"{self._contacts:,} contacts")
+                self._report(READ + (1 - READ) * start / read.contacts, many(self._contacts, "contact"))
 
     def _keep_objections(self, name: str, sha256: str) -> None:
         """Keep the objections that the CRM knows: they hold for every call, whatever becomes of this import."""
@@ -392,7 +392,7 @@ class ListImport:
                 partial(rows.carry_over, old=old, new=self._list, after=following, limit=BATCH, without=self._named)
             )
             self._carried += added
-            self._report(1.0, f"{self._contacts + self._carried:,} contacts")
+            self._report(1.0, many(self._contacts + self._carried, "contact"))
 
     def _shrinks(self) -> bool:
         held = self._old.contacts if self._old else 0
@@ -403,7 +403,7 @@ class ListImport:
             return
         held = self._old.contacts if self._old else 0
         raise RefusedError(
-            f"{self.file} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
+            f"{self.file} holds {many(self._contacts, 'contact')}, fewer than half of the {held:,} that are kept",
             reason="contacts_shrink",
             hint="see that it is the whole list; --add merges a part of it, --accept-shrink takes it all the same",
         )

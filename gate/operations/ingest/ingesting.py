@@ -44,6 +44,7 @@ from gate.core.evidence import stamp
 from gate.core.facts.recordings import RecordingOpened
 from gate.core.rows.calls import RecordingRow
 from gate.core.rtp import SIDES
+from gate.core.terms import many
 from gate.durable import sync_folder
 from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import HandedOverFile
@@ -147,7 +148,7 @@ def _audio(known: tuple[str, int, int], begin: int, size: int, length: int) -> W
     codec, rate, channels = known
     there = max(0, size - begin)
     if length not in _UNKNOWN_SIZES and length > there:
-        raise WavError(f"it is cut short: {length - there:,} bytes of its audio are missing")
+        raise WavError(f"it is cut short: {many(length - there, 'byte of its audio', 'is')} missing")
     found = there if length in _UNKNOWN_SIZES else length
     whole = found - found % (channels * (2 if codec == "L16" else 1))
     if whole <= 0:

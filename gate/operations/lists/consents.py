@@ -51,6 +51,7 @@ from gate.operations.operation import (
     operation,
 )
 from gate.operations.parsing import number_of, number_or_id
+from gate.showing import local
 from gate.store import queries
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
     given = asked.given_at.astimezone(UTC) if asked.given_at else now
     if given > now:
         raise UsageError(
-            f"a consent cannot be given in the future ({asked.given_at})", hint="Give the time it was given."
+            f"a consent cannot be given in the future ({local(given.isoformat())})", hint="Give the time it was given."
         )
     if missing := [name for name in _TEXTS if not getattr(asked, name).strip()]:
         raise UsageError(

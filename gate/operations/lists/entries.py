@@ -32,7 +32,7 @@ from gate.core.screening import (
     standing_objection,
     unspoken,
 )
-from gate.core.terms import TOPICS, Objection, Purpose, Scope, Topic, date_text
+from gate.core.terms import TOPICS, Objection, Purpose, Scope, Topic, date_text, many
 from gate.errors import RefusedError, UsageError
 from gate.operations.operation import Line, Moment, Note, Response
 from gate.operations.parsing import number_of
@@ -381,7 +381,7 @@ def faults_of(name: str, entry: Entry, now: datetime) -> list[str]:
     fields = {column: getattr(entry, column) for column in COLUMNS[name]}
     faults = [f"{column} is empty" for column in REQUIRED[name] if not fields[column]]
     faults += [
-        f"{column} is longer than {MOST.get(column, NOTE):,} characters"
+        f"{column} is longer than {many(MOST.get(column, NOTE), 'character')}"
         for column, value in fields.items()
         if isinstance(value, str) and len(value) > MOST.get(column, NOTE)
     ]

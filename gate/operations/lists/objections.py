@@ -54,7 +54,7 @@ from gate.operations.operation import (
     plan_digest,
 )
 from gate.operations.parsing import must_have, number_of, number_or_id
-from gate.showing import many
+from gate.showing import local, many
 from gate.store import queries
 from gate.store.transaction import last_word
 
@@ -115,7 +115,8 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
         made = asked.made_at.astimezone(UTC)
         if made > folder.clock.now():
             raise UsageError(
-                f"an objection cannot be made in the future ({asked.made_at})", hint="Give the time it was made."
+                f"an objection cannot be made in the future ({local(made.isoformat())})",
+                hint="Give the time it was made.",
             )
         made_at = made.isoformat()
     to = instigator_of(folder, asked.on_behalf_of)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from gate.config import Config
 from gate.core.facts import audit as facts
 from gate.core.facts.audit import MemoryCompleted
+from gate.core.terms import many
 from gate.errors import GateError, UsageError
 from gate.log import Logger
 from gate.operations.audit.signed_log import signing_key
@@ -180,7 +181,9 @@ class SecondPlace:
             missing = lacking(reader.connection, min(known.leaf, last), self._folder.pepper, _held(read))
             if missing:
                 one = f"{missing[0].act} {missing[0].id}"
-                found.append(f"{self._journal.path} lacks {len(missing):,} acts that the log has: the first is {one}")
+                found.append(
+                    f"{self._journal.path} lacks {many(len(missing), 'act')} that the log has: the first is {one}"
+                )
             return [*found, *contradicted(reader, [*read.known, *read.acts])]
 
     def renew(self, actor: str, reason: str) -> str:
@@ -253,8 +256,8 @@ class SecondPlace:
             self._folder.keep(MemoryCompleted(acts=count), "memory", REPLAYED_BY)
             log.error("memory_completed", acts=count, hint="somebody has changed gate.db or the journal: audit verify")
             self._completed = (
-                f"The memory journal lacked {count:,} acts that the store said it holds: somebody has changed gate.db"
-                " or the journal. They are written now, and the log says so (memory_completed)."
+                f"The memory journal lacked {many(count, 'act')} that the store said it holds: somebody has changed "
+                "gate.db or the journal. What it lacked is written now, and the log says so (memory_completed)."
             )
 
     def _first(self, journal: Journal, memory: Memory) -> None:

@@ -19,7 +19,7 @@ from msgspec.structs import asdict, replace
 
 from gate.config import Registers, read_secret
 from gate.converting import convert
-from gate.core.days import london_day
+from gate.core.days import london_day, short_day
 from gate.core.evidence import stamp
 from gate.core.facts import lists as facts
 from gate.core.numbers import NumberRefused, parse
@@ -70,6 +70,12 @@ class FirstSeen(NamedTuple):
     """Registers as which they were imported."""
 
     @property
+    def came(self) -> str:
+        """In words: the day, and as of which they were imported."""
+        day = short_day(self.day)
+        return f"were imported on {day} as of {short_day(self.as_of)}" if self.as_of else f"came on {day} already"
+
+    @property
     def latest(self) -> date:
         """The latest day that they may speak of."""
         return min(self.day, self.as_of) if self.as_of else self.day
@@ -111,7 +117,7 @@ def refuse_again(source: HandedOverFile, name: str, seen: FirstSeen | None) -> N
     """Raises ``RegisterError`` where these bytes were imported before as this register."""
     if seen and name in seen.names:
         raise RegisterError(
-            f"{source} is refused: the same bytes were imported on {seen.day} as of {seen.as_of}",
+            f"{source} is refused: the same bytes {seen.came}",
             hint="a file that is sent again does not become newer by it: does the fetch still work?",
         )
 
@@ -124,9 +130,8 @@ def day_of(source: HandedOverFile, asked: date | None, guessed: date, seen: Firs
     if asked is None:
         return min(guessed, seen.latest)
     if asked > seen.latest:
-        came = f"were imported on {seen.day} as of {seen.as_of}" if seen.as_of else f"came on {seen.day} already"
         raise RegisterError(
-            f"{source} is refused: the same bytes {came}, and cannot speak of a later day: {asked}",
+            f"{source} is refused: the same bytes {seen.came}, and cannot speak of a later day: {short_day(asked)}",
             hint="fetch the licensee's newest file; without --as-of these bytes keep their day",
         )
     return asked

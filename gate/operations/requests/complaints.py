@@ -16,6 +16,7 @@ from gate.core.evidence import stamp
 from gate.core.facts.requests import AskedBy, Opened
 from gate.core.letters import one_line, plain_lines
 from gate.core.request_words import Asks
+from gate.core.terms import many
 from gate.errors import RefusedError, UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Once, Request, Response, about, operation
 from gate.operations.parsing import number_of
@@ -113,7 +114,7 @@ def complaint_warnings(folder: DataFolder) -> list[str]:
     if came < MANY_A_DAY:
         return []
     return [
-        f"{came:,} complaints came through the form today (it takes {MOST_A_DAY:,}), and marketing waits for the "
+        f"{many(came, 'complaint')} came through the form today (it takes {MOST_A_DAY:,}), and marketing waits for the "
         f"numbers of {waits:,} of them: dialgate manual complaints"
     ]
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 from msgspec import UNSET
 
-from gate.core.days import LONDON
+from gate.core.days import LONDON, short_day
 from gate.core.evidence import stamp
 from gate.core.facts.lists import Objection
 from gate.core.facts.requests import AskedBy, LineHeld, Opened, SaidAt
@@ -188,9 +188,11 @@ def day_of(folder: DataFolder, on: date | None, request: RequestState | None = N
     if on is None:
         return today
     if on > today:
-        raise UsageError(f"{on} is in the future", hint="give the day on which it happened")
+        raise UsageError(f"{short_day(on)} is in the future", hint="give the day on which it happened")
     if request is not None and on < request.received:
-        raise UsageError(f"{on} is before the request came ({request.received})", hint="check the date")
+        raise UsageError(
+            f"{short_day(on)} is before the request came ({short_day(request.received)})", hint="check the date"
+        )
     return on
 
 

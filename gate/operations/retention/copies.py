@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
+from gate.core.days import short_day
 from gate.core.facts.audit import BundleExported
 from gate.core.facts.recordings import CopyDestroyed, CopyFailed, CopyMade, CopyWritten
 from gate.core.facts.requests import Searched
@@ -192,10 +193,10 @@ def copies_destroyed(folder: DataFolder, asked: CopiesDestroyed, caller: Caller)
     if not _DIGEST.fullmatch(asked.evidence_sha256) or bool(asked.evidence) != bool(asked.evidence_sha256):
         raise UsageError("a file proves by its name and its SHA-256, 64 digits from 0 to 9 and a to f")
     if asked.on and asked.on > folder.today():
-        raise UsageError(f"{asked.on} is in the future", hint="give the day on which it happened")
+        raise UsageError(f"{short_day(asked.on)} is in the future", hint="give the day on which it happened")
     if asked.on and asked.on < folder.today() and not asked.evidence:
         raise UsageError(
-            f"{asked.on} is before today, and nothing proves it",
+            f"{short_day(asked.on)} is before today, and nothing proves it",
             hint="Give a file that proves it, with --file; without --on it counts as destroyed today.",
         )
 

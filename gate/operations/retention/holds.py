@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import UNSET
 
+from gate.core.days import short_day
 from gate.core.facts import retention as facts
 from gate.core.retention import NAMED, HoldGround, Kind, Target
 from gate.core.rows import Page
@@ -219,8 +220,8 @@ def hold_warnings(folder: DataFolder) -> list[str]:
         of = f"{many(len(unsaid), 'hold')}, the first of {unsaid[0].reference}"
         texts.append(f"Nobody has said the ground of {of}: dialgate hold ground {unsaid[0].id} --ground …")
     texts += [
-        f"The hold {row.reference} was to be looked at on {row.review_on}: dialgate hold ground {row.id} "
-        f"--ground {row.ground} --review DATE, or dialgate hold release {row.id}"
+        f"The hold {row.reference} was to be looked at on {short_day(date.fromisoformat(row.review_on or ''))}: "
+        f"dialgate hold ground {row.id} --ground {row.ground} --review DATE, or dialgate hold release {row.id}"
         for row in due[:5]
     ]
     return texts
@@ -363,7 +364,7 @@ def _proof_of_notice(tx: StoreTransaction, row: HoldRow, asked: HoldRelease, tod
     GDPR; the confirmation promises it). A day before today needs one (LAW 7.1)."""
     told_on, given = asked.told_on, Proof(asked.evidence, asked.evidence_sha256)
     if told_on and told_on > today:
-        raise UsageError(f"{told_on} is in the future", hint="Give the day on which the person was told.")
+        raise UsageError(f"{short_day(told_on)} is in the future", hint="Give the day on which the person was told.")
     request = book.find(tx, row.id.rpartition(OWN_RESTRICTION)[0]) if row.kind == Kind.RESTRICTION else None
     if request and told_on is None:
         raise RefusedError(

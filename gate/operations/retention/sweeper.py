@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from msgspec.structs import asdict
 
 from gate.clock import Clock
+from gate.core.days import short_day
 from gate.core.evidence import stamp
 from gate.core.facts import retention as facts
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
@@ -356,8 +357,8 @@ class Retention:
         swept = self._read(partial(kept.swept_until, day=today.isoformat()))
         if swept is None or (today - date.fromisoformat(swept)).days <= STEADY_DAYS:
             return ""
-        last_on = f"{date.fromisoformat(swept):%d %b %Y}"
-        return f"the last sweep was on {last_on}, and today is {today:%d %b %Y}: is the clock right? {_LOOK}"
+        last_on = short_day(date.fromisoformat(swept))
+        return f"the last sweep was on {last_on}, and today is {short_day(today)}: is the clock right? {_LOOK}"
 
     def _due(self) -> bool:
         """Whether a sweep would erase anything."""
