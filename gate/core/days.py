@@ -1,6 +1,7 @@
 """Days and times as the British write them, read with the day that it is: pure functions.
 
-``25/11``, ``25/11/2026``, ``25 Nov``, ``2026-11-25``, ``today``, ``yesterday``, ``monday``; ``14:30``, ``2.30pm``.
+``25/11``, ``25/11/2026``, ``25 Nov``, ``Nov 25``, ``Wed 25 Nov``, ``2026-11-25``, ``today``, ``yesterday``, ``monday``;
+``14:30``, ``2.30pm``.
 
 When a call was, as people say it: a day, about what time, give or take; days from and to. All in London.
 """
@@ -24,6 +25,7 @@ _WEEKDAYS: Final = {
 _SHORT: Final = {name[:3]: at for name, at in _WEEKDAYS.items()}
 _NUMBERS = re.compile(r"(\d{1,2})[/.](\d{1,2})(?:[/.](\d{4}|\d{2}))?").fullmatch
 _NAMED = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[ -]?([a-z]{3,9})\.?(?:[ -]?(\d{4}))?").fullmatch
+_MONTH_FIRST = re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,?((?: \d{4})?)").fullmatch
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))? ?(am|pm)?").fullmatch
 
 
@@ -43,6 +45,13 @@ def day_of(text: str, today: date, *, ahead: bool = False) -> date:
         return day_of(name, today + timedelta(days=1), ahead=True)
     if (at := _WEEKDAYS.get(typed, _SHORT.get(typed))) is not None:
         return today + timedelta(days=(at - today.weekday()) % 7 if ahead else -((today.weekday() - at) % 7))
+    if name and (at := _WEEKDAYS.get(which.strip(",."), _SHORT.get(which.strip(",.")))) is not None:
+        day = day_of(name, today, ahead=ahead)
+        if day.weekday() != at:
+            raise ValueError(f"{text!r} is no day: {spoken_day(day)} is another day of the week")
+        return day
+    if (found := _MONTH_FIRST(typed)) and _is_month(found[1]):
+        typed = f"{found[2]} {found[1]}{found[3]}"
     if found := _NUMBERS(typed):
         number, month, year = int(found[1]), int(found[2]), found[3]
     elif (found := _NAMED(typed)) and found[2][:3] in _MONTHS and _is_month(found[2]):

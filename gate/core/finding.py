@@ -10,7 +10,7 @@ nothing, and whoever typed it learns which one it was.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
@@ -40,11 +40,11 @@ class Sought(NamedTuple):
             first, last = self.since.date(), self.until.date() - timedelta(days=1)
             if self.since.time() == self.until.time() == time():
                 return f"{first:{_DAY}}" + f" to {last:{_DAY}}" * (last > first)
-            same = self.since.date() == self.until.date()
-            return f"{self.since:{_DAY} %H:%M} to {self.until:{'' if same else _DAY + ' '}%H:%M}"
+            day = "" if self.since.date() == self.until.date() else f"{self.until:{_DAY}} "
+            return f"{self.since:{_DAY}} {_clock(self.since)} to {day}{_clock(self.until)}"
         if self.since:
-            return f"from {self.since:{_DAY} %H:%M}"
-        return f"before {self.until:{_DAY} %H:%M}" if self.until else ""
+            return f"from {self.since:{_DAY}} {_clock(self.since)}"
+        return f"before {self.until:{_DAY}} {_clock(self.until)}" if self.until else ""
 
     @property
     def in_words(self) -> str:
@@ -55,56 +55,185 @@ class Sought(NamedTuple):
 _DAY: Final = "%a %d %b %Y"
 _SINCE: Final = frozenset({"since", "from", "after", "between"})
 _UNTIL: Final = frozenset({"until", "till", "before", "to", "and"})
-_PARTS: Final = {"morning": (time(), time(12)), "afternoon": (time(12), time(18)), "evening": (time(18), time(23, 59))}
-_LONGEST: Final = 4
-"""Words of a day at most: ``10th of November 2026``."""
+_OPEN: Final = (_SINCE | _UNTIL) - {"and"}
+_DASH: Final = "-"
+_PARTS: Final = {"morning": (time(), time(12)), "afternoon": (time(12), time(18)), "evening": (time(18), None)}
+_YEARS: Final = range(1900, 2200)
+_LONGEST: Final = 5
+"""Words of a day at most: ``Tuesday 10th of November 2026``."""
 
 Days = tuple[date | None, date | None]
 Times = tuple[time | None, time | None]
 
 
+def _clock(moment: datetime) -> str:
+    """``14:30``; of an hour that the clocks make twice or leave out ``01:30 BST``."""
+    twice = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
+    return f"{moment:{'%H:%M %Z' if twice else '%H:%M'}}"
+
+
+class _Item(NamedTuple):
+    """A day, a time or a day with its time, where the line names one."""
+
+    word: str
+    """The word before it, such as ``since``; ``-`` joins it to what was named before."""
+    days: Days | None
+    times: Times | None
+    exact: time | None
+    """The time, where it is a single one."""
+    length: int
+    """Words, with the one before it."""
+
+    @property
+    def moment(self) -> datetime | None:
+        """A single day with a single time, of the clock in London."""
+        if self.exact is None or self.days is None or self.days[0] is None or self.days[0] != self.days[1]:
+            return None
+        return datetime.combine(self.days[0], self.exact)
+
+
+class _Period:
+    """What the items of a line make together."""
+
+    def __init__(self) -> None:
+        self.days: Days | None = None
+        self.times: Times | None = None
+        self.exact: time | None = None
+        self.since: datetime | None = None
+        self.until: datetime | None = None
+        self.between = False
+
+    def take(self, item: _Item) -> bool:
+        """Take an item in. False where it does not go with what is there: it is not understood."""
+        joins = item.word in _UNTIL | {_DASH} and (item.word != "and" or self.between)
+        if joins and (begun := self._begun()) and (ends := self._ends(item, begun)):
+            self.since, self.until, self.days, self.times = begun, ends, None, None
+            return True
+        if self.since or self.until:
+            return False
+        if item.word == _DASH or (item.days and self.days) or (item.times and self.times):
+            return joins and self._join(item)
+        if (moment := item.moment) and item.word in _OPEN:
+            if self.days or self.times:
+                return False
+            self.since, self.until = (moment, None) if item.word in _SINCE else (None, moment)
+        else:
+            times = item.times if item.days else _at(item)
+            if item.times and times is None:
+                return False
+            self.days = _from(item.word, item.days) if item.days else self.days
+            self.times, self.exact = times or self.times, item.exact or self.exact
+        self.between = item.word == "between"
+        return True
+
+    def _begun(self) -> datetime | None:
+        """The moment from which on another may be named."""
+        if self.since or self.until:
+            return None if self.until else self.since
+        if self.torn or not (self.days and self.days[0] and self.times and self.times[0] and self.exact):
+            return None
+        return datetime.combine(self.days[0], self.exact)
+
+    def _ends(self, item: _Item, begun: datetime) -> datetime | None:
+        """The moment until which an item goes; None where that is none after the other."""
+        if item.days is None:
+            ends = datetime.combine(begun.date(), item.exact) if item.exact and self.since else None
+        elif item.times is not None:
+            ends = item.moment
+        else:
+            last = item.days[0] if item.word == "before" else item.days[1] and item.days[1] + timedelta(days=1)
+            ends = datetime.combine(last, time()) if last else None
+        return ends if ends and ends > begun else None
+
+    def _join(self, item: _Item) -> bool:
+        """``25/11 to 27/11``, ``14:00 to 15:30``, ``25/11 to 27/11 9:00``."""
+        if item.days and self.days and self.times is None:
+            if item.times is None:
+                joined = _joined(item.word, self.days, item.days)
+                self.days = joined or self.days
+                return joined is not None
+            first, ends = self.days[0], item.moment
+            if first and ends and ends.date() >= first:
+                self.since, self.until, self.days = datetime.combine(first, time()), ends, None
+                return True
+        if item.days is None and self.times and self.exact and item.exact and self.times[0]:
+            self.times, self.exact = (self.exact, item.exact), None
+            return True
+        return False
+
+    @property
+    def torn(self) -> bool:
+        """A time of day, of more days than one: no period is just that."""
+        return self.times is not None and self.days is not None and (not self.days[0] or self.days[0] != self.days[1])
+
+    def ends(self, today: date) -> tuple[datetime | None, datetime | None]:
+        """From and to, in London. An hour that the clocks make twice is both of them."""
+        since, until = self.since, self.until
+        if self.days is not None or self.times is not None:
+            first, last = self.days or (today, today)
+            begins, ends = (None, None) if self.torn else self.times or (None, None)
+            since = datetime.combine(first, begins or time()) if first else None
+            until = datetime.combine(last, ends) if last and ends else None
+            if until is None and last:
+                until = datetime.combine(last + timedelta(days=1), time())
+            elif since and until and until <= since:  # over midnight
+                until += timedelta(days=1)
+        return _in_london(since, min), _in_london(until, max)
+
+
+def _in_london(at: datetime | None, which: Callable[..., datetime]) -> datetime | None:
+    if at is None:
+        return None
+    return which((at.replace(tzinfo=LONDON, fold=fold) for fold in (0, 1)), key=datetime.timestamp)
+
+
 def sought(line: str, today: date) -> Sought:
-    """Read a line. What is no day and no time is left as it was typed. Never raises."""
-    words = line.split()
-    days: Days | None = None
-    times: Times | None = None
+    """Read a line. What is no day and no time, or does not make one period, is left as it was typed. Never raises."""
+    words = re.sub("[–—]", _DASH, line).split()
+    period = _Period()
     rest: list[str] = []
+    timed: list[str] = []
     at = 0
     while at < len(words):
-        word = words[at].casefold()
-        begins = at + (word in _SINCE | _UNTIL or word == "on")
-        found, length = _days_at(words, begins, today)
-        between, more = (None, 0) if found else _times_at(words, begins)
-        if found and days is None:
-            days = _from(word, found)
-        elif found and days and word in _UNTIL and (joined := _joined(word, days, found)):
-            days = joined
-        elif between and times is None:
-            times = _at(word, between)
-        elif between and times and word in _UNTIL and between[0] and times[0]:
-            times = (_exact(words[begins - 2], times[0]), _exact(words[begins], between[0]))
-        else:
-            rest.append(words[at])
-            at += 1
-            continue
-        at = begins + length + more
-    return _period(days, times, " ".join(rest), today)
+        item = _item_at(words, at, today)
+        ends = at + (item.length if item else 1)
+        if item is None or _governed(words, at, ends) or not period.take(item):
+            rest += words[at:ends]
+        elif item.times:
+            timed += words[at:ends]
+        at = ends
+    if period.torn:
+        rest += timed
+    return Sought(*period.ends(today), " ".join(rest))
 
 
-def _period(days: Days | None, times: Times | None, text: str, today: date) -> Sought:
+def _governed(words: Sequence[str], at: int, ends: int) -> bool:
+    """``not yesterday``, ``alice or yesterday``, ``by today``: what is said of a day is more than a period, or it is no
+    day."""
+    if ends < len(words) and words[ends].casefold() == _OR:
+        return True
+    for word in map(str.casefold, reversed(words[:at])):
+        if word in NOT or word in (_OR, _BY):
+            return True
+        if word not in _FILLERS:
+            return False
+    return False
+
+
+def _item_at(words: Sequence[str], at: int, today: date) -> _Item | None:
+    """The day or time that begins at a place, with the word before it."""
+    word = words[at].casefold()
+    begins = at + (word in _SINCE | _UNTIL | {"on", "at", _DASH})
+    if word == "in" and words[at + 1 : at + 2] == ["the"]:  # "in the last week"; without it "calls in" is a reason
+        begins = at + 2
+    days, length = _days_at(words, begins, today)
+    behind = begins + length
+    if days and words[behind : behind + 1] == ["at"]:
+        behind += 1
+    times, exact, more = _times_at(words, behind)
     if days is None and times is None:
-        return Sought(None, None, text)
-    first, last = days or (today, today)
-    begins, ends = times or (None, None)
-    since = datetime.combine(first, begins or time(), LONDON) if first else None
-    until = None
-    if last and ends:
-        until = datetime.combine(last, ends, LONDON)
-        if since and until <= since:  # over midnight
-            until += timedelta(days=1)
-    elif last:
-        until = datetime.combine(last + timedelta(days=1), time(), LONDON)
-    return Sought(since, until, text)
+        return None
+    return _Item(word, days, times, exact, (behind if times else begins + length) + more - at)
 
 
 def _from(word: str, days: Days) -> Days:
@@ -125,27 +254,15 @@ def _joined(word: str, days: Days, more: Days) -> Days | None:
     return (days[0], last) if days[0] and last and days[0] <= last else None
 
 
-def _at(word: str, between: Times) -> Times:
-    """A time after a word such as ``since``, ``before``."""
-    if between[0] is None or word not in _SINCE | _UNTIL:
-        return between
-    middle = _middle(between)
-    return (middle, None) if word in _SINCE else (None, middle)
-
-
-def _middle(between: Times) -> time | None:
-    first, last = between
-    if first is None or last is None:
-        return first or last
-    minutes = (first.hour * 60 + first.minute + last.hour * 60 + last.minute) // 2
-    return time(minutes // 60, minutes % 60)
-
-
-def _exact(word: str, otherwise: time) -> time:
-    try:
-        return time_of_day(word)
-    except ValueError:
-        return otherwise
+def _at(item: _Item) -> Times | None:
+    """A time after a word such as ``since``, ``before``; None where the day has none such."""
+    word, times = item.word, item.times
+    if times is None or word not in _OPEN:
+        return times
+    at = item.exact or times[word in ("after", "until", "till", "to")]
+    if at is None:
+        return None
+    return (at, None) if word in _SINCE else (None, at)
 
 
 def _days_at(words: Sequence[str], at: int, today: date) -> tuple[Days | None, int]:
@@ -201,9 +318,7 @@ def _span(which: str, many: int | None, what: str, today: date) -> Days | None:
 
 def _month(name: str, year: str | None, today: date) -> Days | None:
     """``November 2026``; ``in november`` is the last one that has begun."""
-    try:
-        first = day_of(f"1 {name} {year}" if year else f"1 {name}", today)
-    except ValueError:
+    if (first := _day(f"1 {name} {year}" if year else f"1 {name}", today)) is None:
         return None
     return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
@@ -213,30 +328,40 @@ def _day(typed: str, today: date) -> date | None:
     if typed.isalpha() and len(typed) <= 3:
         return None
     try:
-        return day_of(re.sub(r"^([a-z]{3,9}) (\d{1,2})(?= |$)", r"\2 \1", typed), today)
+        day = day_of(typed, today)
     except ValueError:
         return None
+    return day if day.year in _YEARS else None
 
 
-def _times_at(words: Sequence[str], at: int) -> tuple[Times | None, int]:
-    """``14:00-14:30``, ``this morning``; ``14:30`` is a quarter of an hour before and after."""
-    if at >= len(words):
-        return None, 0
-    word = words[at].casefold()
-    if word == "this" and at + 1 < len(words) and words[at + 1].casefold() in _PARTS:
-        return _PARTS[words[at + 1].casefold()], 2
+def _times_at(words: Sequence[str], at: int) -> tuple[Times | None, time | None, int]:
+    """``14:00-14:30``, ``this morning``; ``14:30`` is a quarter of an hour before and after, within its day: the times,
+    the one that was named, and of how many words they are."""
+    word, more = (word.casefold().strip(",") for word in (*words[at : at + 2], "", "")[:2])
+    if word == "this" and more in _PARTS:
+        return _PARTS[more], None, 2
     if word in _PARTS:
-        return _PARTS[word], 1
+        return _PARTS[word], None, 1
+    length = 1
+    if more in ("am", "pm"):
+        word, length = word + more, 2
     begins, dash, ends = word.partition("-")
     try:
-        since = time_of_day(begins)
+        exact = time_of_day(begins)
         if dash:
-            return (since, time_of_day(ends)), 1
+            return (exact, time_of_day(ends)), None, length
     except ValueError:
-        return None, 0
-    minutes = since.hour * 60 + since.minute
-    first, last = max(0, minutes - ABOUT), min(23 * 60 + 59, minutes + ABOUT)
-    return (time(first // 60, first % 60), time(last // 60, last % 60)), 1
+        return None, None, 0
+    middle = datetime.combine(date(2000, 1, 2), exact)
+    first, last = middle - timedelta(minutes=ABOUT), middle + timedelta(minutes=ABOUT)
+    return (
+        (
+            first.time().replace(second=0) if first.day == middle.day else time(),
+            last.time().replace(second=0) if last.day == middle.day else None,
+        ),
+        exact,
+        length,
+    )
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -308,6 +433,7 @@ Vocabulary = Mapping[str, tuple[Condition, ...]]
 
 NOT: Final = frozenset({"not", "no", "without", "except"})
 _OR: Final = "or"
+_BY: Final = "by"
 _FILLERS: Final = frozenset(
     {
         "a",
@@ -351,8 +477,9 @@ def _words_of_reasons() -> dict[str, tuple[Condition, ...]]:
             for ends in range(begins + 1, len(code) + 1):
                 piece = code[begins:ends]
                 denied = begins > 0 and code[begins - 1] == "not"
-                bare = len(piece) == 1 and (len(piece[0]) < 3 or piece[0] in _FILLERS | NOT | {"too"})
-                if not denied and not bare:
+                bare = len(piece) == 1 and (len(piece[0]) < 3 or piece[0] == "too")
+                whole = piece[0] not in _FILLERS and piece[-1] not in _FILLERS | NOT | {"too"}
+                if not denied and not bare and whole:
                     phrase = " ".join(piece)
                     found[phrase] = (*found.get(phrase, ()), Condition("reason", reason.value))
     del found["not allowed"]  # of a destination; alone it is what a verdict of block says
@@ -396,7 +523,8 @@ RECORDINGS: Final[Vocabulary] = (
     | _spellings("silent", "silent", "one sided")
 )
 CONTACTS: Final[Vocabulary] = _words_of_reasons() | _words_of_verdicts()
-REQUESTS: Final[Vocabulary] = _values("asks", Asks) | _values("state", State)
+REQUESTS: Final[Vocabulary] = _values("asks", Asks) | _values("state", State) | {"overdue": (), "paused": ()}
+"""What the days of today make of a request is nothing that it can be found by, and no name either."""
 _PHRASE: Final = 6
 """Words of a phrase at most."""
 _CALLERS: Final = 20
@@ -430,17 +558,21 @@ def meant(
         if not conditions and word in NOT:
             denied, pending = True, f"{pending}{typed} "
             continue
-        if not conditions and word == _OR and found and at < len(words):
-            joined, pending = True, ""
+        if not conditions and word == _OR and found and not pending and not joined:
+            joined = True
             continue
         if not conditions and word in _FILLERS:
             continue
-        if joined and (found[-1].denied or not denied):  # "not alice or bob" denies both
+        if denied and (joined or " " in pending.strip()):  # "alice or not bob", "not not alice" are too much
+            conditions = ()
+        if joined:  # "not alice or bob" denies both
             last = found.pop()
             conditions = (*last.conditions, *conditions) if last.known and conditions else ()
-            typed, denied = f"{last.typed} or {typed}", last.denied
+            typed, denied, pending = f"{last.typed} or {pending}{typed}", last.denied, ""
         found.append(Term(f"{pending}{typed}".strip(), conditions, denied))
         denied, joined, pending = False, False, ""
+    if joined:
+        pending = f"{_OR} {pending}"
     if pending:
         found.append(Term(pending.strip(), ()))  # it denies nothing
     return found
@@ -465,14 +597,19 @@ def _meaning(
 ) -> tuple[tuple[Condition, ...], int]:
     """What begins at a place means, and how many words that takes."""
     folded = [word.casefold() for word in words[at : at + _PHRASE]]
+    by = at > 0 and words[at - 1].casefold() == _BY
     for length in range(len(folded), 0, -1):
         phrase = " ".join(folded[:length])
         named = tuple(Condition("caller", name) for name in callers if phrase in (name.casefold(), _name(name)))
+        if named and by:
+            return named, length
+        if phrase in NOT | _FILLERS or phrase == _OR:
+            return (), length
         if phrase in vocabulary or named:
             return (*vocabulary.get(phrase, ()), *named), length
     word = folded[0]
-    if word in NOT or word == _OR:
-        return (), 1
+    if length := _when(words, at):
+        return (), length
     if digits := _number_at(words, at):
         typed = " ".join(words[at : at + digits])
         number = (Condition("number", typed),) if _is_number(typed) else ()
@@ -483,8 +620,6 @@ def _meaning(
         name for name in callers if len(word) > 1 and word in (name.casefold() if ":" in word else _name(name))
     ]:
         return tuple(Condition("caller", name) for name in parts[:_CALLERS]), 1
-    if word in _FILLERS:
-        return (), 1
     begun = _begun(word, vocabulary) if len(word) >= _BEGINNING else ()
     ident = (Condition("id", word),) if ids and _ID(word) else ()
     rest = (Condition(free, words[at].rstrip(_HIDDEN)),) if free else ()
@@ -504,9 +639,15 @@ def _begun(word: str, vocabulary: Vocabulary) -> tuple[Condition, ...]:
 def _number_at(words: Sequence[str], at: int) -> int:
     """How many words from here are a number that is written with spaces."""
     length = 0
-    while at + length < len(words) and _DIGITS(words[at + length]):
+    while at + length < len(words) and _DIGITS(words[at + length]) and not _when(words, at + length):
         length += 1
     return length
+
+
+def _when(words: Sequence[str], at: int) -> int:
+    """Return how many words from here are a day or a time that made no period: it is nothing else either."""
+    _, length = _days_at(words, at, date(2000, 1, 1))
+    return length or _times_at(words, at)[2]
 
 
 def _is_number(typed: str) -> bool:

@@ -28,6 +28,11 @@ TODAY = date(2026, 11, 29)
         ("Yesterday", date(2026, 11, 28)),
         ("monday", date(2026, 11, 23)),
         ("sunday", TODAY),
+        ("Wed 25 Nov 2026", date(2026, 11, 25)),
+        ("Wednesday 25 November", date(2026, 11, 25)),
+        ("Wed, 25/11", date(2026, 11, 25)),
+        ("Nov 25", date(2026, 11, 25)),
+        ("November 25th, 2025", date(2025, 11, 25)),
     ],
 )
 def test_a_day_is_the_last_such_day(typed: str, day: date) -> None:
@@ -41,7 +46,22 @@ def test_of_what_is_to_come_it_is_the_next(typed: str, day: date) -> None:
     assert day_of(typed, TODAY, ahead=True) == day
 
 
-@pytest.mark.parametrize("typed", ["", "31/11", "25/13", "12 nonsense", "1 maybe", "20261125", "2026-13-01", "alice"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "Tuesday 25 Nov 2026",
+        "wed alice",
+        "mark 10",
+        "31/11",
+        "25/13",
+        "12 nonsense",
+        "1 maybe",
+        "20261125",
+        "2026-13-01",
+        "alice",
+    ],
+)
 def test_what_is_no_day_is_none(typed: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         day_of(typed, TODAY)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import random
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gate.core.finding import sought
 from gate.core.rows.audit import LastVerification, LogNow
 from gate.errors import UsageError
 from gate.ports import Fact
@@ -175,6 +176,66 @@ def test_what_was_typed_is_understood(three, text, found, few, monkeypatch):
     monkeypatch.setattr(search, "FEW", few)
     assert {NAMES[call] for call in ids(window(three, text=text))} == found
     assert {NAMES[call] for call in ids(window(three, text=text, before=paging.END))} == found
+
+
+CLOCKS = {
+    "first": decision("01", at=datetime(2026, 10, 25, 0, 35, tzinfo=UTC), claimed_by="account:allowed"),
+    "second": decision(
+        "02", at=datetime(2026, 10, 25, 1, 35, tzinfo=UTC), claimed_by="account:simon", reason="objected"
+    ),
+    "noon": decision(
+        "03", at=datetime(2026, 10, 25, 12, tzinfo=UTC), claimed_by="account:not", reason="too_many_calls_at_once"
+    ),
+    "late": decision("04", at=datetime(2026, 10, 25, 23, 59, 30, tzinfo=UTC), claimed_by="account:today"),
+    "next": decision(
+        "05",
+        "+441614960000",
+        at=datetime(2026, 10, 26, 14, tzinfo=UTC),
+        reason="pensions_not_authorised",
+        topic="pensions",
+    ),
+}
+ON_CLOCKS = {fact.subject: name for name, fact in CLOCKS.items()}
+clocks = only_read(lambda store: put(store, *CLOCKS.values()))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("25 Oct 01:35", "first second"),
+        ("25/10 01:30-01:40 not simon", "first"),
+        ("before Sun 25 Oct 2026 12:00", "first second"),
+        ("after 25/10 12:30", "late next"),
+        ("since 25/10 01:50", "second noon late next"),
+        ("25 Oct 23:59:30", "late"),
+        ("25/10 evening", "late"),
+        ("25/10 12:00 to 26/10 09:00", "noon late"),
+        ("Monday 26 October 2026", "next"),
+        ("calls at 12:00 25/10", "noon"),
+        ("calls on 25/10 by allowed", "first"),
+        ("not by allowed", "second noon late next"),
+        ("allowed", "first late"),
+        ("by not", "noon"),
+        ("not simon blocked", "noon next"),
+        ("pensions not alice", ""),
+        ("pensions not simon", "next"),
+        ("by today", "late"),
+        ("not today", "first second noon next"),
+        ("not 25/10", ""),
+        ("not 25/10 alice", ""),
+        ("simon or 26/10 alice", ""),
+        ("simon or not alice", ""),
+        ("not not simon", ""),
+        ("this month 12:00-13:00", ""),
+        ("not 020 7946", "next"),
+        ("not 0161 4** **00", "first second noon late"),
+        ("all the calls", "first second noon late next"),
+    ],
+)
+def test_a_line_gives_the_rows_that_it_names_and_no_other(clocks, line, found):
+    read = sought(line, date(2026, 10, 30))
+    rows = window(clocks, text=read.text or None, since=read.since, until=read.until).items
+    assert {ON_CLOCKS[row.call_id] for row in rows} == set(found.split())
 
 
 def test_a_filter_beside_the_text_holds_too(three):
