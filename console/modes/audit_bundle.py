@@ -14,14 +14,15 @@ from console.feed import on_thread
 from console.modes import audit_shown as shown
 from console.modes.request_forms import filled
 from console.theme import PLAIN
-from console.widgets.ask import Field
+from console.widgets.ask import NO, YES, Field
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
 from console.widgets.working import worked
 from gate.core.days import HOW_WITH_TIME, LONDON, moment_of
+from gate.core.rows.audit import ALONE
 from gate.core.rows.keys import RecipientWorth
 from gate.errors import StoppedError, UsageError
-from gate.operations.audit.exporting import AuditExport
+from gate.operations.audit.exporting import AuditExport, Exportable
 from gate.operations.keys.recipients import KeyList
 from gate.showing import clean
 
@@ -67,13 +68,13 @@ async def export(screen: GateScreen, opener: KeyOpener, who: RecipientWorth) -> 
         if (key := told["key"].strip()) and key not in unlocked:
             await _unlock(screen, opener, Path(key))
             unlocked.add(key)
+        alone = await _evidence_only(screen, await on_thread(partial(opener.exportable, since, until, who.id)), who)
         stop, output = threading.Event(), Path(told["output"].strip())
 
         async def act(progress: Progress) -> Any:
             heed = partial(screen.app.call_from_thread, progress)
-            return await on_thread(
-                partial(opener.bundle, since, until, who.id, told["purpose"].strip(), output, stop, heed)
-            )
+            make = partial(opener.bundle, evidence_only=alone)
+            return await on_thread(partial(make, since, until, who.id, told["purpose"].strip(), output, stop, heed))
 
         async def end() -> None:
             stop.set()
@@ -114,6 +115,28 @@ def _moment(text: str, days: int) -> datetime:
         raise UsageError(f"{text.strip()!r} is no day and no time", hint=HOW_WITH_TIME) from None
 
 
+async def _evidence_only(screen: GateScreen, found: Exportable, who: RecipientWorth) -> bool:
+    """Whether the recordings are to be left out, asked where there are some that nobody could open: what is offered
+    first is evidence alone where that is so of all. Raises ``StoppedError`` where it was left."""
+    if not found.closed:
+        return False
+    those = f"{found.closed:,} of {words.many(found.recordings, 'recording')}"
+    offered = Field.from_request(
+        AuditExport, "evidence_only", YES if found.closed == found.recordings else NO, needed=False
+    )
+
+    async def send(told: Mapping[str, str]) -> str:
+        if told["evidence_only"] != YES:
+            raise UsageError(f"{those} cannot be opened", hint="Leave this, and give a private key that opens them.")
+        return YES
+
+    said = f"{those} of the period cannot be opened by the key of {clean(who.name)}, nor by those that are open here."
+    title = "Evidence alone?"
+    if await filled(screen, title, (offered,), send, said=said, act="Export") is None:
+        raise StoppedError(f"{those} cannot be opened", hint="Give a private key that opens them, or evidence alone.")
+    return True
+
+
 async def _unlock(screen: GateScreen, opener: KeyOpener, key: Path) -> None:
     """The key's passphrase goes from the field to the opener, and nowhere else. Raises ``GateError``."""
 
@@ -133,6 +156,7 @@ def written(answer: Mapping[str, Any]) -> tuple[words.Shown, ...]:
     lines = [
         f"Written: {clean(str(answer.get('file')))}",
         f"{words.many(counts.get('calls', 0), 'call')}, recordings: {went}.",
+        *([ALONE] if answer.get("evidence_only") else []),
         "Give the verifier key (K) separately from the bundle.",
     ]
     lines += [

@@ -21,7 +21,7 @@ from gate.client.files import must_be_new
 from gate.clock import today
 from gate.core.days import LONDON, day_of
 from gate.errors import UsageError
-from gate.exports.bundle import many
+from gate.exports.bundle import ALONE, many
 from gate.operations.audit.exporting import AuditExport
 from gate.vault.keyfile import load_private
 from gate.vault.publickey import parse_recipient
@@ -52,6 +52,7 @@ class Until(Moment):
 @click.option("-k", "--key", "keys", multiple=True, type=FILE, metavar="FILE",
               help="A private key that opens recordings not sealed to the recipient; may be repeated.")  # fmt: skip
 @option(AuditExport, "purpose")
+@option(AuditExport, "evidence_only")
 @CHECKPOINTS
 @click.option("-o", "--output", required=True, type=NEW_FILE, metavar="FILE",
               help="The bundle; must not exist.")  # fmt: skip
@@ -65,6 +66,7 @@ def export(
     passphrase_files: tuple[Path, ...],
     kept: tuple[Path, ...],
     output: Path,
+    evidence_only: bool | None,
     **what: Any,
 ) -> None:
     """One file for an auditor. Calls, decisions, sealed recordings, and the proof of all of it.
@@ -79,7 +81,14 @@ def export(
     named = _named(recipient)
     with reach(view.config) as gate, view.progress("Exporting") as bar:
         who, result = make_bundle(
-            gate, recipient=named, privates=privates, notes=notes, output=output, progress=bar, **what
+            gate,
+            recipient=named,
+            privates=privates,
+            notes=notes,
+            output=output,
+            evidence_only=bool(evidence_only),
+            progress=bar,
+            **what,
         )
     for recording_id in result["damaged"]:
         narrate(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
@@ -87,6 +96,8 @@ def export(
     calls, included, recordings = (counts.get(name, 0) for name in ("calls", "included", "recordings"))
     summary = f"{many(calls, 'call')}, {included:,} of {many(recordings, 'recording')}"
     narrate(f"Wrote {output} for {who.name} ({who.purpose}): {summary}.")
+    if result.get("evidence_only"):
+        narrate(ALONE)
     keys_of_logs = [result["vkey"], *result.get("others", {}).values()]
     for vkey in keys_of_logs:
         narrate(f"Give the verifier key separately, by other means: {vkey}")

@@ -54,6 +54,7 @@ def make_bundle(
     purpose: str,
     output: Path,
     notes: Sequence[tuple[str, str]] = (),
+    evidence_only: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> tuple[Recipient, dict[str, Any]]:
     """Write a bundle to a file that must not exist; its recipient, and what ``--json`` tells of it.
@@ -70,6 +71,7 @@ def make_bundle(
                 recipient=recipient,
                 purpose=purpose,
                 openers=[private.id for private in privates],
+                evidence_only=evidence_only,
             ),
             progress=progress,
         )
@@ -86,6 +88,7 @@ def make_bundle(
         **({"others": made.others} if made.others else {}),
         "reader": made.reader,
         "damaged": made.damaged,
+        **({"evidence_only": True} if evidence_only else {}),
     }
     return begun.recipient, result
 
@@ -240,6 +243,8 @@ def _opened(
             "counts": {name: count for name, count in manifest.counts.items() if count},
             "folder": str(output) if output else None,
         }
+        if manifest.evidence_only:
+            summary["evidence_only"] = True
         if manifest.others:
             summary["number"] = manifest.number
             summary["others"] = [

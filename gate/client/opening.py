@@ -36,6 +36,7 @@ from gate.core.facts.calls import Announced
 from gate.errors import ExportError, GateError, StoppedError, UsageError, VaultError
 from gate.exports.audio import ExportReport, rendered
 from gate.exports.rtp_timeline import Samples
+from gate.operations.audit.exporting import AuditExportable, Exportable
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.types import Progress
 from gate.vault.keyfile import PrivateKey, change_passphrase, load_private
@@ -311,6 +312,8 @@ class KeyOpener:
         output: Path,
         stop: threading.Event,
         progress: Progress,
+        *,
+        evidence_only: bool = False,
     ) -> Mapping[str, Any]:
         """Write the period ``[since, until)`` as a bundle for a recipient (its id) to a file that must not exist, as
         ``dialgate audit export``.
@@ -333,9 +336,15 @@ class KeyOpener:
             privates=self._held(),
             purpose=purpose,
             output=output,
+            evidence_only=evidence_only,
             progress=heed,
         )
         return result
+
+    def exportable(self, since: datetime, until: datetime, recipient: str) -> Exportable:
+        """How many recordings ``bundle`` would have, and how many neither the recipient nor what is open could open."""
+        openers = [private.id for private in self._held()]
+        return self._client.ask(AuditExportable(since=since, until=until, recipient=recipient, openers=openers))
 
     def _held(self) -> list[PrivateKey]:
         """What is open, for use."""

@@ -31,6 +31,7 @@ from msgspec import UNSET, UnsetType
 
 from gate.converting import decode
 from gate.core.evidence import MOST_LOGS, canonical
+from gate.core.rows.audit import ALONE as ALONE
 from gate.errors import GateError
 from gate.showing import many as many
 
@@ -78,9 +79,12 @@ STATUSES: Final = {
     "empty": "nothing was recorded",
     "missing": "its sealed file was not where the gate keeps it",
     "elsewhere": "kept by the gate that made it: its own bundle has them",
+    "not_asked": "left out by request: the bundle is of evidence alone",
 }
-"""What became of a recording; the words that ``audit open`` uses. The last one is of bundles over several logs."""
+"""What became of a recording; the words that ``audit open`` uses. The last two are of bundles over several logs, and of
+evidence alone."""
 ELSEWHERE: Final = "elsewhere"
+NOT_ASKED: Final = "not_asked"
 
 MAX_MANIFEST: Final = 64 << 20
 MAX_SMALL: Final = 1 << 20
@@ -170,6 +174,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a bundle over several logs: that of the log of the gate that made it."""
     others: list[OtherLog] | UnsetType = UNSET
     """And the other logs, by their numbers."""
+    evidence_only: Literal[True] | UnsetType = UNSET
+    """It has no recordings, because none were asked for."""
 
     @property
     def logs(self) -> dict[int, OtherLog]:

@@ -55,6 +55,9 @@ class Claims:
         """When the export began."""
         self._reader = next((each.sha256 for each in manifest.members if each.name == form.READER), "")
         self._reader_logged = ""
+        self._alone = bool(manifest.evidence_only)
+        self._alone_logged = False
+        """Whether the log has it that no recordings were asked for."""
         self._holds: dict[str, Mapping[str, Any]] = {}
         self._released: set[str] = set()
         self._joined: set[str] = set()
@@ -79,7 +82,9 @@ class Claims:
             if before is None or _later(before, fact):
                 self._recipients[fact.subject] = fact
         elif fact.kind == BundleExported.kind and fact.subject == self._bundle:
-            self._begun, self._reader_logged = fact.at, str(rows.body_of(fact).get("reader") or "")
+            body = rows.body_of(fact)
+            self._begun, self._reader_logged = fact.at, str(body.get("reader") or "")
+            self._alone_logged = body.get("evidence_only") is True
 
     def recording(self, status: str, row: rows.RecordingRow, call: rows.CallRow, facts: Sequence[rows.FactRow]) -> bool:
         """Whether the call's facts bear out what is said of a recording, as far as they can tell."""
@@ -93,7 +98,7 @@ class Claims:
         if status == "open" and closed:
             self._late.append((name, str(closed)))
         bears = {
-            "included": taken and bool(row.sha256) and not gone,
+            "included": taken and bool(row.sha256) and not gone and not self._alone,
             "restricted": not gone and not taken,
             "erased": gone,
             "erasing": bool(row.erasure_decided_at) and not gone,
@@ -101,6 +106,7 @@ class Claims:
             "empty": bool(closed) and not row.size and not gone,
             "missing": bool(closed) and not gone and not taken,
             "elsewhere": not taken and not gone and self._made_elsewhere(name, facts),
+            form.NOT_ASKED: self._alone and bool(row.sha256) and not taken and not gone,
         }
         return bears.get(status, False)
 
@@ -114,6 +120,9 @@ class Claims:
             findings.fails("complete", f"The period was not over when it was exported ({self._begun}): it goes on.")
         if self._reader_logged and self._reader != self._reader_logged:
             findings.fails("reader", f"{form.READER} is not the program whose digest is in the log: do not run it.")
+        if self._alone != self._alone_logged:
+            other = "with recordings" if self._alone else "of evidence alone"
+            findings.fails("evidence_only", f"The log does not have it so: the export was begun as one {other}.")
         for name, closed in self._late:
             if not self._begun or closed < self._begun:
                 self._statuses.add(f"{name} (said to have been open; it was closed before the export began)")
@@ -451,6 +460,7 @@ class _Contents:
             self._progress(0.6 + 0.4 * done / total, f"{done:,} of {form.many(total, 'recording')}")
         faults.report(
             self._findings, "recordings",
+            form.ALONE if self._manifest.evidence_only else
             f"{form.many(done, 'recording')} in the bundle, each the one of the log, and each opens with your key.",
             "Recordings that do not hold",
         )  # fmt: skip

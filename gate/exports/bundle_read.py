@@ -155,6 +155,10 @@ def _manifest(found: dict[str, Entry], findings: Findings, vkeys: Sequence[str])
     seal = found[form.SEAL].read(form.MAX_SMALL)
     if seal != form.seal_text(manifest.bundle, hashlib.sha256(data).hexdigest()).encode():
         raise BundleError(f"{form.MANIFEST} is not the one that {form.SEAL} speaks of: one of them was changed")
+    if manifest.counts.get("included" if manifest.evidence_only else form.NOT_ASKED):
+        raise BundleError(f"{form.MANIFEST} has another word than its counts on whether recordings were asked for")
+    if manifest.evidence_only:
+        findings.holds("evidence_only", form.ALONE)
     vkey = manifest.vkey if manifest.vkey in vkeys else "".join(vkeys[:1])
     trusted = vkey or manifest.vkey
     try:

@@ -87,6 +87,8 @@ class Contents:
     """Of the gate's log, where others go out with it."""
     others: Sequence[OtherHead] = ()
     """Those others."""
+    evidence_only: bool = False
+    """No recordings are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,8 @@ class _Writing:
         self._seal = seal
         self._folder = folder
         self._progress = progress
-        statuses = [each for each in form.STATUSES if each != form.ELSEWHERE or len(logs) > 1]
+        told = {form.ELSEWHERE: len(logs) > 1, form.NOT_ASKED: contents.evidence_only}
+        statuses = [each for each in form.STATUSES if told.get(each, True)]
         self._counts = dict.fromkeys(("calls", "decisions", "facts", "recordings", *statuses), 0)
         self._runs = {number: each.run for number, each in self._logs.items()}
         self._outside: dict[int, array[int]] = {number: array("Q") for number in self._logs}
@@ -392,6 +395,7 @@ class _Writing:
             members=list(self._tar.members),
             number=contents.number,
             others=others or UNSET,
+            evidence_only=contents.evidence_only or UNSET,
         )
         data = form.manifest_bytes(manifest)
         digest = hashlib.sha256(data).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from console.words import it_is
 from gate.audit import verify
 from gate.control.client import ControlClient
 from gate.errors import StoppedError, UsageError
+from gate.operations.audit.exporting import Exportable
 from gate.operations.catalogue import OPERATIONS
 from gate.showing import grouped
 from gate.types import Progress
@@ -44,10 +45,14 @@ class Bundler(MadeUpOpener):
     def __init__(self, folder: Path, begin: Any = None) -> None:
         super().__init__(folder)
         self.begin = begin
+        self.going = Exportable()
         self.between: tuple[datetime, datetime] | None = None
         self.waiting = threading.Event()
         self.goes_on = threading.Event()
         self.goes_on.set()
+
+    def exportable(self, since: datetime, until: datetime, recipient: str) -> Exportable:
+        return self.going
 
     def bundle(
         self,
@@ -58,8 +63,10 @@ class Bundler(MadeUpOpener):
         output: Path,
         stop: threading.Event,
         progress: Progress,
+        *,
+        evidence_only: bool = False,
     ) -> Mapping[str, Any]:
-        self.asked.append(("bundle", recipient, purpose, str(output)))
+        self.asked.append(("bundle", recipient, purpose, str(output)) + (("alone",) if evidence_only else ()))
         self.between = (since, until)
         if self.begin is not None:
             self.begin(since, until, recipient, purpose, self._holder)
@@ -70,7 +77,8 @@ class Bundler(MadeUpOpener):
                 raise StoppedError("the export was stopped", hint="nothing was written")
         output.write_bytes(b"bundle")
         counts = {"calls": 151, "recordings": 62, "included": 61}
-        return {"file": str(output), "counts": counts, "vkey": VKEY, "checkpoint": 700, "damaged": []}
+        made = {"file": str(output), "counts": counts, "vkey": VKEY, "checkpoint": 700, "damaged": []}
+        return made | {"evidence_only": evidence_only}
 
 
 def register(folder: Path) -> Served:
@@ -444,6 +452,34 @@ async def test_a_passphrase_in_the_burst_that_names_its_key_lands_in_its_own_fie
         assert opener.asked[0] == ("unlock", "ann.key")
         assert "correct horse" not in str(opener.asked) + screen_text(app) + str(held.facts("words"))
         assert [fact["body"]["text"] for fact in held.facts("words")] == ["case 17"]
+
+
+@pytest.mark.parametrize(("closed", "keys"), [(62, ()), (3, ("right",))], ids=["none opens", "some open"])
+async def test_evidence_alone_is_offered_where_recordings_cannot_be_opened(
+    held: Served, tmp_path: Path, closed: int, keys: Sequence[str]
+) -> None:
+    opener = Bundler(tmp_path, begin(held))
+    opener.going = Exportable(recordings=62, closed=closed)
+    app: Any = app_of(held, opener=opener, exports=tmp_path)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await pilot.press("8")
+        await until(pilot, shows(pilot, "rows"))
+        await pilot.press("e")
+        await until(pilot, shows(pilot, "Whom is the bundle for?", "Ofcom"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "Export a bundle"))
+        await typed(pilot, "case 17")
+        await pilot.press("enter", "enter")
+        those = f"{closed} of 62 recordings"
+        await until(pilot, shows(pilot, "Evidence alone?", f"{those} of the period cannot be opened by"))
+        assert not opener.asked
+        await pilot.press("escape")
+        await until(pilot, shows(pilot, "Export a bundle", f"{those} cannot be opened", "case 17"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "Evidence alone?"))
+        await pilot.press(*keys, "enter")
+        await until(pilot, shows(pilot, "Written:", "Evidence alone: no recordings by request."))
+        assert [each[-1] for each in opener.asked] == ["alone"]
 
 
 async def test_an_export_is_stopped(held: Served, tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "proposal_withdraw": {"proposal_id": "w-1"},
         "audit_export": dict.fromkeys(("recipient", "purpose"), "x")
         | {"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 3, tzinfo=UTC)},
+        "audit_exportable": {"recipient": "x"}
+        | {"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 3, tzinfo=UTC)},
         "audit_export_take": {"bundle": "b-1"},
         "audit_export_make": {"bundle": "b-1"},
         "audit_export_part": {"bundle": "b-1", "part": "head"},

@@ -506,6 +506,7 @@ def test_a_period_that_went_on_when_it_was_exported_is_not_whole(until: str, who
         period=Period("2026-03-01T00:00:00.000000Z", until),
         members=[],
         number=UNSET,
+        evidence_only=UNSET,
     )
     claims, findings = Claims(manifest), Findings()
     claims.fact(bundle_rows.FactRow(9, "bundle_exported", "b", "2026-03-10T12:00:00.000000Z", "user:ann(1)", b"", "{}"))

@@ -19,7 +19,14 @@ from gate.errors import RefusedError, UsageError
 from gate.exports import reader
 from gate.exports.bundle import seal_text
 from gate.operations.audit import exporting
-from gate.operations.audit.exporting import AuditExport, AuditExportMake, AuditExportTake, ExportBegun
+from gate.operations.audit.exporting import (
+    AuditExport,
+    AuditExportable,
+    AuditExportMake,
+    AuditExportTake,
+    Exportable,
+    ExportBegun,
+)
 from gate.operations.data_folder import DataFolder
 from gate.operations.keys.recipients import KeyChange, KeyList
 from gate.vault.keyring import Keyring
@@ -114,6 +121,18 @@ def test_what_nobody_could_open_is_told_before_anything_is_kept(data: DataFolder
     for wrong in ({"purpose": " "}, {"until": DAY["since"]}):
         with pytest.raises(UsageError):
             begin(data, opener, **wrong)
+    assert data.store.call(lambda tx: tx.head()) == before
+
+
+def test_how_many_could_not_be_opened_is_counted_and_nothing_is_kept(data: DataFolder, opener: str) -> None:
+    before = data.store.call(lambda tx: tx.head())
+    openers: list[str]
+    for openers, closed in (([], 3), ([opener], 0)):
+        asked = AuditExportable(DAY["since"], DAY["until"], "Auditor", openers)
+        found = ask(data, asked, ANN)
+        assert found == Exportable(recordings=3, closed=closed)
+    with pytest.raises(RefusedError):
+        ask(data, AuditExportable(DAY["since"], DAY["until"], "Nobody"), ANN)
     assert data.store.call(lambda tx: tx.head()) == before
 
 

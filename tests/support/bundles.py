@@ -239,6 +239,7 @@ def signed_anew(made: Made, bundle: Path, changed: dict[str, bytes], folder: Pat
 def resealed(made: Made, bundle: Path, members: dict[str, bytes], **changed: Any) -> bytes:
     """A bundle of other members, signed as ever: the manifest lists them; ``changed``: fields of it."""
     manifest = json.loads(unpacked(bundle)["manifest.json"]) | changed
+    manifest = {name: value for name, value in manifest.items() if value is not msgspec.UNSET}
     members = {name: data for name, data in members.items() if name not in CLOSING}
     wraps = members.pop("wraps.jsonl")
     manifest["members"] = [

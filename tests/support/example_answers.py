@@ -551,6 +551,10 @@ class ExampleAnswers:
         who = RECIPIENT | {"name": "ICO", "purpose": "regulator"}
         return {"bundle": "b-1", "recipient": who, "from": "2026-03-02", "to": "2026-03-03", "firm": "Example"}
 
+    def audit_exportable(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
+        self._note("audit_exportable", **fields)
+        return {"recordings": 5, "closed": 0}
+
     def audit_export_take(self, **fields: Any) -> dict[str, Any]:
         self._note("audit_export_take", **fields)
         return {"items": [], "next": None}

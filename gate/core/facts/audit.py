@@ -64,7 +64,11 @@ class ClockAccepted(Body, frozen=True, kw_only=True):
 
 
 @fact(
-    "bundle_exported", "{actor} began {subject}[ of {from} to {to}]", Subject.BUNDLE, term=Term.STAYS, rests=Rests.LOG
+    "bundle_exported",
+    "{actor} began {subject}[ of {from} to {to}]{evidence_only|, evidence alone||}",
+    Subject.BUNDLE,
+    term=Term.STAYS,
+    rests=Rests.LOG,
 )
 class BundleExported(Body, frozen=True, kw_only=True):
     """A bundle of evidence is about to go out."""
@@ -76,6 +80,8 @@ class BundleExported(Body, frozen=True, kw_only=True):
     openers: Maybe[list[Id]] = UNSET
     reader: Maybe[Id] = UNSET
     """SHA-256 of the program in it that opens it."""
+    evidence_only: Maybe[bool] = UNSET
+    """It has no recordings, because none were asked for; only written where that is so."""
     purpose: Maybe[Words] = UNSET
     """Before it was a fact of its own (``words``)."""
 

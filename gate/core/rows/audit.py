@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import UNSET, UnsetType
 
 from gate.core.rows import Heading, Row
+
+ALONE: Final = "Evidence alone: no recordings by request."
+"""How a bundle without recordings is named, before anything else is said of it; ``reader.py`` has the same words."""
 
 
 class Leaf(Row, frozen=True):

@@ -83,6 +83,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     number: int = 0
     """That of the gate's own log."""
     others: list[OtherLog] = []
+    evidence_only: bool = False
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +128,7 @@ def make(job: Job, progress: Progress | None = None) -> Made:
         older=job.older,
         number=job.number if job.others else UNSET,
         others=[OtherHead(o.number, o.vkey, o.pem.encode(), o.checkpoint, o.older) for o in job.others],
+        evidence_only=job.evidence_only,
     )
     log, *beside = log_slices(place_from_words(job.store), job, restrictions)
     going = (recorded(row) for row in _rows(folder) if row.status == "included")

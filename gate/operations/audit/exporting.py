@@ -35,7 +35,7 @@ from gate.core.rows import keys
 from gate.core.rows.audit import ForBundle, InPeriod, RecordingNow
 from gate.core.rows.keys import Recipient
 from gate.errors import AuditError, GateError, RefusedError, UsageError
-from gate.exports.bundle import ELSEWHERE, reader_sha256
+from gate.exports.bundle import ELSEWHERE, NOT_ASKED, reader_sha256
 from gate.operations.audit import bundles
 from gate.operations.audit.bundles import Job, OtherLog, Wraps
 from gate.operations.audit.checkpoints import Checkpoints
@@ -101,6 +101,13 @@ class AuditExport(Request[ExportBegun], frozen=True):
     openers: Annotated[
         list[Line], msgspec.Meta(max_length=16), about("Ids of the private keys that whoever asks has at hand.")
     ] = msgspec.field(default_factory=list)
+    evidence_only: Annotated[
+        bool,
+        about(
+            "Leave out the recordings: all leaves, rows and proofs, for a key that cannot open them.",
+            "Evidence alone, without recordings",
+        ),
+    ] = False
 
 
 @operation(AuditExport, "audit_export", roles=READERS, streams=True)
@@ -108,22 +115,18 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
     """Begin an export of a period: refuse it, or keep the fact that it goes out.
 
     Raises ``RefusedError`` (``recipient_not_allowed``), and ``UsageError`` where there are recordings that neither the
-    recipient nor the openers can open.
+    recipient nor the openers can open, and they were asked for.
     """
     if not asked.purpose.strip():
         raise UsageError("an export is made for a purpose only", hint="Say it: --purpose 'annual audit 2026'.")
-    if asked.since >= asked.until:
-        raise UsageError("the period ends before it begins", hint="Give --from and --to, the latter not included.")
-    if asked.until > folder.clock.now():
-        ends = local(stamp(asked.until.astimezone(UTC)))
+    who, period = _asked(folder, asked)
+    going = Exportable() if asked.evidence_only else _exportable(folder, period, who.id, asked.openers, caller)
+    if going.closed:
         raise UsageError(
-            f"the period is not over: it ends {ends}",
-            hint="Give an end that is past, a day or a time: what is still to come would be left out.",
+            f"recordings that are sealed neither to the recipient nor to a key that you gave: {going.closed:,}",
+            hint="Give a private key that opens them with --key: it stays with you. Or leave all recordings out: "
+            "--evidence-only.",
         )
-    who = _allowed(folder.keyring().recipients(), asked.recipient)
-    must_be_logged(folder, who)
-    period = (stamp(asked.since.astimezone(UTC)), stamp(asked.until.astimezone(UTC)))
-    _check_openable(folder, period, who.id, asked.openers, caller)
     bundle = folder.new_id()
     begun = BundleExported(
         since=period[0],
@@ -132,6 +135,7 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
         recipient_purpose=who.purpose,
         openers=asked.openers,
         reader=reader_sha256(),
+        evidence_only=asked.evidence_only or UNSET,
     )
     purpose = Beside(of=begun.kind, text=asked.purpose)
     folder.store.call(lambda tx: [tx.append(folder.fact(body, bundle, caller.actor)) for body in (begun, purpose)])
@@ -144,25 +148,67 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
     )
 
 
-def _check_openable(
+class Exportable(Response, frozen=True):
+    """What an export would have of the recordings of its period."""
+
+    recordings: int = 0
+    """Those that it would have, if somebody could open them."""
+    closed: int = 0
+    """Those of them that neither the recipient nor the openers can open."""
+
+
+class AuditExportable(Request[Exportable], frozen=True):
+    """How many recordings an export would have, and how many of them could not be opened; nothing is begun."""
+
+    since: Annotated[Moment, about("The period's beginning.")]
+    until: Annotated[Moment, about("Its end: a day is included, a time is not.")]
+    recipient: Annotated[Line, about("Whom it is for, on the register with a purpose: id, name or fingerprint.")]
+    openers: Annotated[
+        list[Line], msgspec.Meta(max_length=16), about("Ids of the private keys that whoever asks has at hand.")
+    ] = msgspec.field(default_factory=list)
+
+
+@operation(AuditExportable, "audit_exportable", roles=READERS, streams=True)
+def audit_exportable(folder: DataFolder, asked: AuditExportable, caller: Caller) -> Exportable:
+    """Count the recordings of a period that an export would have, and those that could not be opened.
+
+    Raises ``RefusedError`` (``recipient_not_allowed``) and ``UsageError`` as the export itself.
+    """
+    who, period = _asked(folder, asked)
+    return _exportable(folder, period, who.id, asked.openers, caller)
+
+
+def _asked(folder: DataFolder, asked: AuditExport | AuditExportable) -> tuple[keys.Recipient, tuple[str, str]]:
+    """The recipient and the period of an export that may be made. Raises ``RefusedError``, ``UsageError``."""
+    if asked.since >= asked.until:
+        raise UsageError("the period ends before it begins", hint="Give --from and --to, the latter not included.")
+    if asked.until > folder.clock.now():
+        ends = local(stamp(asked.until.astimezone(UTC)))
+        raise UsageError(
+            f"the period is not over: it ends {ends}",
+            hint="Give an end that is past, a day or a time: what is still to come would be left out.",
+        )
+    who = _allowed(folder.keyring().recipients(), asked.recipient)
+    must_be_logged(folder, who)
+    return who, (stamp(asked.since.astimezone(UTC)), stamp(asked.until.astimezone(UTC)))
+
+
+def _exportable(
     folder: DataFolder, period: tuple[str, str], recipient: str, openers: Sequence[str], caller: Caller
-) -> None:
-    closed, looked, after = 0, 0, ("", "", -1)
+) -> Exportable:
+    recordings, closed, looked, after = 0, 0, 0, ("", "", -1)
     while rows := _in_period(folder, period, after):
         ids = [row.recording_id for row in rows]
         held = folder.store.call(partial(_restrictions, ids=ids))
         for row in rows:
             goes = row.state in ("closed", "interrupted") and row.recording_id not in held
             wraps = folder.keys.wraps(row.recording_id) if goes else []
+            recordings += bool(wraps)
             closed += bool(wraps) and not folder.bundles.openable(wraps, recipient, openers)
         after = (rows[-1].at, rows[-1].call_id, rows[-1].leaf_index)
         looked += len(rows)
         caller.progress(0.0, f"{many(looked, 'recording')} looked at")
-    if closed:
-        raise UsageError(
-            f"recordings that are sealed neither to the recipient nor to a key that you gave: {closed:,}",
-            hint="Give a private key that opens them with --key: it stays with you.",
-        )
+    return Exportable(recordings=recordings, closed=closed)
 
 
 # --- its recordings taken ------------------------------------------------------------------------------------------
@@ -222,7 +268,7 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
             name = row.recording_id
             now = replace(row, **asdict(states[name]))
             restriction = held[name][-1].name if name in held else ""
-            status, why = _status(now, restriction, wraps[name], name in there, tx.own)
+            status, why = _status(now, restriction, wraps[name], name in there, tx.own, begun)
             if status == "included":
                 body = Exported(call_id=row.call_id, recipient=begun.recipient, bundle=asked.bundle)
                 tx.append(folder.fact(body, name, caller.actor))
@@ -304,6 +350,7 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
             recipient=begun.recipient,
             number=log_of(folder.store.own.start),
             others=others,
+            evidence_only=begun.evidence_only,
         ),
         _statuses(folder, asked.bundle, begun),
         asked.checkpoints,
@@ -377,7 +424,7 @@ def _statuses(folder: DataFolder, bundle: str, begun: Begun) -> Iterator[ForBund
             name = row.recording_id
             there = name in taken or _is_there(folder, row, wraps[name])
             restriction = held[name][-1].name if name in held else ""
-            status, why = _status(row, restriction, wraps[name], there, folder.store.own)
+            status, why = _status(row, restriction, wraps[name], there, folder.store.own, begun)
             if name in taken and status != "included":
                 raise UsageError(f"recording {name} is {status} by now", hint="export anew")
             if status == "included" and name not in taken:
@@ -428,6 +475,7 @@ class Begun(NamedTuple):
     since: str
     to: str
     recipient: str
+    evidence_only: bool
 
 
 def begun_export(folder: DataFolder, bundle: str, actor: str) -> Begun:
@@ -440,7 +488,7 @@ def begun_export(folder: DataFolder, bundle: str, actor: str) -> Begun:
     begun = BundleExported.read(json.loads(body))
     # still: it may have changed since
     must_be_logged(folder, _allowed(folder.keyring().recipients(), begun.recipient))
-    return Begun(at, begun.since, begun.to, begun.recipient)
+    return Begun(at, begun.since, begun.to, begun.recipient, begun.evidence_only is True)
 
 
 def _allowed(register: Sequence[keys.Recipient], named: str) -> keys.Recipient:
@@ -472,7 +520,7 @@ def _is_there(folder: DataFolder, row: InPeriod, wraps: Wraps) -> bool:
     return bool(row.size and wraps) and folder.files.is_there(Lying(row.path or "", row.stored_in))
 
 
-def _status(row: InPeriod, restriction: str, wraps: Wraps, there: bool, own: range) -> tuple[str, str]:
+def _status(row: InPeriod, restriction: str, wraps: Wraps, there: bool, own: range, begun: Begun) -> tuple[str, str]:
     """What becomes of a recording, and why; see ``gate.exports.bundle.STATUSES``. ``there``: its sealed file is;
     ``own``: the keys of this gate's log."""
     if row.state in ("erased", "erasing", "open"):
@@ -487,7 +535,7 @@ def _status(row: InPeriod, restriction: str, wraps: Wraps, there: bool, own: ran
         return "missing", "its wrapped keys are not in the key store"
     if not there:
         return "missing", "its sealed file is not in the folder of recordings"
-    return "included", ""
+    return NOT_ASKED if begun.evidence_only else "included", ""
 
 
 def _place(after: str | None) -> tuple[str, str, int]:
