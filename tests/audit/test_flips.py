@@ -30,6 +30,10 @@ CANNOT_MATTER = {
         for column in ("attempt", "at")
     },
     **{
+        f"nodes.{column}": "what a gate says of itself to the others of its database: each writes its row anew"
+        for column in ["gate", "address", "version", "state", "wanted", "calls", "used", "seen_at"]
+    },
+    **{
         f"{table}.{column}": _CRM
         for table, columns in {
             "contact_lists": "list state on_behalf_of imported_at actor source_name sha256 topic contacts bad_rows"
@@ -51,6 +55,8 @@ def folder(tmp_path: Path) -> Path:
     made = busy_store(tmp_path / "busy")
     with sqlite3.connect(made / "gate.db") as connection:
         connection.execute("INSERT INTO attempts VALUES ('of an INVITE', '2026-03-02T10:00:00Z')")
+        node = "0, '127.0.0.1:5060', '0.2.0', 'open', '', 0, '{}', '2026-03-02T10:00:00Z'"
+        connection.execute(f"INSERT INTO nodes VALUES ({node})")  # noqa: S608
     connection.close()
     flat(made / "gate.db")
     return made

@@ -179,8 +179,13 @@ def test_an_endless_command_is_ended_with_its_child_and_with_the_console(tmp_pat
     assert code == -signal.SIGKILL and text.endswith("it wrote more, and was ended\n")
     assert len(text) < MOST_WRITTEN + 100
     waiting.until(lambda: not alive(int(pid.read_text())))
-    assert OutputFiles().run([sys.executable, "-c", starts])[0] == 0
-    waiting.until(lambda: pid.read_text() and not alive(int(pid.read_text())))
+    says, writes = writes.split("; [")
+    later = f"{says}; import time; parent = os.getppid()\nwhile os.getppid() == parent: time.sleep(0.01)\n[{writes}"
+    begun = "import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]])\n"
+    begun += f"while not (os.path.exists({str(pid)!r}) and os.path.getsize({str(pid)!r})): pass"
+    pid.unlink()
+    assert OutputFiles().run([sys.executable, "-c", begun, later])[0] == 0
+    waiting.until(lambda: not alive(int(pid.read_text())))
     fifo = tmp_path / "began"
     os.mkfifo(fifo)
     silent = f"import os, time; open({str(fifo)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
