@@ -93,7 +93,7 @@ def test_an_act_that_the_store_says_is_written_and_is_not(folder: Path, place: P
     with opened(folder) as data:
         assert data.hash_of("+442079460124") not in journal(place)
         (said,) = faults(data)
-        assert "lacks 1 acts" in said
+        assert "lacks 1 act that" in said
         data.one(SecondPlace).check()  # as a gate does each day
         assert data.hash_of("+442079460124") in journal(place)
         assert faults(data) == []

@@ -266,7 +266,7 @@ def test_an_objection_while_the_list_comes_in_is_not_lost(data: DataFolder, tmp_
     objected = threading.Event()
 
     def progress(_done: float, what: str) -> None:
-        if not objected.is_set() and "contacts" in what:
+        if not objected.is_set() and "contact" in what:
             objected.set()
             ask(data, ObjectionAdd(number="07700 900417"), ACTOR)
 
