@@ -37,3 +37,9 @@ def _meet(kind: Any) -> None:
     with _lock, contextlib.suppress(msgspec.ValidationError):
         msgspec.convert(None, kind)
     _known.add(kind)
+
+
+def json_fields(struct: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a request or an answer as JSON has them."""
+    found: dict[str, Any] = msgspec.to_builtins(struct)
+    return found

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec.structs import asdict
 
-from gate.converting import convert
+from gate.converting import convert, json_fields
 from gate.core.evidence import canonical, stamp
 from gate.core.facts import keys as facts
 from gate.core.rows.calls import FactRow
@@ -112,7 +112,7 @@ class Proposals:
 
         Raises ``RefusedError`` where too much waits.
         """
-        arguments = msgspec.to_builtins(proposed.request)
+        arguments = json_fields(proposed.request)
         plan, until = str(arguments["digest"]), stamp(self._folder.clock.now() + LASTS)
         body = facts.Proposed(
             id=self._folder.new_id(), op=op, arguments=arguments, takes=proposed.takes, digest="", until=until

@@ -5,22 +5,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from gate.converting import convert
+from gate.converting import convert, json_fields
+from gate.core.days import LONDON, short_day
 from gate.errors import NOT_PERMITTED, RefusedError, UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Masked, Request, Response, about, operation
-from gate.showing import clean, local, many
+from gate.showing import clean, many
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 TOO_LARGE: Final = "too_large_to_rehearse"
 GONE: Final = "gone"
+_DAY: Final = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
@@ -86,7 +91,7 @@ class Rehearse(Request[Rehearsed], frozen=True, kw_only=True):
 
 def rehearsal_of(request: Request[Any], name: str, *, masked: bool = False) -> Rehearse:
     """The question what this request, of the operation of that name, would do."""
-    return Rehearse(operation=name, request=msgspec.to_builtins(request), masked=masked)
+    return Rehearse(operation=name, request=json_fields(request), masked=masked)
 
 
 @operation(Rehearse, "rehearse", roles=KEEPERS)
@@ -155,4 +160,9 @@ def in_lines(shown: Rehearsed) -> Iterator[str]:
 def _value(text: str | None) -> str:
     if text is None:
         return "-"
-    return clean(local(text)) if text[10:11] == "T" and text[4:5] == "-" else clean(text)
+    with suppress(ValueError):
+        if text[10:11] == "T":
+            at = datetime.fromisoformat(text).astimezone(LONDON)
+            return f"{short_day(at)} {at:%H:%M:%S %Z}"
+        return clean(_DAY.sub(lambda found: short_day(date.fromisoformat(found[0])), text))
+    return clean(text)

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
+from gate.converting import json_fields
 from gate.core.evidence import index_of
 from gate.core.facts.keys import KeysDropped
 from gate.core.facts.retention import FactsErased
-from gate.core.rows.audit import Leaf
+from gate.core.rows.audit import CopyRow, Leaf
 from gate.core.rows.calls import FactRow
 from gate.errors import GateError, RefusedError, StoreError
 from gate.operations.audit.leaves import sentences
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from gate.store.store import EvidenceStore
 
 T = TypeVar("T")
+Value = str | int | float | bytes | None
+"""Of a column."""
+Values = Sequence[Value] | Mapping[str, Value]
 SECONDS: Final = 0.5
 """How long a rehearsal may keep decisions waiting, where a gate runs."""
 ALONE_SECONDS: Final = 20.0
@@ -114,9 +118,9 @@ class _Watched:
 
     def __init__(self, connection: Connection, until: float) -> None:
         self._connection, self._until = connection, until
-        self.rows: dict[tuple[str, str, Any], dict[str, Any]] = {}
+        self.rows: dict[tuple[str, str, Value], dict[str, Value]] = {}
         """(table, name of its key, key) -> the row as it was."""
-        self.more: set[tuple[str, Any]] = set()
+        self.more: set[tuple[str, Value]] = set()
         """(table, key) of those that are not kept."""
         self.deleted: Counter[str] = Counter()
         """Table -> rows."""
@@ -138,22 +142,22 @@ class _Watched:
         if not self._connection.in_transaction:
             raise StoreError("the database has ended the rehearsal")
 
-    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
+    def execute(self, sql: str, parameters: Values = (), /) -> Cursor:
         """As of a ``Connection``; raises ``StoreError`` where the rehearsal is over."""
         self._look()
-        if sql.startswith("UPDATE") and (found := _UPDATE.match(sql)) and found[1] in _TABLES:
+        if isinstance(parameters, Sequence) and (found := _UPDATE.match(sql)) and found[1] in _TABLES:
             self._note(found[1], found[2], parameters[-1])
         done = self._connection.execute(sql, parameters)
         if found := _DELETE.match(sql):
             self.deleted[found[1]] += max(done.rowcount, 0)
         return done
 
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor:
+    def executemany(self, sql: str, parameters: Iterable[Values], /) -> Cursor:
         """As of a ``Connection``; raises as ``execute``."""
         self._look()
         return self._connection.executemany(sql, parameters)
 
-    def _note(self, table: str, column: str, key: Any) -> None:
+    def _note(self, table: str, column: str, key: Value) -> None:
         if (table, column, key) in self.rows or (table, key) in self.more:
             return
         if len(self.rows) >= _MOST:
@@ -161,7 +165,7 @@ class _Watched:
         elif row := self.row(table, column, key):
             self.rows[table, column, key] = row
 
-    def row(self, table: str, column: str, key: Any) -> dict[str, Any]:
+    def row(self, table: str, column: str, key: Value) -> dict[str, Value]:
         """A row as it is now; empty where there is none."""
         found = self._connection.execute(f"SELECT * FROM {table} WHERE {column} = ?", (key,))  # noqa: S608 - the code's
         names = [each[0] for each in found.description]
@@ -339,7 +343,7 @@ class Shadow(DataFolder):
 
     # --- what is shown ------------------------------------------------------------------------------------------------
 
-    def shown(self, name: str, before: int, answer: Any) -> Rehearsed:
+    def shown(self, name: str, before: int, answer: msgspec.Struct) -> Rehearsed:
         """What has happened here, since the log had so many leaves."""
         with self.reader() as reader:
             first = reader.own.start + before
@@ -347,14 +351,14 @@ class Shadow(DataFolder):
             facts = reader.rows(FactRow, sql, (first, reader.own.stop))
             leaves = _leaves(reader, facts)
             gone = [*_emptied(reader, facts), *self._recordings(reader), *self._wraps(facts), *self._deleted()]
-        plain = msgspec.to_builtins(answer)
+        plain = json_fields(answer)
         return Rehearsed(
             operation=name,
             leaves=leaves,
             changes=list(self._changes()),
             more=len(self.watched.more),
             gone=gone,
-            stays=list(_stays(plain)),
+            stays=list(_stays(answer)),
             letter=str(plain.get("text", "")) if "eml" in plain else "",
             to=str(plain.get("to", "")) if plain.get("sent") else "",
             answer=plain,
@@ -435,18 +439,18 @@ _COUNTED: Final = {
 }
 
 
-def _stays(answer: Mapping[str, Any]) -> Iterator[str]:
+def _stays(answer: msgspec.Struct) -> Iterator[str]:
     """What stays and why, of an answer that says so."""
     for name, sentence in _NAMED.items():
-        for each in answer.get(name) or ():
-            yield clean(sentence.format(each.get("hold", "") if isinstance(each, dict) else each))
+        for each in getattr(answer, name, None) or ():
+            yield clean(sentence.format(getattr(each, "hold", "") if isinstance(each, msgspec.Struct) else each))
     for name, (thing, why) in _COUNTED.items():
-        number = answer.get(name)
-        if isinstance(number, int) and number and not answer.get("held_by"):
+        number = getattr(answer, name, None)
+        if isinstance(number, int) and number and not getattr(answer, "held_by", None):
             yield f"{many(number, thing)} {why}"
-    for each in answer.get("copies") or ():
-        if isinstance(each, dict):
-            yield clean(f"A copy in clear stays until somebody destroys it: {each.get('what')} at {each.get('place')}")
+    for each in getattr(answer, "copies", None) or ():
+        if isinstance(each, CopyRow):
+            yield clean(f"A copy in clear stays until somebody destroys it: {each.what} at {each.place}")
 
 
 def _thing(table: str) -> str:
