@@ -132,7 +132,10 @@ def test_a_running_gate_and_one_started_again_keep_the_day(tmp_path: Path) -> No
         gate.stop()
         gate.start()
         assert taken(gate.config, list_of)["as_of"] == day
-        assert f"as of {short_day(date.fromisoformat(day))}" in importing(gate.config, list_of, "--as-of", today.isoformat()).err
+        assert (
+            f"as of {short_day(date.fromisoformat(day))}"
+            in importing(gate.config, list_of, "--as-of", today.isoformat()).err
+        )
     finally:
         gate.kill()
     assert taken(gate.config, list_of)["as_of"] == day
