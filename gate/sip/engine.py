@@ -25,7 +25,7 @@ from gate.sip.ingress import Ingress
 from gate.sip.message import Address, Attempted, TransactionKey
 from gate.sip.overload import OverloadControl
 from gate.sip.peers import within
-from gate.sip.pending import Backlog, Pending
+from gate.sip.pending import Pending
 from gate.sip.recording_sessions import SessionIngress
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import reasons
@@ -44,6 +44,9 @@ from gate.store.legs import LegFile
 
 _log = structlog.get_logger("gate.sip")
 
+OPENING_SECONDS = 0.95
+"""An opening may wait so long: with what counts as late this is when no call is begun any more (``SLOW_SECONDS`` of
+the recorder's client), so that a moment without a processor costs no call."""
 SWEEP_SECONDS = 0.05
 LEAVE_SECONDS = 1.0
 """How long the end of the line waits for ACKs."""
@@ -116,7 +119,6 @@ class Engine:
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
         transport.needs_nothing = self.ingress.responses.acknowledged_by
         transport.on_wait_inside = partial(self.overload.note, "inside")
-        self._openings = Backlog()
         self._swept = time.monotonic()
         self.bridges: dict[str, Bridge] = {}
         self._admitted: set[TransactionKey] = set()
@@ -354,7 +356,7 @@ class Engine:
         now = time.monotonic()
         self.overload.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
         self.overload.note("decisions", self.ingress.pending.look())
-        self.overload.note("recorder", self._openings.look(*self.events.openings()))
+        self.overload.note("recorder", max(0.0, self.events.openings().oldest - OPENING_SECONDS))
         self.overload.note("media", self.relay.late())
         self._swept = now
         self.ingress.sweep()

@@ -1,8 +1,8 @@
 """How late the line is, and what share of new calls it lets in.
 
 Six queues are measured: datagrams (from their arrival in the kernel to their turn), those inside a call by themselves,
-for they come first, timers (from when they are due), decisions and openings of recordings (``Backlog``), media (the
-oldest command to the relay). Each counts with the least that anything in it has waited
+for they come first, timers (from when they are due), decisions (``Backlog``), openings of recordings (what the oldest
+has waited beyond what each may), media (the oldest command to the relay). Each counts with the least that anything in it has waited
 lately. A queue that is long for a moment is a burst and drains, and nobody is sent away for it; one that has been late
 for a while stands, and grows.
 

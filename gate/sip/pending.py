@@ -15,7 +15,7 @@ TRYING_AFTER = 0.15
 GIVE_UP_AFTER = 3.0
 """Seconds until an undecided INVITE is refused."""
 BUSY = 0.06
-"""Seconds that the oldest has waited at least where decisions wait for each other, or openings of recordings."""
+"""Seconds that the oldest has waited at least where decisions wait for each other."""
 SLOWEST = 10.0
 """So many a second any machine makes."""
 NEWEST = 0.2
