@@ -50,7 +50,7 @@ from gate.core.facts.calls import HangUp, LegsEnded, OneSided
 from gate.core.rows.calls import CallInHand, UsageRow
 from gate.core.screening import refusal
 from gate.core.terms import Attempt, Decision, Reason, Verdict
-from gate.ports import Fact, Incoming, Openings, Timer
+from gate.ports import Fact, Incoming, Timer
 from gate.store.queries import UNDECIDED
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -234,9 +234,9 @@ class CallManager:
         """As ``ports.LineEvents.refuses``."""
         return self._screener.refuses(attempt, self._clock.now())
 
-    def openings(self) -> Openings:
-        """As ``ports.LineEvents.openings``."""
-        return Openings() if self._settings.policy.go_on_unrecorded else self._recorder.openings
+    def oldest_opening(self) -> float:
+        """As ``ports.LineEvents.oldest_opening``."""
+        return 0.0 if self._settings.policy.go_on_unrecorded else self._recorder.oldest_opening
 
     def _emergency(self, incoming: Incoming) -> Decision | None:
         """The decision of an emergency call, None for any other call. A claim that was refused does not stop it."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from gate.core.calls_in import CallingIn
 from gate.core.facts import Fact
@@ -86,16 +86,6 @@ class RecorderEvents(Protocol):
         ...
 
 
-class Openings(NamedTuple):
-    """Recordings that are asked for and not open yet, and that a call waits for."""
-
-    oldest: float = 0.0
-    """Seconds that the first of them has waited."""
-    waiting: int = 0
-    done: int = 0
-    """How many were opened, in all."""
-
-
 __all__ = [
     "Anchored",
     "Fact",
@@ -103,7 +93,6 @@ __all__ = [
     "LineEvents",
     "Loop",
     "MediaRelay",
-    "Openings",
     "Played",
     "RecorderEvents",
     "RecordingClosed",
@@ -204,8 +193,8 @@ class LineEvents(Protocol):
         """Whether rules and registers alone refuse it, whatever else is so; nothing is kept. Quick."""
         ...
 
-    def openings(self) -> Openings:
-        """The recordings that calls wait for; none where calls go on without one."""
+    def oldest_opening(self) -> float:
+        """Seconds that the first call has waited for its recording to open; 0 where calls go on without one."""
         ...
 
     def undecided(self, call_id: str) -> None:

@@ -35,7 +35,7 @@ import structlog
 from gate.clock import Clock
 from gate.core.rtp import SIDES, KeyListener, key_types, parse
 from gate.errors import RecorderError
-from gate.ports import Openings, RecorderEvents, RecordingClosed, RecordingOpened
+from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.taps import Tap, WaitingPackets
 
@@ -152,8 +152,6 @@ class RecorderClient:
         self._openings: dict[str, float] = {}
         """When each that the recorder has not answered was asked for, in seconds of looking, the oldest first; given up
         or not."""
-        self._opened = 0
-        """How many it has answered, in all."""
         self._refused: list[tuple[_Done, Exception]] = []
         self._calls: dict[str, _Call] = {}
         """Those that the running process has opened and not closed, and those that none hears."""
@@ -206,15 +204,12 @@ class RecorderClient:
         )
 
     @property
-    def openings(self) -> Openings:
-        """Recordings that it has yet to open. From any thread."""
+    def oldest_opening(self) -> float:
+        """Seconds that the first call has waited for its recording to open; 0 where none waits. From any thread."""
         with self._lock:
-            waiting, count = self._waiting, len(self._openings)
-            for call_id in self._openings:
-                if asked := waiting.get(("open", call_id)):
-                    return Openings(time.monotonic() - asked[1] + self._open_seconds, count, self._opened)
-                count -= 1  # given up
-        return Openings(done=self._opened)
+            waits = (self._waiting.get(("open", call_id)) for call_id in self._openings)  # None: given up
+            first = next(filter(None, waits), None)
+        return time.monotonic() - first[1] + self._open_seconds if first else 0.0
 
     def _slow(self) -> bool:
         with self._lock:
@@ -575,7 +570,6 @@ class RecorderClient:
             waiting = self._waiting.pop(key, None)
             if key[0] == "open":
                 self._openings.pop(key[1], None)
-                self._opened += 1
         if waiting is not None:
             self._guarded(waiting[0], result, error)
 

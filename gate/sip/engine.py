@@ -356,7 +356,7 @@ class Engine:
         now = time.monotonic()
         self.overload.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
         self.overload.note("decisions", self.ingress.pending.look())
-        self.overload.note("recorder", max(0.0, self.events.openings().oldest - OPENING_SECONDS))
+        self.overload.note("recorder", max(0.0, self.events.oldest_opening() - OPENING_SECONDS))
         self.overload.note("media", self.relay.late())
         self._swept = now
         self.ingress.sweep()

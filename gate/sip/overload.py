@@ -2,9 +2,9 @@
 
 Six queues are measured: datagrams (from their arrival in the kernel to their turn), those inside a call by themselves,
 for they come first, timers (from when they are due), decisions (``Backlog``), openings of recordings (what the oldest
-has waited beyond what each may), media (the oldest command to the relay). Each counts with the least that anything in it has waited
-lately. A queue that is long for a moment is a burst and drains, and nobody is sent away for it; one that has been late
-for a while stands, and grows.
+has waited beyond what each may), media (the oldest command to the relay). Each counts with the least that anything in
+it has waited lately. A queue that is long for a moment is a burst and drains, and nobody is sent away for it; one that
+has been late for a while stands, and grows.
 
 From then on a share of new calls is let in, and the rest is sent away before anything is done for it. The share is
 steered by the delay as in RFC 8033 (PIE): it falls while the delay grows, and while it is above its goal; it rises

@@ -11,7 +11,6 @@ import pytest
 from msgspec.structs import replace
 
 from gate.config import Emergency, Pbx
-from gate.ports import Openings
 from gate.sip.message import SipMessage
 from gate.sip.overload import GOAL, LATE, LEAST, RETRY_SECONDS, SPAN, STANDS, OverloadControl
 from gate.sip.peers import Endpoint
@@ -322,7 +321,7 @@ def test_a_call_is_sent_away_by_the_reason_of_what_is_late(late, overflow):
         if late == "full":
             running.line._engine.ingress.pending.limit = 1
         if late == "recorder":
-            call_manager.recordings = Openings(2.0, 5, 0)
+            call_manager.opening = 2.0
         if late == "media":
             running.relay.late = lambda: 2.0
         if late in ("recorder", "media"):

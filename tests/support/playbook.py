@@ -27,7 +27,7 @@ from gate.core.hours import Hours
 from gate.core.rules import AttemptLimits, Rules
 from gate.core.terms import Attempt, Purpose, RegisterView, Topic
 from gate.errors import RecorderError
-from gate.ports import Incoming, Openings, Played, RecordingClosed, RecordingOpened
+from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened
 from gate.store.spool import Spool
 from gate.store.transaction import StoreTransaction
 from tests.support.databases import query
@@ -196,7 +196,7 @@ class Stage:
 
     # --- recorder and keys
 
-    openings = Openings()
+    oldest_opening = 0.0
 
     def available(self) -> bool:
         return self.recorder_up

@@ -14,7 +14,7 @@ from typing import Any
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.core.calls_in import CallingIn
 from gate.core.terms import Attempt, Reason
-from gate.ports import Anchored, Incoming, Openings, SessionEvents
+from gate.ports import Anchored, Incoming, SessionEvents
 from gate.sip.line import SipLine
 from gate.store.legs import LegFile
 from tests.support.sip_peer import Peer
@@ -121,7 +121,7 @@ class ScriptedCallManager:
     """Its callers may hear the far end before it answers."""
     not_again: str = ""
     """Why no call of its is dialled again."""
-    recordings: Openings = field(default_factory=Openings)
+    opening: float = 0.0
     """Those that calls wait for."""
 
     def _see(self, *what: str) -> None:
@@ -194,8 +194,8 @@ class ScriptedCallManager:
     def refuses(self, attempt: Attempt) -> bool:
         return attempt.raw_number in self.refused
 
-    def openings(self) -> Openings:
-        return self.recordings
+    def oldest_opening(self) -> float:
+        return self.opening
 
     def undecided(self, call_id: str) -> None:
         self._see("undecided", call_id)
