@@ -45,6 +45,7 @@ class ChangeAhead(Response, frozen=True):
     what: str
     """``hold``."""
     id: str
+    """A request by its reference."""
     name: str
     """Name of the value: ``released_at``."""
     now: str | None
@@ -126,7 +127,8 @@ def rehearse(folder: DataFolder, asked: Rehearse, caller: Caller) -> Rehearsed:
 def side_by_side(shown: Rehearsed) -> Iterator[tuple[str, str, str]]:
     """(what, what it is, what it will be) of every value that would be another one, and of what would vanish."""
     for each in shown.changes:
-        name = f"{each.what} {each.id[:8]}: {each.name.replace('_', ' ')}"
+        ident = each.id[:8] if len(each.id) == 32 else each.id
+        name = f"{each.what} {ident}: {each.name.replace('_', ' ')}"
         yield clean(name), _value(each.now), _value(each.then)
     for gone in shown.gone:
         size = f", {many(gone.bytes, 'byte')}" if gone.bytes else ""

@@ -371,7 +371,13 @@ class Shadow(DataFolder):
                 if name.endswith(("hash", "leaf", "leaf_index")) or isinstance(value, bytes):
                     continue
                 if (then := now.get(name)) != value and not isinstance(then, bytes):
-                    yield ChangeAhead(_thing(table), str(key), name, _text(value), _text(then))
+                    yield ChangeAhead(
+                        _thing(table),
+                        str(was["reference"] if table == "requests" else key),
+                        name,
+                        _text(value),
+                        _text(then),
+                    )
 
     def _recordings(self, reader: Reader) -> Iterator[GoneAhead]:
         if not self.shadow_files.gone:

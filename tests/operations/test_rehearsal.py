@@ -304,7 +304,9 @@ def test_what_is_shown_is_what_happens(place: Place, name: str) -> None:
     for change in shown.changes:
         table = next(each for each in shadow._TABLES if shadow._thing(each) == change.what)
         key = shadow._TABLES[table].key
-        (row,) = [row for row in rows(place, table) if str(row[key]) == change.id]
+        (row,) = [
+            row for row in rows(place, table) if str(row["reference" if table == "requests" else key]) == change.id
+        ]
         assert shadow._text(row[change.name]) == change.then, change
     assert shown.leaves or name in ("store_rewrite",)
 
