@@ -56,17 +56,24 @@ class Report(Widget):
         return self.render().plain
 
     def render(self) -> Text:
-        """All of it; long values go on under themselves."""
+        """All of it; long values go on under themselves, and a label too long for its column stands on its own line."""
         whole = Text()
-        label = max((len(name) for each in self._sections for name, _ in each.pairs), default=0) + 2
-        room = max(20, (self.size.width or 80) - label - 2)
+        width = (self.size.width or 80) - 2
+        names = (len(name) for each in self._sections for name, _ in each.pairs)
+        label = max((each for each in names if each <= width * 2 // 5), default=0) + 2
+        room = max(20, width - label)
         for place, section in enumerate(self._sections):
             whole.append("\n" if place else "")
             if section.heading:
                 whole.append(section.heading + "\n", self._part_style("heading"))
             for name, (value, tone) in section.pairs:
-                whole.append(name.ljust(label), self._part_style("label"))
-                whole.append(_hanging(value, room, label) + "\n", self._part_style(tone))
+                head, shown = name.ljust(label), _hanging(value, room, label)
+                if len(name) > label and len(name) + 2 + len(value) <= width:
+                    head, shown = f"{name}  ", value
+                elif len(name) > label:
+                    head = f"{name}\n{' ' * label}"
+                whole.append(head, self._part_style("label"))
+                whole.append(shown + "\n", self._part_style(tone))
             for value, tone in section.lines:
                 whole.append(value + "\n", self._part_style(tone))
         whole.right_crop(1)
