@@ -18,6 +18,12 @@ from tests.support.evidence import NUMBER, PEPPER, START, decision, fill, open_s
 from tests.support.waiting import PATIENCE
 
 
+@pytest.fixture(autouse=True)
+def no_haste(monkeypatch):
+    """A commit takes what waits, however long a busy machine takes over the first piece."""
+    monkeypatch.setattr("gate.sqlite_thread.BATCH_SECONDS", PATIENCE)
+
+
 class Answers:
     """Collects what ``done`` is told, and what was on the disk at that moment."""
 
