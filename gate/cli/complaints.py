@@ -133,7 +133,7 @@ def _notification(at: str | None, entered: str | None, proof: str) -> str:
 @make(
     "add",
     group=command,
-    example='dialgate breach add --nature disclosed --aware "2026-12-01 09:30" --people 40 '
+    example='dialgate breach add --nature disclosed --aware "yesterday 09:30" --people 40 '
     '--facts "An export lay on an open share."',
 )
 @asks(BreachAdd)
