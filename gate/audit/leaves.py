@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from itertools import combinations, groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from gate.audit.heads import Findings, GivenUp, Head, is_given_up
 from gate.core.evidence import (
@@ -112,7 +115,7 @@ class LeafCheck:
             self._findings.fault("row_extra", f"fact {index_of(key)} has no leaf", index_of(key))
         for receipt in receipts(self._connection):
             if receipt.leaf_index not in self._own:  # another gate has erased what is in this log
-                self._receipts.update(index_of(key) for key in receipt.leaves if key in self._own)
+                self._explained(receipt)
         if progress is not None:
             progress(self.size, total)
         self._finish()
@@ -138,8 +141,9 @@ class LeafCheck:
             findings.fault("row_changed", f"fact {index}: half of what its leaf commits to is gone", index)
         else:
             commit = commitment(salt, body.encode())
-            if self._compare(index, leaf, (kind, subject, at, actor), commit) and kind == FactsErased.kind:
-                self._receipts.update(_receipt(body))
+            whole = self._compare(index, leaf, (kind, subject, at, actor), commit)
+            if whole and kind == FactsErased.kind and (receipt := _receipt(self._own.start + index, at, body)):
+                self._explained(receipt)
         if fact is not None:
             self._dated(index, at)
         self.size = index + 1
@@ -150,6 +154,9 @@ class LeafCheck:
             self._tile()
         if self._heads and self._heads[0].checkpoint.size <= self.size:
             self._meet_heads()
+
+    def _explained(self, receipt: Receipt) -> None:
+        self._receipts.update(index_of(key) for key in receipt.leaves if key in self._own)
 
     def _dated(self, index: int, at: str) -> None:
         """What waited for room in the store keeps its own time, so a day is let pass."""
@@ -232,12 +239,6 @@ class LeafCheck:
         findings.tally("unsigned", self.size - self.settled)
 
 
-def _receipt(body: str) -> list[int]:
-    said: Any = json.loads(body)
-    leaves = said.get("leaves", []) if isinstance(said, dict) else []
-    return [leaf for leaf in leaves if isinstance(leaf, int)] if isinstance(leaves, list) else []
-
-
 _NOT_STORED = frozenset({"state"})
 """Columns that the database computes from the others."""
 
@@ -299,15 +300,22 @@ class Receipt(NamedTuple):
 
 
 def receipts(connection: Connection) -> Iterator[Receipt]:
-    """The receipts of erasures, in the order of the log."""
+    """The receipts of erasures, in the order of the log. One that is not written as the gate writes them explains
+    nothing: in its own log it is reported as changed, and what it should explain stays a fault."""
     query = "SELECT leaf_index, at, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    for index, at, text in each(connection, query, [FactsErased.kind]):
-        body: Any = json.loads(text)
-        if isinstance(body, dict):
-            log, filed = log_of(index), body.get("filed")
-            emptied = frozenset(leaf_named(each, log) for each in (*body.get("leaves", ()), *body.get("elsewhere", ())))
-            of = None if filed is None else {leaf_named(leaf, log): call for leaf, call in filed.items()}
-            yield Receipt(index, at, emptied, of, body.get("stays", {}))
+    for row in each(connection, query, [FactsErased.kind]):
+        if receipt := _receipt(*row):
+            yield receipt
+
+
+def _receipt(key: int, at: str, text: str) -> Receipt | None:
+    log = log_of(key)
+    with suppress(ValueError):  # no JSON, other fields, or a name that no leaf has
+        body = msgspec.json.decode(text, type=FactsErased)
+        emptied = frozenset(leaf_named(each, log) for each in (*body.leaves, *(body.elsewhere or ())))
+        filed = {leaf_named(leaf, log): call for leaf, call in (body.filed or {}).items()}
+        return Receipt(key, at, emptied, None if body.filed is msgspec.UNSET else filed, body.stays or {})
+    return None
 
 
 def _receipts_by_key(connection: Connection, name: str) -> dict[str, list[Receipt]]:

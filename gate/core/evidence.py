@@ -69,10 +69,16 @@ def leaf_name(key: int, log: int = 0) -> str:
     return str(index_of(key)) if log_of(key) == log else f"{log_of(key)}/{index_of(key)}"
 
 
+_LEAF_NAME: Final = re.compile(r"(?:([0-9]{1,4})/)?([0-9]{1,13})").fullmatch
+
+
 def leaf_named(name: str | int, log: int) -> int:
-    """The key of a leaf that a fact of this log names. Raises ``ValueError``."""
-    other, _, index = str(name).rpartition("/")
-    return leaf_key(int(other) if other else log, int(index))
+    """The key of a leaf that is named in this log: ``1207``, ``3/1207``. Raises ``EvidenceError`` where none can be."""
+    found = _LEAF_NAME(str(name))
+    of, index = (int(found[1] or log), int(found[2])) if found else (log, 1 << LOG_BITS)
+    if of >= MOST_LOGS or index >> LOG_BITS:
+        raise EvidenceError(f"not a leaf: {str(name)[:40]!r}")
+    return leaf_key(of, index)
 
 
 T = TypeVar("T")

@@ -8,9 +8,10 @@ import pytest
 
 from gate.audit.checkpoints import Checkpointer
 from gate.audit.heads import file_name
+from gate.core.evidence import commitment, leaf_bytes, leaf_hash
 from gate.store.projections import TABLES
 from tests.support.evidence import START, decision, open_store, put
-from tests.support.tamper import KEY, audit, change, found, rewrite
+from tests.support.tamper import KEY, audit, change, erase, found, opened, rewrite
 
 
 @pytest.mark.parametrize(
@@ -173,3 +174,35 @@ def test_an_older_copy_of_the_database(data):
     report = audit(copy, folders=[data / "checkpoints"])
     assert found(report) == [("log_truncated", 568)]
     assert "leaves 568 to 569 are gone" in report.first_fault.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[1]", '{"leaves":5}', '{"leaves":["x/y"]}', '{"leaves":[-5]}', '{"leaves":[9999999999999]}',
+        '{"leaves":[3],"elsewhere":["9999/1"]}', '{"leaves":[3],"filed":{"a/b":"c"}}', '{"leaves":[3],"filed":[1]}',
+        '{"leaves":[3],"stays":7}', '{"leaves":[3],"stays":{"calls":7}}',
+    ],
+)  # fmt: skip
+def test_a_receipt_of_an_erasure_that_is_none_explains_nothing_and_ends_no_verification(data, body):
+    erase(data, 3)
+    change(data, ("UPDATE facts SET body = ? WHERE kind = 'facts_erased'", body), "UPDATE objections SET source = 'x'")
+    told = found(audit(data))
+    assert told[:2] == [("row_changed", 568), ("row_emptied", 3)]
+    assert "derived_changed" in {what for what, _ in told}
+    assert "damaged" not in {what for what, _ in told}
+
+
+def test_a_receipt_that_is_none_and_fits_its_leaf_explains_nothing_either(data):
+    erase(data, 3)
+    (kind, subject, at, actor, salt) = opened(data).execute(
+        "SELECT kind, subject, at, actor, salt FROM facts WHERE leaf_index = 568"
+    ).fetchone()  # fmt: skip
+    body = '{"basis":"request","leaves":[3],"elsewhere":["x/y"],"what":"facts"}'
+    leaf = leaf_bytes(kind, subject, at, actor, commitment(salt, body.encode()))
+    change(
+        data,
+        ("UPDATE facts SET body = ? WHERE leaf_index = 568", body),
+        ("UPDATE leaves SET leaf = ?, hash = ? WHERE leaf_index = 568", leaf, leaf_hash(leaf)),
+    )
+    assert found(audit(data)) == [("row_emptied", 3)]
