@@ -298,13 +298,13 @@ def read_leaf(value: Mapping[str, Any]) -> int:
 
 
 def emptied_by(fact: FactRow) -> set[int]:
-    """The leaves that an erasure has emptied, those of other logs too. Raises ``ValueError`` for what names none."""
+    """The leaves that an erasure has emptied, those of other logs too. Raises ``BundleError`` for what names none."""
     body = body_of(fact)
-    return {
-        leaf_named(each, log_of(fact.leaf))
-        for each in (*body.get("leaves", ()), *body.get("elsewhere", ()))
-        if isinstance(each, int | str)
-    }
+    try:
+        named = (*body.get("leaves", ()), *body.get("elsewhere", ()))
+        return {leaf_named(each, log_of(fact.leaf)) for each in named}
+    except (ValueError, TypeError) as error:
+        raise BundleError(f"the receipt of fact {leaf_name(fact.leaf)} names what is no leaf") from error
 
 
 def read_fact(value: Any) -> tuple[FactRow, bytes]:

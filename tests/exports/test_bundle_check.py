@@ -24,7 +24,7 @@ from gate.config import load
 from gate.daemon.opening import open_folder
 from gate.errors import GateError
 from gate.exports import bundle_rows
-from gate.exports.bundle import LOGS, Period, json_line
+from gate.exports.bundle import LOGS, BundleError, Period, json_line
 from gate.exports.bundle_check import Claims, Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit import bundles, exporting
@@ -531,3 +531,12 @@ def test_a_period_that_was_not_over_does_not_hold_whatever_the_gates_clock_said(
         done = made.export(tmp_path / "b.bundle", period=("--from", "2026-03-02", "--to", tomorrow))
         assert done.code == 0, done.err
     assert "was not over when it was exported" in _failed(made, tmp_path / "b.bundle")["complete"]
+
+
+@pytest.mark.parametrize(
+    "body", ['{"leaves":5}', '{"leaves":["x/y"]}', '{"leaves":[-1]}', '{"elsewhere":["1"],"leaves":[null]}']
+)
+def test_a_receipt_of_an_erasure_that_names_no_leaf_is_a_fault_of_the_bundle(body: str) -> None:
+    told = bundle_rows.FactRow(9, "facts_erased", "req-1", "2026-03-10T12:00:00.000000Z", "gate", b"", body)
+    with pytest.raises(BundleError, match="the receipt of fact 9 names what is no leaf"):
+        bundle_rows.emptied_by(told)
