@@ -213,6 +213,13 @@ AUDIT: Final[list[BindingType]] = [
         show=True,
         more="reports: a month, Article 30, tomorrow, campaigns, configuration, doctor, webhooks",
     ),
+    bind(
+        "audit.open_bundle",
+        "o",
+        "open_bundle",
+        "open bundle",
+        more="check a bundle, and open it with its recipient's key",
+    ),
     bind("audit.verifier_key", "K", "verifier_key", "verifier key"),
     bind(
         "audit.unfold", "x", "unfold", "unfold", more="show the recordings of a bundle one by one, or fold them again"
@@ -222,6 +229,10 @@ AUDIT: Final[list[BindingType]] = [
     bind("audit.terms", "t", "terms", "terms", more="put a recipient on other terms"),
     bind("audit.retire", "d", "retire", "retire", more="seal nothing more to a recipient"),
     bind("audit.passphrase", "P", "passphrase", "passphrase", more="change the passphrase of a private key"),
+]
+BUNDLE: Final[list[BindingType]] = [
+    bind("bundle.calls", "c", "show(1)", "calls", show=True, more="the calls of the bundle"),
+    bind("bundle.log", "l", "show(2)", "log", show=True, more="the log of the bundle, leaf by leaf"),
 ]
 TODAY: Final[list[BindingType]] = [bind("today.find", "slash", "app.find", "find", show=True, shown_as="/")]
 CALL: Final[list[BindingType]] = [

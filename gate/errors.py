@@ -112,6 +112,10 @@ class WrongPassphrase(VaultError):
     """The key file is whole, and this passphrase does not open it."""
 
 
+class OtherRecipient(UsageError):
+    """The key opens, and what it was given for is for somebody else."""
+
+
 class KeyFileDamaged(VaultError):
     """The file of a private or signing key is not what was written."""
 

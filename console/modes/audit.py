@@ -95,8 +95,8 @@ class Mode(ListMode):
         "the beginning of an id, or by a leaf's number. Enter shows what a leaf commits to. The recordings of a bundle "
         "stand in one line with it: x unfolds them, and folds them again. Tab goes on to the signed heads, and to "
         "those who can open recordings or be given exports, and to the open breaches with the hours left to tell the "
-        "authority. v verifies the log, c signs it as it is, e makes a bundle for an auditor, K shows the verifier "
-        "key, R makes the reports and shows how the gate is set up. "
+        "authority. v verifies the log, c signs it as it is, e makes a bundle for an auditor, o opens one. "
+        "K shows the verifier key, R makes the reports and shows how the gate is set up. "
         "Among the checkpoints C compares those that you have kept with the log. Among the keys a puts one on the "
         "register, t puts it on other terms, d retires it; P changes the passphrase of a private key here."
     )
@@ -146,6 +146,8 @@ class Mode(ListMode):
             return self.at == KEYS and (may(registers[action]) or None)
         if action == "passphrase":
             return self.at == KEYS
+        if action == "open_bundle":
+            return self.app.setup.opener is not None or None
         if action == "export":
             return (self.app.setup.opener is not None and may("audit_export") and not self._without_exports()) or None
         return super().check_action(action, parameters)
@@ -165,6 +167,8 @@ class Mode(ListMode):
         """The recipient under the cursor may be in the way."""
         if binding.action == "export" and (name := self._without_exports()):
             return f"By their terms no exports go to {name}. Other terms: t."
+        if binding.action == "open_bundle":
+            return "No key is opened in this console: dialgate audit open FILE --key FILE"
         return super().why_not(binding)
 
     # --- what stands below ----------------------------------------------------------------------------------------
@@ -320,6 +324,11 @@ class Mode(ListMode):
         if self.at != CHECKPOINTS:
             self.show_view(CHECKPOINTS)
         self.table.reload()
+
+    @work
+    async def action_open_bundle(self) -> None:
+        """Check a bundle, and read what is in it."""
+        await (await late_on_thread("console.modes.bundle_opened:show"))(self)
 
     @work
     async def action_export(self) -> None:

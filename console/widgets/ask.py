@@ -24,7 +24,7 @@ from console import keys
 from console.widgets.choice import Choice
 from console.widgets.dialog import DIALOG_CSS, Dialog, Line
 from console.words import trouble
-from gate.errors import GateError, StoppedError, UnansweredError, WrongPassphrase
+from gate.errors import GateError, KeyFileDamaged, OtherRecipient, StoppedError, UnansweredError, WrongPassphrase
 from gate.operations.fields import Kind, RequestField, fields_of
 from gate.operations.operation import Request
 
@@ -36,12 +36,14 @@ NO_YES: Final = (NO, YES)
 
 _LONGEST: Final = 330
 """Signs of a fault that are shown: with them what to do, and the buttons, are on a screen of 24 lines."""
+_KEY_REFUSED: Final = (WrongPassphrase, OtherRecipient, KeyFileDamaged)
+"""After these a passphrase may be typed at once: never into a field that shows it."""
 _OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
 _PLACE: Final = re.compile(r"`\$\.(\w+)")
 """Where a request's value is wrong, in the words of msgspec."""
 PATHS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("output", "folder"), True),
-    **dict.fromkeys(("key", "file", "path", "checkpoints", "evidence_sha256"), False),
+    **dict.fromkeys(("key", "file", "path", "checkpoints", "vkeys", "evidence_sha256"), False),
 }
 """Names of the fields that take paths -> whether Tab completes folders alone, as what is written is new."""
 _MOST_NAMES: Final = 10_000
@@ -242,7 +244,9 @@ class Ask(Dialog[Any]):
         line = self.focused
         folders = PATHS.get(line.id or "") if line is not None else None
         if isinstance(line, Line) and folders is not None and not line.message_queue_size:
-            before, comma, last = line.value.rpartition(", ") if line.id == "checkpoints" else ("", "", line.value)
+            before, comma, last = (
+                line.value.rpartition(", ") if line.id in ("checkpoints", "vkeys") else ("", "", line.value)
+            )
             whole = before + comma + completed(last, folders=folders)
             if whole != line.value:
                 line.value = whole
@@ -302,7 +306,7 @@ class Ask(Dialog[Any]):
             shown = shorten(error.message, _LONGEST, placeholder=" …")
             said = self._in_words(trouble(error).replace(error.message, shown, 1))
             what = "Stopped" if isinstance(error, StoppedError) else "Not taken"
-            at_fault = "" if isinstance(error, WrongPassphrase) else self._at_fault(said)
+            at_fault = "" if isinstance(error, _KEY_REFUSED) else self._at_fault(said)
             self._show_fault(f"{what}: {said}", at_fault or self._next_to_fill())
             return
         self.dismiss(answer)

@@ -13,7 +13,7 @@ from gate.audit.checkpoints import write_tiles
 from gate.cli.asking import ask, asks, only_asks, option, reach
 from gate.cli.command import FILE, NEW_FILE, Group, make
 from gate.cli.output import View, columns, json_values, narrate, pairs
-from gate.client.files import must_be_new
+from gate.client.files import must_be_new, read_vkey
 from gate.core.rows.audit import CheckpointRow, Leaf, LogVerified
 from gate.durable import whole_file
 from gate.errors import GateError, StoreError, UsageError
@@ -55,20 +55,6 @@ def checkpoint_notes(paths: Sequence[Path]) -> list[tuple[str, str]]:
                 continue
         raise UsageError(f"{path} is not a checkpoint", hint="give a file as dialgate audit checkpoint -o writes it")
     return notes
-
-
-def read_vkey(given: str, *, witness: bool = False) -> str:
-    """A verifier key of a log, or of a witness, as it is or in a file. Raises ``UsageError``."""
-    path = Path(given)
-    if "+" not in given or path.is_file():
-        try:
-            with path.open("rb") as file:
-                given = file.read(4096).decode("utf-8", "replace").partition("\n")[0]
-        except OSError as error:
-            raise UsageError(f"{given} is neither a verifier key nor a file with one: {error.strerror}") from None
-    from gate.vault.signing import check_vkey  # with cryptography: where a key is given
-
-    return check_vkey(given, witness=witness)
 
 
 @click.group("audit", cls=Group, later={"gate.cli.audit_bundles": ("export", "open")})

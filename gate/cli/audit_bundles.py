@@ -13,11 +13,11 @@ import click
 
 from gate.cli import passphrase as asked
 from gate.cli.asking import Moment, option, reach
-from gate.cli.audit import CHECKPOINTS, checkpoint_notes, command, read_vkey
+from gate.cli.audit import CHECKPOINTS, checkpoint_notes, command
 from gate.cli.command import FILE, NEW_FILE, make
 from gate.cli.output import View, clean, narrate
 from gate.client.bundles import make_bundle, open_into
-from gate.client.files import must_be_new
+from gate.client.files import must_be_new, read_vkey
 from gate.clock import today
 from gate.core.days import LONDON, day_of
 from gate.errors import UsageError

@@ -12,7 +12,6 @@ import click
 
 from gate.cli import passphrase as asked
 from gate.cli.asking import ask, only_asks, reach
-from gate.cli.audit import read_vkey
 from gate.cli.command import FILE, FOLDER, make
 from gate.cli.output import View, narrate, typed
 from gate.client.backup import (
@@ -29,6 +28,7 @@ from gate.client.backup import (
     take_configuration,
     verified,
 )
+from gate.client.files import read_vkey
 from gate.daemon.opening import open_data_folder
 from gate.errors import UsageError
 from gate.operations.memory.place import MemoryRenew, MemoryStatus

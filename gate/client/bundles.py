@@ -15,20 +15,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Final, Literal
 
+import msgspec
 import soundfile
 from sqlite_utils import Database
 
 from gate.client.files import must_be_new, output_file
 from gate.client.gate import Gate, pages
 from gate.client.recordings import hand_out
+from gate.core.facts.audit import BundleExported
 from gate.core.rows.keys import Recipient
 from gate.core.terms import many
-from gate.errors import GateError, UsageError
+from gate.errors import ExportError, GateError, OtherRecipient, StoppedError, UsageError
 from gate.exports.audio import export_wav
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
+from gate.exports.bundle_rows import CallRow
 from gate.exports.bundle_write import assemble, waiting_room
 from gate.operations.audit.bundles import Wrapped, rewrapped
 from gate.operations.audit.exporting import (
@@ -192,13 +195,15 @@ def open_into(
     output: Path | None,
     progress: Callable[[str], AbstractContextManager[Progress | None]],
     *,
-    database: bool,
+    database: bool = False,
     witnesses: Sequence[str] = (),
+    line: Callable[[str, bytes], None] = lambda name, line: None,
 ) -> dict[str, Any]:
     """Check a bundle, and open it with the key where one is given.
 
     ``vkeys``: the gates' verifier keys, none: the bundle's own. ``notes``: (name, signed note) of checkpoints kept
-    elsewhere; ``witnesses``: verifier keys of those who must have seen the log. ``output``: the folder for logs and
+    elsewhere; ``witnesses``: verifier keys of those who must have seen the log. ``line`` takes the
+    clear lines of the logs, each with the name of its log. ``output``: the folder for logs and
     recordings, None: they are only checked. ``progress`` makes a bar of a title. Returns what ``dialgate audit open
     --json`` writes; where the bundle does not hold, ``ok`` is false, there is no folder, and nothing beyond ``checks``
     where it could not be read to its end. Raises ``UsageError``.
@@ -206,7 +211,9 @@ def open_into(
     findings = Findings()
     summary: dict[str, Any] = {}
     try:
-        summary = _opened(path, private, vkeys, notes, output, findings, progress, database, witnesses)
+        summary = _opened(path, private, vkeys, notes, output, findings, progress, database, witnesses, line)
+    except StoppedError:
+        raise
     except GateError as error:
         if error.exit_code != 1:
             raise
@@ -224,6 +231,7 @@ def _opened(
     progress: Callable[[str], AbstractContextManager[Progress | None]],
     database: bool,
     witnesses: Sequence[str],
+    line: Callable[[str, bytes], None],
 ) -> dict[str, Any]:
     with path.open("rb") as file:
         with progress("Checking the files") as bar:
@@ -255,13 +263,13 @@ def _opened(
             summary["opened"] = False
             return summary
         if private.id != manifest.recipient.id:
-            raise UsageError(
+            raise OtherRecipient(
                 f"the bundle is for {manifest.recipient.name} (key {manifest.recipient.id}), not for key {private.id}",
                 hint="give that key with --key",
             )
         with _folder(output) as target, tempfile.TemporaryDirectory(prefix="dialgate-") as sealed:
             wav = None if target is None else _to_wav(target)
-            place = Workplace(Path(sealed), None if target is None else target / "log", wav)
+            place = Workplace(Path(sealed), None if target is None else target / "log", wav, line)
             with progress("Opening") as bar:
                 check_contents(bundle, private, findings, place, bar)
             if target is not None:
@@ -273,6 +281,104 @@ def _opened(
                 (target / "report.json").write_text(report + "\n", encoding="utf-8")
         summary["opened"] = True
         return summary
+
+
+MOST_ROWS: Final = 50_000
+"""Rows of each kind that are kept to be read; a larger bundle is read from the files of ``dialgate audit open -o``."""
+
+
+class BundleLeaf(msgspec.Struct, frozen=True, kw_only=True):
+    """A leaf of a bundle's log."""
+
+    index: int
+    log: int
+    at: str
+    kind: str
+    actor: str
+    subject: str
+
+
+class BundleShown:
+    """A bundle that was opened, to be read: kept in memory, and nowhere else."""
+
+    def __init__(self) -> None:
+        self.result: dict[str, Any] = {}
+        """As ``open_into`` returns it."""
+        self.calls: list[CallRow] = []
+        self.log: list[BundleLeaf] = []
+        self.more: dict[str, int] = {"calls": 0, "log": 0}
+        """How many more than ``MOST_ROWS`` there are."""
+        self._exports: dict[str, BundleLeaf] = {}
+
+    @property
+    def export(self) -> BundleLeaf | None:
+        """The leaf of the export that made it: when, and by whom."""
+        return self._exports.get(str(self.result.get("bundle")))
+
+    def take(self, name: str, line: bytes) -> None:
+        """A clear line of a log."""
+        if name == "calls.jsonl":
+            told = _object(_object(line).get("call"))
+            cells = {column: _cell(told.get(column)) for column in CallRow.__struct_fields__}
+            self._keep("calls", self.calls, CallRow(**cells | {"call_id": str(told.get("call_id"))}))
+        elif name == "leaves.jsonl":
+            value = _object(line)
+            leaf = _object(value.get("leaf"))
+            texts = {each: str(leaf.get(each, "")) for each in ("at", "kind", "actor", "subject")}
+            row = BundleLeaf(index=value["index"], log=value.get("log", 0), **texts)
+            self._keep("log", self.log, row)
+            if row.kind == BundleExported.kind:
+                self._exports[row.subject] = row
+
+    def _keep(self, name: str, rows: list[Any], row: Any) -> None:
+        if len(rows) < MOST_ROWS:
+            rows.append(row)
+        else:
+            self.more[name] += 1
+
+
+def _object(given: Any) -> dict[str, Any]:
+    """A table, or the text of one; empty where it is none."""
+    try:
+        found = json.loads(given) if isinstance(given, str | bytes) else given
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _cell(value: Any) -> Any:
+    """Lists and tables as text: a bundle that is opened may be forged."""
+    return value if value is None or isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
+
+
+def shown_bundle(
+    path: Path,
+    private: PrivateKey | None,
+    vkeys: Sequence[str],
+    progress: Callable[[str], AbstractContextManager[Progress | None]],
+) -> BundleShown:
+    """Check a bundle and open it as ``open_into``, to be read in memory: nothing in clear goes to a disk.
+
+    Raises ``ExportError`` where nothing of it was found to hold: it is no bundle, is cut off, or is signed with another
+    key. Of one that does not hold to its end there are no rows.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no bundle {path}", hint="give the path of the file: NAME.bundle")
+    shown = BundleShown()
+    try:
+        shown.result = open_into(path, private, vkeys, (), None, progress, line=shown.take)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}", hint="give a file of yours") from error
+    if "bundle" not in shown.result:
+        checks = shown.result["checks"]
+        if not any(check["holds"] for check in checks):
+            raise ExportError(
+                f"{path}: {checks[-1]['text']}",
+                hint="Nothing of it was opened. Give another file or verifier key, or ask for the bundle again.",
+            )
+        shown.calls.clear()
+        shown.log.clear()
+    return shown
 
 
 def _to_wav(target: Path) -> Any:

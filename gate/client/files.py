@@ -78,6 +78,20 @@ def read_file(path: Path) -> bytes:
         return source.read()
 
 
+def read_vkey(given: str, *, witness: bool = False) -> str:
+    """A verifier key of a log, or of a witness, as it is or in a file. Raises ``UsageError``."""
+    path = Path(given)
+    if "+" not in given or path.is_file():
+        try:
+            with path.open("rb") as file:
+                given = file.read(4096).decode("utf-8", "replace").partition("\n")[0]
+        except OSError as error:
+            raise UsageError(f"{given} is neither a verifier key nor a file with one: {error.strerror}") from None
+    from gate.vault.signing import check_vkey  # with cryptography: where a key is given
+
+    return check_vkey(given, witness=witness)
+
+
 class OutputFiles:
     """Files that the console writes, and looks into. Called on a worker's thread."""
 

@@ -17,16 +17,16 @@ import shlex
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self
 
-from gate.client.bundles import make_bundle
-from gate.client.files import must_be_new
+from gate.client.bundles import BundleShown, make_bundle, shown_bundle
+from gate.client.files import must_be_new, read_vkey
 from gate.client.listening import Envelope, Listening, read_envelope
 from gate.client.packs import held_of, recordings_in, write_pack
 from gate.client.recordings import Stream, export, open_taken, pressed, sealed_file, streams, who
@@ -340,6 +340,38 @@ class KeyOpener:
             progress=heed,
         )
         return result
+
+    def open_bundle(
+        self,
+        file: Path,
+        vkeys: Sequence[str],
+        key: Path | None,
+        passphrase: str,
+        stop: threading.Event,
+        progress: Progress,
+    ) -> BundleShown:
+        """Check a bundle, and open it with a key that is not kept: as ``dialgate audit open``, in memory alone.
+
+        ``vkeys``: verifier keys, or files with them; none: the bundle's own. ``key`` None: what is in clear is checked.
+        ``stop`` ends it with a ``StoppedError``.
+        """
+        if key is None and passphrase:
+            raise UsageError("to open a bundle its key is needed", hint="give --key FILE")
+        if key is not None and not key.is_file():
+            raise UsageError(f"there is no key file {key}", hint="give the path of a private key: NAME.key")
+        trusted = [read_vkey(each) for each in vkeys]
+        private = None if key is None else load_private(key, passphrase)
+
+        @contextmanager
+        def bar(title: str) -> Iterator[Progress]:
+            def heed(fraction: float, text: str) -> None:
+                if stop.is_set():
+                    raise StoppedError("the opening was stopped", hint="nothing of it is kept")
+                progress(fraction, f"{title}: {text}")
+
+            yield heed
+
+        return shown_bundle(file, private, trusted, bar)
 
     def exportable(self, since: datetime, until: datetime, recipient: str) -> Exportable:
         """How many recordings ``bundle`` would have, and how many neither the recipient nor what is open could open."""

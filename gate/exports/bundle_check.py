@@ -202,6 +202,8 @@ class Workplace:
     logs: Path | None = None
     to_wav: Callable[[Iterator[bytes], str, bytes | None], None] | None = None
     """(clear chunks, recording id, WAV of the announcement); None: what is opened is not kept."""
+    line: Callable[[str, bytes], None] = lambda name, line: None
+    """(name of a log, a clear line of it), each line once, in its order; whoever takes them answers for them."""
 
 
 def check_contents(
@@ -244,7 +246,7 @@ class _Contents:
     def run(self) -> None:
         with ExitStack() as stack:
             keys = self._keys()
-            logs = {name: self._log(name, keys, stack) for name in form.LOGS}
+            logs = {name: self._told(name, self._log(name, keys, stack)) for name in form.LOGS}
             self._findings.holds("opened", "The logs open with your key, whole and unchanged.")
             self._leaves.read(logs["leaves.jsonl"], self._findings, self._progress)
             self._calls(logs)
@@ -288,6 +290,11 @@ class _Contents:
                 clear.close()
         self._sealed[name] = (sealed, key)
         return self._again(name)
+
+    def _told(self, name: str, lines: Iterator[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            yield line
+            self._place.line(name, line)  # which whoever reads it has found to be one
 
     def _again(self, name: str) -> Iterator[bytes]:
         return form.lines_of(self._opened(*self._sealed[name]), name)
