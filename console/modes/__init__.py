@@ -20,9 +20,9 @@
 - ``requests``    requests by state and deadline: ``requests_board``, ``request_detail`` with the steps that
   ``request_rules`` allow, ``request_forms``, ``request_found``, ``request_letter``, ``request_doing`` (what cannot be
   undone), ``request_shown``; ``private_key``: one is opened
-- ``audit``       leaves, checkpoints, recipients; verify and sign; ``audit_bundle``: an export, ``audit_keys``: the
-                 register of recipients, ``audit_shown``: all of it in words, ``audit_detail``: a leaf; ``reports``: a
-                 month, Article 30, tomorrow, campaigns, configuration, roles
+- ``audit``       leaves, checkpoints, recipients; verify and sign; ``audit_bundle``: an export, ``bundle_opened``: one
+                 is read, ``audit_keys``: the register of recipients, ``audit_shown``: all of it in words,
+                 ``audit_detail``: a leaf; ``reports``: a month, Article 30, tomorrow, campaigns, configuration, roles
 """
 
 from __future__ import annotations

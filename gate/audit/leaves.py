@@ -308,13 +308,22 @@ def receipts(connection: Connection) -> Iterator[Receipt]:
             yield receipt
 
 
+class _Erased(msgspec.Struct):
+    """What a receipt's body must be; ``basis`` and ``what`` of ``FactsErased`` came later."""
+
+    leaves: list[int] = []
+    elsewhere: list[str] = []
+    filed: dict[str, str] | None = None
+    stays: dict[str, dict[str, str]] = {}
+
+
 def _receipt(key: int, at: str, text: str) -> Receipt | None:
     log = log_of(key)
     with suppress(ValueError):  # no JSON, other fields, or a name that no leaf has
-        body = msgspec.json.decode(text, type=FactsErased)
-        emptied = frozenset(leaf_named(each, log) for each in (*body.leaves, *(body.elsewhere or ())))
-        filed = {leaf_named(leaf, log): call for leaf, call in (body.filed or {}).items()}
-        return Receipt(key, at, emptied, None if body.filed is msgspec.UNSET else filed, body.stays or {})
+        body = msgspec.json.decode(text, type=_Erased)
+        emptied = frozenset(leaf_named(each, log) for each in [*map(str, body.leaves), *body.elsewhere])
+        filed = None if body.filed is None else {leaf_named(leaf, log): of for leaf, of in body.filed.items()}
+        return Receipt(key, at, emptied, filed, body.stays)
     return None
 
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import wave
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -164,7 +164,7 @@ def test_each_command_does_what_its_page_says(place: Path) -> None:
 
         def real(line: str) -> str:
             """With the ids that a reader puts in, the references of this year, and a day to come."""
-            line = re.sub(r"forecast --day \d{4}", f"forecast --day {date.today().year + 1}", line)
+            line = re.sub(r"forecast --day \S+", f"forecast --day {date.today() + timedelta(days=1)}", line)
             line = re.sub(r"\b(DSR|BR)-2026-", rf"\g<1>-{date.today().year}-", line)
             if re.search(r"(recording export|--recording) ID", line):
                 return line.replace(" ID", f" {newest('recording', 'recording_id')}", 1)
