@@ -42,7 +42,7 @@ CALLS: Final[Sequence[Column[Any]]] = (
     Column("By", 14, lambda row: words.caller(row.claimed_by), rank=2),
 )
 LOG: Final[Sequence[Column[Any]]] = (
-    Column("Leaf", 10, lambda row: words.count(row.index), right=True),
+    Column("Leaf", 10, lambda row: words.text(row.leaf), right=True),
     Column("At", words.WHEN, lambda row: words.moment(row.at)),
     Column("Kind", 22, lambda row: words.text(row.kind.replace("_", " ")), grows=True),
     Column("Who", 16, lambda row: words.text(row.actor)),
@@ -119,7 +119,7 @@ class BundleScreen(DetailScreen):
 
     def _tables(self) -> Sequence[tuple[str, Sequence[Column[Any]], str, Sequence[Any]]]:
         opened = self._opened
-        return ("bundle-calls", CALLS, "call_id", opened.calls), ("bundle-log", LOG, "index", opened.log)
+        return ("bundle-calls", CALLS, "call_id", opened.calls), ("bundle-log", LOG, "leaf", opened.log)
 
     async def sections(self) -> Sequence[Section]:
         """Of what was read."""
@@ -165,7 +165,7 @@ class BundleScreen(DetailScreen):
             numbers = {name: words.InFull(value) for name in ("number", "raw") if (value := getattr(row, name))}
             self.app.push_screen(RowDetail(self._mode, "Call of the bundle", replace(row, **numbers)))
         else:
-            self.app.push_screen(RowDetail(self._mode, f"Leaf {words.count(row.index)[0]} of the bundle", row))
+            self.app.push_screen(RowDetail(self._mode, f"Leaf {row.leaf} of the bundle", row))
 
     def copied(self) -> str:
         """Its id, or that of the row."""

@@ -244,9 +244,8 @@ class Ask(Dialog[Any]):
         line = self.focused
         folders = PATHS.get(line.id or "") if line is not None else None
         if isinstance(line, Line) and folders is not None and not line.message_queue_size:
-            before, comma, last = (
-                line.value.rpartition(", ") if line.id in ("checkpoints", "vkeys") else ("", "", line.value)
-            )
+            many = any(field.name == line.id and field.join == ", " for field in self._fields)
+            before, comma, last = line.value.rpartition(", ") if many else ("", "", line.value)
             whole = before + comma + completed(last, folders=folders)
             if whole != line.value:
                 line.value = whole

@@ -301,29 +301,20 @@ class Receipt(NamedTuple):
 
 def receipts(connection: Connection) -> Iterator[Receipt]:
     """The receipts of erasures, in the order of the log. One that is not written as the gate writes them explains
-    nothing: in its own log it is reported as changed, and what it should explain stays a fault."""
+    nothing: what it should explain stays a fault."""
     query = "SELECT leaf_index, at, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
     for row in each(connection, query, [FactsErased.kind]):
         if receipt := _receipt(*row):
             yield receipt
 
 
-class _Erased(msgspec.Struct):
-    """What a receipt's body must be; ``basis`` and ``what`` of ``FactsErased`` came later."""
-
-    leaves: list[int] = []
-    elsewhere: list[str] = []
-    filed: dict[str, str] | None = None
-    stays: dict[str, dict[str, str]] = {}
-
-
 def _receipt(key: int, at: str, text: str) -> Receipt | None:
     log = log_of(key)
     with suppress(ValueError):  # no JSON, other fields, or a name that no leaf has
-        body = msgspec.json.decode(text, type=_Erased)
-        emptied = frozenset(leaf_named(each, log) for each in [*map(str, body.leaves), *body.elsewhere])
-        filed = None if body.filed is None else {leaf_named(leaf, log): of for leaf, of in body.filed.items()}
-        return Receipt(key, at, emptied, filed, body.stays)
+        body = msgspec.json.decode(text, type=FactsErased)
+        emptied = frozenset(leaf_named(each, log) for each in [*map(str, body.leaves), *(body.elsewhere or ())])
+        filed = {leaf_named(leaf, log): call for leaf, call in (body.filed or {}).items()}
+        return Receipt(key, at, emptied, None if body.filed is msgspec.UNSET else filed, body.stays or {})
     return None
 
 

@@ -24,6 +24,7 @@ from sqlite_utils import Database
 from gate.client.files import must_be_new, output_file
 from gate.client.gate import Gate, pages
 from gate.client.recordings import hand_out
+from gate.core.evidence import leaf_name
 from gate.core.facts.audit import BundleExported
 from gate.core.rows.keys import Recipient
 from gate.core.terms import many
@@ -31,7 +32,7 @@ from gate.errors import ExportError, GateError, OtherRecipient, StoppedError, Us
 from gate.exports.audio import export_wav
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.exports.bundle_rows import CallRow
+from gate.exports.bundle_rows import CallRow, read_leaf
 from gate.exports.bundle_write import assemble, waiting_room
 from gate.operations.audit.bundles import Wrapped, rewrapped
 from gate.operations.audit.exporting import (
@@ -290,8 +291,8 @@ MOST_ROWS: Final = 50_000
 class BundleLeaf(msgspec.Struct, frozen=True, kw_only=True):
     """A leaf of a bundle's log."""
 
-    index: int
-    log: int
+    leaf: str
+    """As facts name it: its index, and before that the number of its log where that is not 0."""
     at: str
     kind: str
     actor: str
@@ -325,7 +326,7 @@ class BundleShown:
             value = _object(line)
             leaf = _object(value.get("leaf"))
             texts = {each: str(leaf.get(each, "")) for each in ("at", "kind", "actor", "subject")}
-            row = BundleLeaf(index=value["index"], log=value.get("log", 0), **texts)
+            row = BundleLeaf(leaf=leaf_name(read_leaf(value)), **texts)
             self._keep("log", self.log, row)
             if row.kind == BundleExported.kind:
                 self._exports[row.subject] = row

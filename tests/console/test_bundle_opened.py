@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from gate.client.bundles import BundleShown
 from gate.client.opening import KeyOpener
 from gate.config import load
 from gate.vault.keyfile import save_private
@@ -241,3 +242,10 @@ async def test_a_console_that_only_looks_opens_none(shared: Served) -> None:
         await until(pilot, shows(pilot, "[leaves]"))
         await pilot.press("o")
         await until(pilot, shows(pilot, "No key is opened in this console: dialgate audit open"))
+
+
+def test_leaves_of_two_logs_with_one_index_are_two_rows() -> None:
+    shown = BundleShown()
+    for line in ({"index": 17, "leaf": "{}"}, {"index": 17, "log": 1, "leaf": "{}"}):
+        shown.take("leaves.jsonl", json.dumps(line).encode())
+    assert [row.leaf for row in shown.log] == ["17", "1/17"]

@@ -123,8 +123,8 @@ class TermsSwept(Body, frozen=True, kw_only=True):
 class FactsErased(Body, frozen=True, kw_only=True):
     """Facts (``leaves``) were emptied on purpose (``gate.store.erasure``); without this one, that is tampering."""
 
-    basis: Code
-    what: Code
+    basis: Maybe[Code] = UNSET
+    what: Maybe[Code] = UNSET
     leaves: list[int]
     """Indexes in the log of the fact itself."""
     elsewhere: Annotated[Maybe[list[str]], Sort.ID] = UNSET
